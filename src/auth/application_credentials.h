@@ -1,0 +1,18 @@
+// The file that GOOGLE_APPLICATION_CREDENTIALS names.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "auth/refreshing_source.h"
+#include "base/result.h"
+
+namespace driveway::auth {
+
+// The file is read and never written: a refresh token that Google gives anew is kept in memory. It
+// belongs to the user; that others may read it is only warned of. Errors: kLoginNeeded, which names
+// the type found and what is supported.
+Result<std::unique_ptr<CredentialHome>> open_application_credentials(
+    const std::filesystem::path& path);
+
+}  // namespace driveway::auth

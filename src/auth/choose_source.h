@@ -1,0 +1,29 @@
+// Which credential is used.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "auth/environment.h"
+#include "auth/token_source.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "http/http_client.h"
+
+namespace driveway::auth {
+
+struct SourceOptions {
+  std::string account;  // --account; empty = not given
+};
+
+// In this order (oauth reference 0): the stored login that `account` names, and nothing else if it
+// names one other than "default"; the stored login "default"; the file of
+// GOOGLE_APPLICATION_CREDENTIALS (type authorized_user; set but missing or of another kind is an
+// error, not passed over: oauth reference 8). Reads the file, asks nothing of the network. `http`
+// and `clock` must outlive the source. Errors: kLoginNeeded with what to do, kInvalidArgument for a
+// name that cannot be one.
+Result<std::unique_ptr<TokenSource>> choose_source(const SourceOptions& options,
+                                                   const Environment& environment,
+                                                   http::HttpClient& http, Clock& clock);
+
+}  // namespace driveway::auth

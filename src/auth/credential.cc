@@ -1,0 +1,27 @@
+#include "auth/credential.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace driveway::auth {
+
+std::vector<std::string> drive_scopes(bool read_only) {
+  return {std::string(read_only ? kScopeDriveReadOnly : kScopeDrive)};
+}
+
+bool allows_drive(const std::vector<std::string>& scopes) {
+  return std::any_of(scopes.begin(), scopes.end(), [](const std::string& scope) {
+    return scope == kScopeDrive || scope == kScopeDriveReadOnly;
+  });
+}
+
+std::vector<std::string> split_scopes(std::string_view text) {
+  std::vector<std::string> scopes;
+  for (const std::string_view word : split(text, ' ')) {
+    if (!word.empty()) scopes.emplace_back(word);
+  }
+  return scopes;
+}
+
+}  // namespace driveway::auth

@@ -1,0 +1,47 @@
+#include "auth/environment.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace driveway::auth {
+
+namespace {
+
+std::string variable(const char* name, std::string fallback = "") {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr || *value == '\0' ? std::move(fallback) : std::string(value);
+}
+
+std::string url_variable(const char* name, std::string fallback) {
+  std::string url = variable(name, std::move(fallback));
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+std::filesystem::path config_home() {
+  // The XDG specification: a relative path counts as not set.
+  if (std::filesystem::path path = variable("XDG_CONFIG_HOME"); path.is_absolute()) return path;
+  std::filesystem::path home = variable("HOME");
+  if (home.empty()) {
+    const passwd* user = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe)
+    home = user == nullptr ? "/" : user->pw_dir;
+  }
+  return home / ".config";
+}
+
+}  // namespace
+
+Environment Environment::from_process() {
+  Environment environment;
+  environment.oauth_url = url_variable("DRIVEWAY_OAUTH_URL", environment.oauth_url);
+  environment.accounts_url = url_variable("DRIVEWAY_ACCOUNTS_URL", environment.accounts_url);
+  environment.config_folder = config_home() / "driveway";
+  environment.application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS");
+  environment.client_id = variable("DRIVEWAY_CLIENT_ID");
+  environment.client_secret = Secret(variable("DRIVEWAY_CLIENT_SECRET"));
+  return environment;
+}
+
+}  // namespace driveway::auth

@@ -1,0 +1,27 @@
+// What auth takes from the process's environment, read once and passed in: tests pass their own.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/secret.h"
+
+namespace driveway::auth {
+
+struct Environment {
+  // Without a slash at the end (oauth reference 1).
+  std::string oauth_url = "https://oauth2.googleapis.com";
+  std::string accounts_url = "https://accounts.google.com";
+  // $XDG_CONFIG_HOME/driveway, else ~/.config/driveway.
+  std::filesystem::path config_folder{};
+  // GOOGLE_APPLICATION_CREDENTIALS; empty = not set.
+  std::filesystem::path application_credentials{};
+  // The user's own OAuth client: DRIVEWAY_CLIENT_ID, DRIVEWAY_CLIENT_SECRET.
+  std::string client_id{};
+  Secret client_secret{};
+
+  // Not thread-safe against setenv(): call it early.
+  static Environment from_process();
+};
+
+}  // namespace driveway::auth

@@ -1,0 +1,183 @@
+#include "auth/login.h"
+
+#include <algorithm>
+
+#include "auth/loopback.h"
+#include "base/hash.h"
+#include "base/strings.h"
+
+namespace driveway::auth {
+
+namespace {
+
+constexpr std::string_view kAgain = "run `driveway login` again";
+
+std::string joined(const std::vector<std::string>& scopes) {
+  std::string text;
+  for (const std::string& scope : scopes) text += cat(text.empty() ? "" : " ", scope);
+  return text;
+}
+
+// The value of `name` in a query, decoded once (a code contains a slash: oauth reference 2).
+std::optional<std::string> parameter(std::string_view query, std::string_view name) {
+  for (const std::string_view part : split(query, '&')) {
+    const auto equals = part.find('=');
+    if (part.substr(0, equals) != name) continue;
+    return equals == std::string_view::npos ? "" : percent_decode(part.substr(equals + 1), true);
+  }
+  return std::nullopt;
+}
+
+Error not_understood(std::string_view why) {
+  return Error{ErrorCode::kInvalidArgument,
+               cat(why, ": paste the whole address from the browser's address bar, or the code")};
+}
+
+Error refused_by_user(std::string_view error) {
+  if (error == "access_denied") {
+    return Error{ErrorCode::kPermissionDenied,
+                 cat("the access was denied in the browser (if Google's page said that the app is "
+                     "not verified or the account is no test user, add the account to the OAuth "
+                     "client's test users or publish the app); ",
+                     kAgain)};
+  }
+  return Error{ErrorCode::kPermissionDenied,
+               cat("Google's page ended with an error (see the browser); ", kAgain)};
+}
+
+Result<Secret> checked_code(std::string code) {
+  const bool plain =
+      !code.empty() && code.size() <= 2048 &&
+      std::all_of(code.begin(), code.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!plain) return not_understood("that is no code");
+  return Secret(std::move(code));
+}
+
+std::string_view unquoted(std::string_view text) {
+  text = trim(text);
+  while (text.size() >= 2 && (text.front() == '\'' || text.front() == '"') &&
+         text.back() == text.front()) {
+    text = trim(text.substr(1, text.size() - 2));
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<ClientIdentity> client_identity(const std::string& id, const Secret& secret,
+                                       const Environment& environment) {
+  // Never the id of one client with the secret of another.
+  if (!id.empty()) {
+    const bool same = id == environment.client_id && secret.empty();
+    return ClientIdentity{id, same ? environment.client_secret : secret};
+  }
+  if (!environment.client_id.empty()) {
+    return ClientIdentity{environment.client_id,
+                          secret.empty() ? environment.client_secret : secret};
+  }
+  return Error{
+      ErrorCode::kLoginNeeded,
+      "a login needs an OAuth client of your own: pass --client-id and --client-secret, or set "
+      "DRIVEWAY_CLIENT_ID and DRIVEWAY_CLIENT_SECRET. To get one, at console.cloud.google.com: "
+      "make "
+      "a project, enable the Google Drive API, set up the consent screen and publish it (\"In "
+      "production\"; else each login ends after 7 days), then Credentials, Create credentials, "
+      "OAuth client ID, type \"Desktop app\""};
+}
+
+Result<Secret> code_of_answer(std::string_view answer, std::string_view state) {
+  const std::string_view text = unquoted(answer);
+  if (text.empty()) return not_understood("nothing was given");
+  const bool is_address = text.find("://") != std::string_view::npos ||
+                          text.find("code=") != std::string_view::npos ||
+                          text.find("error=") != std::string_view::npos || text.starts_with('?') ||
+                          text.starts_with('/');
+  if (!is_address) return checked_code(percent_decode(text));
+
+  const auto question = text.find('?');
+  std::string_view query = question == std::string_view::npos ? text : text.substr(question + 1);
+  query = query.substr(0, query.find('#'));
+  const auto code = parameter(query, "code");
+  const auto error = parameter(query, "error");
+  if (!code && !error) return not_understood("that address has no code in it");
+  if (parameter(query, "state") != state) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        "that address belongs to another attempt to log in: open the address printed last, "
+        "and paste where it leads"};
+  }
+  if (error) return refused_by_user(*error);
+  return checked_code(*code);
+}
+
+PendingLogin::PendingLogin(LoginRequest request, const Environment& environment,
+                           http::HttpClient& http, Clock& clock, UniqueFd listener, int port)
+    : request_(std::move(request)),
+      clock_(clock),
+      endpoint_(http, clock, environment.oauth_url),
+      listener_(std::move(listener)),
+      redirect_uri_(cat("http://127.0.0.1:", port, "/")),
+      state_(base64url(random_bytes(24))),
+      verifier_(base64url(random_bytes(48))) {  // 64 characters; 43 to 128 are allowed
+  std::vector<std::pair<std::string, std::string>> query = {
+      {"client_id", request_.client.id},
+      {"redirect_uri", redirect_uri_},
+      {"response_type", "code"},
+      {"scope", joined(request_.scopes)},
+      {"state", state_.reveal()},
+      {"code_challenge", base64url(hash_bytes(HashKind::kSha256, verifier_.reveal()))},
+      {"code_challenge_method", "S256"},
+      {"access_type", "offline"},
+      {"prompt", "consent"}};
+  if (!request_.login_hint.empty()) query.emplace_back("login_hint", request_.login_hint);
+  url_ = cat(environment.accounts_url, "/o/oauth2/v2/auth?", http::encode_query(query));
+}
+
+Result<Secret> PendingLogin::wait_for_answer(const Context& context, int input) {
+  return wait_for_redirect_or_line(context, clock_, listener_.get(), input, state_.reveal());
+}
+
+Result<Credential> PendingLogin::finish(const Context& context, const Secret& answer) {
+  DRIVEWAY_TRY(const Secret code, code_of_answer(answer.reveal(), state_.reveal()));
+  const TokenPurpose purpose{.kind = TokenPurpose::Kind::kCode,
+                             .of = "the code from the browser",
+                             .remedy = std::string(kAgain)};
+  DRIVEWAY_TRY(TokenAnswer token, endpoint_.exchange_code(context, request_.client, code, verifier_,
+                                                          redirect_uri_, purpose));
+  Credential credential;
+  credential.client = request_.client;
+  // No scope in the answer: what was asked for (RFC 6749, 5.1).
+  credential.scopes = token.token.scopes.empty() ? request_.scopes : token.token.scopes;
+  if (!allows_drive(credential.scopes)) {
+    return Error{ErrorCode::kPermissionDenied,
+                 cat("this login gives no access to Drive: on Google's page, tick the box for "
+                     "Google Drive; ",
+                     kAgain)};
+  }
+  if (token.refresh_token.empty()) {
+    return Error{
+        ErrorCode::kLoginNeeded,
+        cat("Google gave no lasting login (refresh token); is the OAuth client of the type "
+            "\"Desktop app\"? Then remove the app's access at "
+            "myaccount.google.com/permissions and ",
+            kAgain)};
+  }
+  credential.refresh_token = std::move(token.refresh_token);
+  credential.created = clock_.wall_now();
+  if (token.grant_lifetime) {
+    credential.grant_ends =
+        *credential.created +
+        std::chrono::duration_cast<std::chrono::milliseconds>(*token.grant_lifetime);
+  }
+  return credential;
+}
+
+Result<std::unique_ptr<PendingLogin>> begin_login(LoginRequest request,
+                                                  const Environment& environment,
+                                                  http::HttpClient& http, Clock& clock) {
+  DRIVEWAY_TRY(LoopbackListener listener, listen_on_loopback());
+  return std::make_unique<PendingLogin>(std::move(request), environment, http, clock,
+                                        std::move(listener.fd), listener.port);
+}
+
+}  // namespace driveway::auth

@@ -1,0 +1,66 @@
+// The logins that `driveway login` has stored: CONFIG/logins/NAME.json, folder 0700, file 0600.
+//
+// A file is replaced atomically, under a lock that also covers read-refresh-write of other
+// processes (oauth reference 12). Format, version 1: {"version": 1, "type": "authorized_user",
+// "client_id", "client_secret", "refresh_token", "scopes": [...], "account", "created",
+// "grant_ends"}, the last three optional, times in RFC 3339. `type` makes it a file that
+// GOOGLE_APPLICATION_CREDENTIALS can name.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/credential.h"
+#include "auth/refreshing_source.h"
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/result.h"
+
+namespace driveway::auth {
+
+inline constexpr std::string_view kDefaultAccount = "default";
+
+// Thread-safe; the state is on disk.
+class LoginStore {
+ public:
+  // `config_folder` as Environment::config_folder; made when something is saved.
+  LoginStore(const std::filesystem::path& config_folder, Clock& clock);
+
+  // Names of the stored logins, sorted.
+  std::vector<std::string> names() const;
+  bool contains(std::string_view name) const;
+  // Errors: kInvalidArgument for a name that cannot be one; kLoginNeeded where there is none, where
+  // it is damaged, or where others may read it.
+  Result<Credential> load(const std::string& name) const;
+  // Replaces. `created` becomes now where it is not set. Errors: kInvalidArgument, as errno_error,
+  // kDeadlineExceeded and kCancelled (waiting for the lock).
+  Status save(const Context& context, const std::string& name, Credential credential) const;
+  // Ok also where there was none. Errors: as save.
+  Status remove(const Context& context, const std::string& name) const;
+
+  // For make_refreshing_source().
+  std::unique_ptr<CredentialHome> home(const std::string& name) const;
+
+  std::filesystem::path path_of(std::string_view name) const;
+
+ private:
+  const std::filesystem::path folder_;
+  Clock& clock_;
+};
+
+// "run `driveway login`", with the account where it is not the default one.
+std::string login_remedy(std::string_view name);
+
+// The authorized_user shape, of stored logins and of Application Default Credentials alike.
+// `what` begins the error texts. Errors: kLoginNeeded with `remedy`.
+Result<Credential> parse_credential(std::string_view json, std::string_view what,
+                                    std::string_view remedy);
+std::string credential_json(const Credential& credential);
+
+// Identity and change of a file: "DEVICE:INODE:SIZE:MTIME", "" where there is none.
+std::string file_version(const std::filesystem::path& path);
+
+}  // namespace driveway::auth

@@ -1,0 +1,118 @@
+#include "auth/token_endpoint.h"
+
+#include <algorithm>
+#include <random>
+
+#include "auth/json_fields.h"
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace driveway::auth {
+
+namespace {
+
+constexpr Duration kFirstPause = std::chrono::milliseconds(500);
+constexpr Duration kLongestPause = std::chrono::seconds(16);
+constexpr std::int64_t kAssumedLifetime = 3600;  // seconds, where none is said
+constexpr std::int64_t kLongestLifetime = 365 * 24 * 3600;
+
+// Half to all of `pause`: many clients that failed together do not come back together.
+Duration with_jitter(Duration pause) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  return pause / 2 +
+         Duration(std::uniform_int_distribution<Duration::rep>(0, (pause / 2).count())(random));
+}
+
+bool is_header_text(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+}  // namespace
+
+Result<TokenAnswer> TokenEndpoint::refresh(const Context& context, const Credential& credential,
+                                           const TokenPurpose& purpose, int attempts) {
+  const Form form = {{"grant_type", "refresh_token"},
+                     {"client_id", credential.client.id},
+                     {"client_secret", credential.client.secret.reveal()},
+                     {"refresh_token", credential.refresh_token.reveal()}};
+  return ask(context, form, purpose, attempts);
+}
+
+Result<TokenAnswer> TokenEndpoint::exchange_code(const Context& context,
+                                                 const ClientIdentity& client, const Secret& code,
+                                                 const Secret& verifier,
+                                                 const std::string& redirect_uri,
+                                                 const TokenPurpose& purpose) {
+  Form form = {{"grant_type", "authorization_code"},
+               {"code", code.reveal()},
+               {"client_id", client.id},
+               {"code_verifier", verifier.reveal()},
+               {"redirect_uri", redirect_uri}};
+  if (!client.secret.empty()) form.emplace_back("client_secret", client.secret.reveal());
+  return ask(context, form, purpose, kMaxAttempts);
+}
+
+Result<TokenAnswer> TokenEndpoint::ask(const Context& context, const Form& form,
+                                       const TokenPurpose& purpose, int attempts) {
+  Duration pause = kFirstPause;
+  for (int attempt = 1;; ++attempt) {
+    Duration retry_after{};
+    Result<TokenAnswer> answer = ask_once(context, form, purpose, retry_after);
+    if (answer.ok() || !answer.error().retryable || attempt >= attempts) return answer;
+    const Duration wait = std::max(with_jitter(pause), retry_after);
+    log::warn(answer.error(), "; asked again in ",
+              std::chrono::duration_cast<std::chrono::milliseconds>(wait).count(), " ms");
+    if (Status slept = sleep_until(context, clock_, clock_.now() + wait); !slept.ok()) {
+      Error ended = std::move(slept).error();
+      ended.message = cat("waiting for Google's token service: ", ended.message);
+      ended.cause = std::make_shared<const Error>(std::move(answer).error());
+      return ended;
+    }
+    pause = std::min(2 * pause, kLongestPause);
+  }
+}
+
+Result<TokenAnswer> TokenEndpoint::ask_once(const Context& context, const Form& form,
+                                            const TokenPurpose& purpose, Duration& retry_after) {
+  http::Request request;
+  request.method = "POST";
+  request.url = url_;
+  request.headers = {{"Content-Type", "application/x-www-form-urlencoded"},
+                     {"Accept", "application/json"}};
+  request.body = http::encode_query(form);
+  request.max_body = kMiB;
+  Result<http::Response> response = http_.fetch(context, std::move(request));
+  if (!response.ok()) return wrap(std::move(response).error(), purpose.of);
+  if (const std::string* said = response->header("retry-after"); said != nullptr) {
+    const auto seconds = parse_uint(*said).value_or(0);
+    retry_after = std::chrono::seconds(std::min<std::uint64_t>(seconds, 120));
+  }
+  return read_answer(*response, purpose);
+}
+
+Result<TokenAnswer> TokenEndpoint::read_answer(const http::Response& response,
+                                               const TokenPurpose& purpose) const {
+  const auto json = parse_object(response.body);
+  Secret token(json ? text_field(*json, "access_token") : "");
+  if (response.status != 200 || token.empty()) {
+    return token_refusal(response.status, response.body, purpose, clock_.wall_now());
+  }
+  if (!is_header_text(token.reveal())) {
+    return Error{ErrorCode::kCorrupt,
+                 cat(purpose.of, ": the token service gave a token with strange characters")};
+  }
+  const auto seconds = std::clamp<std::int64_t>(
+      number_field(*json, "expires_in").value_or(kAssumedLifetime), 1, kLongestLifetime);
+  TokenAnswer answer;
+  answer.lifetime = std::chrono::seconds(seconds);
+  answer.token.value = std::move(token);
+  answer.token.expires = clock_.now() + answer.lifetime;  // monotonic: oauth reference 13
+  answer.token.scopes = split_scopes(text_field(*json, "scope"));
+  answer.refresh_token = Secret(text_field(*json, "refresh_token"));
+  if (const auto limit = number_field(*json, "refresh_token_expires_in"); limit && *limit > 0) {
+    answer.grant_lifetime = std::chrono::seconds(std::min(*limit, kLongestLifetime));
+  }
+  return answer;
+}
+
+}  // namespace driveway::auth

@@ -1,0 +1,57 @@
+// OAuth's token endpoint: codes and refresh tokens in, access tokens out.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "auth/credential.h"
+#include "auth/token_errors.h"
+#include "auth/token_source.h"
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "http/http_client.h"
+
+namespace driveway::auth {
+
+struct TokenAnswer {
+  AccessToken token;
+  Duration lifetime{};
+  Secret refresh_token;                    // empty: none was sent
+  std::optional<Duration> grant_lifetime;  // how long the refresh token will work, where limited
+};
+
+// Thread-safe. Faults of network and server (oauth reference 1: HTTP 408, 429, 5xx,
+// internal_failure, server_error, temporarily_unavailable) are tried again with growing pauses
+// within the Context, at most kMaxAttempts times.
+class TokenEndpoint {
+ public:
+  static constexpr int kMaxAttempts = 8;
+
+  TokenEndpoint(http::HttpClient& http, Clock& clock, std::string oauth_url)
+      : http_(http), clock_(clock), url_(std::move(oauth_url) + "/token") {}
+
+  // Errors: as token_refusal(), kDeadlineExceeded, kCancelled.
+  Result<TokenAnswer> refresh(const Context& context, const Credential& credential,
+                              const TokenPurpose& purpose, int attempts = kMaxAttempts);
+  Result<TokenAnswer> exchange_code(const Context& context, const ClientIdentity& client,
+                                    const Secret& code, const Secret& verifier,
+                                    const std::string& redirect_uri, const TokenPurpose& purpose);
+
+ private:
+  using Form = std::vector<std::pair<std::string, std::string>>;
+  Result<TokenAnswer> ask(const Context& context, const Form& form, const TokenPurpose& purpose,
+                          int attempts);
+  Result<TokenAnswer> ask_once(const Context& context, const Form& form,
+                               const TokenPurpose& purpose, Duration& retry_after);
+  Result<TokenAnswer> read_answer(const http::Response& response,
+                                  const TokenPurpose& purpose) const;
+
+  http::HttpClient& http_;
+  Clock& clock_;
+  const std::string url_;
+};
+
+}  // namespace driveway::auth

@@ -1,0 +1,28 @@
+// What the token endpoint's refusals mean, and what to tell the user (oauth reference 2 and 5).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "auth/credential.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace driveway::auth {
+
+// What was asked for, as far as an error text needs it.
+struct TokenPurpose {
+  enum class Kind { kRefresh, kCode } kind = Kind::kRefresh;
+  std::string of;      // "stored login default"
+  std::string remedy;  // "run `driveway login`"
+  std::optional<WallTime> created{};
+  std::optional<WallTime> grant_ends{};
+};
+
+// The Error of an answer that is no token: kLoginNeeded where only a new login helps, kUnavailable
+// (retryable) where asking again may. Of the answer's own words only the error's name is shown.
+Error token_refusal(int http_status, std::string_view body, const TokenPurpose& purpose,
+                    WallTime now);
+
+}  // namespace driveway::auth

@@ -1,0 +1,60 @@
+#include "cache/content_cache.h"
+
+#include <sys/statvfs.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "base/strings.h"
+#include "cache/cache_core.h"
+
+namespace driveway::cache {
+namespace {
+
+Result<DiskSpace> disk_space_of(const std::filesystem::path& folder) {
+  struct statvfs info {};
+  if (::statvfs(folder.c_str(), &info) != 0) {
+    return errno_error(errno, cat("statvfs ", folder.native()));
+  }
+  return DiskSpace{static_cast<Bytes>(info.f_blocks) * info.f_frsize,
+                   static_cast<Bytes>(info.f_bavail) * info.f_frsize};
+}
+
+class ContentCacheImpl final : public ContentCache {
+ public:
+  explicit ContentCacheImpl(std::shared_ptr<CacheCore> core) : core_(std::move(core)) {}
+  ~ContentCacheImpl() override { core_->shut_down(); }
+
+  Result<std::shared_ptr<Content>> open_content(const ContentId& id, Bytes size) override {
+    return core_->open_content(id, size);
+  }
+  Status flush() override { return core_->flush(); }
+  Status wipe() override { return core_->wipe(); }
+  Bytes used_bytes() const override { return core_->used_bytes(); }
+
+ private:
+  const std::shared_ptr<CacheCore> core_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ContentCache>> ContentCache::open(const std::filesystem::path& folder,
+                                                         const CacheOptions& options, Clock& clock,
+                                                         Metrics& metrics) {
+  CacheOptions effective = options;
+  if (!effective.disk_space) effective.disk_space = disk_space_of;
+  DRIVEWAY_TRY(std::shared_ptr<CacheCore> core, CacheCore::open(folder, effective, clock, metrics));
+  return std::unique_ptr<ContentCache>(std::make_unique<ContentCacheImpl>(std::move(core)));
+}
+
+Status ContentCache::erase(const std::filesystem::path& folder) {
+  for (const char* part : {"cache", "content"}) {
+    std::error_code error;
+    std::filesystem::remove_all(folder / part, error);
+    if (error) return errno_error(error.value(), cat("remove ", (folder / part).native()));
+  }
+  return {};
+}
+
+}  // namespace driveway::cache

@@ -1,0 +1,101 @@
+// Contents on local disk: which bytes of which content are here (design: where bytes live).
+//
+// A content is named by its ContentId: a new revision is a new name, so nothing stale is ever read
+// and nothing is invalidated, only evicted. Whole objects up to 128 KiB lie inline in LMDB; others
+// in sparse files content/xx/NUMBER with 1 MiB blocks, present or not, a crc32c per 64 KiB checked
+// at the first read after the daemon opened the content. File numbers are never reused (D4); a file
+// that no row names is deleted at open.
+//
+// Bytes that arrive are readable at once, but enter the index only by commit(), which the caller
+// calls when it knows that their revision was current after they arrived (R1); discard() forgets
+// them.
+//
+// Space: the hard cap and the minimum of free disk hold at all times; eviction takes whole
+// contents, least recently used, never one that is open (R2). At the floor write() fails with
+// kNoSpace, and the caller reads past the cache.
+//
+// Thread-safe. Errors: kNoSpace, kLocalDisk, kCorrupt (handled inside by dropping the block: seen
+// as missing).
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/metrics.h"
+#include "base/result.h"
+
+namespace driveway::cache {
+
+inline constexpr Bytes kBlockSize = 1 * kMiB;
+inline constexpr Bytes kCrcUnit = 64 * kKiB;
+inline constexpr Bytes kInlineLimit = 128 * kKiB;
+
+struct DiskSpace {
+  Bytes total = 0;
+  Bytes available = 0;
+};
+
+struct CacheOptions {
+  Bytes capacity = 50 * kGiB;   // --cache-size
+  double min_free_disk = 0.05;  // --min-free-disk, of the file system
+  // What statvfs says of the folder, unless a test says it.
+  std::function<Result<DiskSpace>(const std::filesystem::path& folder)> disk_space = nullptr;
+};
+
+// One content, open. Shared by all who read it; while anyone holds it, it is not evicted (R2).
+// Thread-safe.
+class Content {
+ public:
+  virtual ~Content() = default;
+  virtual const ContentId& id() const = 0;
+  virtual Bytes size() const = 0;
+
+  // Whether all bytes of `range` can be read: indexed, or arrived.
+  virtual bool has(ByteRange range) const = 0;
+  // The parts of `range` that are neither indexed nor arrived, widened to whole blocks (cut to the
+  // size), in order.
+  virtual std::vector<ByteRange> missing(ByteRange range) const = 0;
+  // Fills `buffer` from `offset`; gives the count, short only at the end of the content. Errors:
+  // kNotFound when some byte is not here (any more: its block failed its crc and was dropped) -
+  // fetch it and ask again.
+  virtual Result<std::size_t> read(Bytes offset, std::span<std::byte> buffer) = 0;
+
+  // Bytes that arrived. Any offset and length within the size; readable at once.
+  virtual Status write(Bytes offset, std::span<const std::byte> data) = 0;
+  // Enters the whole blocks of `range` (the last one may be short) into the index: those that have
+  // arrived whole; others are left as they are. What is indexed counts at once, and stands in the
+  // index on disk within some 20 ms.
+  virtual Status commit(ByteRange range) = 0;
+  // Forgets what arrived in `range` and is not in the index.
+  virtual void discard(ByteRange range) = 0;
+};
+
+class ContentCache {
+ public:
+  // `folder` gets the LMDB environment `cache/` and `content/`. A damaged or foreign index is wiped
+  // and begun anew: all of it can be fetched again. Metrics: cache.bytes, cache.contents,
+  // cache.evictions, cache.crc_errors, cache.read_bytes.
+  static Result<std::unique_ptr<ContentCache>> open(const std::filesystem::path& folder,
+                                                    const CacheOptions& options, Clock& clock,
+                                                    Metrics& metrics);
+  // Deletes what open() would find, without looking at it: after the *machine* stopped uncleanly,
+  // the index may be damaged in ways that show only when it is used. REQUIRES that it is not open.
+  static Status erase(const std::filesystem::path& folder);
+  // Contents that are still open stay usable; what they commit is not kept any more.
+  virtual ~ContentCache() = default;
+  // Opens or begins the content. Two opens of one id share one Content.
+  virtual Result<std::shared_ptr<Content>> open_content(const ContentId& id, Bytes size) = 0;
+  // Writes lazily kept access times and syncs; the destructor does it too.
+  virtual Status flush() = 0;
+  // Everything is forgotten and deleted. Errors: kBusy while a content is open.
+  virtual Status wipe() = 0;
+  virtual Bytes used_bytes() const = 0;
+};
+
+}  // namespace driveway::cache

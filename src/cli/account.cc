@@ -1,0 +1,50 @@
+#include "cli/account.h"
+
+#include <utility>
+
+#include "auth/choose_source.h"
+#include "auth/environment.h"
+#include "cli/http_options.h"
+#include "drive/drive_store.h"
+#include "drive/quota.h"
+#include "drive/store_stack.h"
+#include "http/http_client.h"
+
+namespace driveway::cli {
+namespace {
+
+class AccountImpl final : public Account {
+ public:
+  AccountImpl(std::unique_ptr<http::HttpClient> http, std::unique_ptr<auth::TokenSource> tokens,
+              const drive::StackOptions& options, Clock& clock, Metrics& metrics)
+      : http_(std::move(http)),
+        tokens_(std::move(tokens)),
+        label_(tokens_->describe()),
+        stack_(drive::make_store_stack(drive::make_drive_store(*http_, *tokens_, clock), options,
+                                       clock, metrics)) {}
+  const std::string& label() const override { return label_; }
+  drive::RemoteStore& store() override { return stack_->store(); }
+
+ private:
+  const std::unique_ptr<http::HttpClient> http_;
+  const std::unique_ptr<auth::TokenSource> tokens_;
+  const std::string label_;
+  const std::unique_ptr<drive::StoreStack> stack_;
+};
+
+}  // namespace
+
+http::Options http_options() { return {.user_agent = "driveway/" DRIVEWAY_VERSION " (gzip)"}; }
+
+Result<std::unique_ptr<Account>> Account::open(const std::string& name, const std::string& quota,
+                                               Clock& clock, Metrics& metrics) {
+  drive::StackOptions options;
+  DRIVEWAY_TRY(options.quota, drive::parse_quota_model(quota));
+  auto http = http::make_curl_client(http_options(), clock, metrics);
+  DRIVEWAY_TRY(auto tokens, auth::choose_source({.account = name},
+                                                auth::Environment::from_process(), *http, clock));
+  return std::unique_ptr<Account>(
+      std::make_unique<AccountImpl>(std::move(http), std::move(tokens), options, clock, metrics));
+}
+
+}  // namespace driveway::cli

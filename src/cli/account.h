@@ -1,0 +1,36 @@
+// Everything that is needed to talk to Drive as one account: credentials, connections, the store
+// with its decorators.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "drive/remote_store.h"
+
+namespace driveway::cli {
+
+class Account {
+ public:
+  // `name` "" = the default account; `quota` as --quota. Starts threads: daemonize first. Errors:
+  // kLoginNeeded (with what to do), kInvalidArgument.
+  static Result<std::unique_ptr<Account>> open(const std::string& name, const std::string& quota,
+                                               Clock& clock, Metrics& metrics);
+  virtual ~Account() = default;
+  // Where the credentials come from, for status and messages; also what tells this account from
+  // others on this machine.
+  virtual const std::string& label() const = 0;
+  virtual drive::RemoteStore& store() = 0;
+};
+
+// The permissionId of the account: its cache folder's name (D5). Asked of Drive; where Drive does
+// not answer, what it was the last time (kept in `cache_dir`/accounts.json by label), so that a
+// mount of what is cached works without network.
+Result<std::string> permission_id(const Context& context, Clock& clock, Account& account,
+                                  const std::filesystem::path& cache_dir);
+
+}  // namespace driveway::cli

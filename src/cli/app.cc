@@ -1,0 +1,181 @@
+#include "cli/app.h"
+
+#include <exception>
+#include <iostream>
+#include <map>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+
+namespace driveway::cli {
+namespace {
+
+constexpr const char* kRemoteHelp =
+    "drive:PATH, drive:@TEAM/PATH (a shared drive), drive:id=ID, NAME:PATH (another account), or a "
+    "path inside a mounted Drive";
+
+// What every command shares: the settings that stood on the line, and what to do.
+class App {
+ public:
+  App() : app_("driveway: Google Drive in notebook machines", "driveway") {
+    app_.set_version_flag("--version", std::string("driveway ") + DRIVEWAY_VERSION);
+    app_.require_subcommand(1);
+    add_login();
+    add_mount();
+    add_unmount();
+    add_status();
+    add_about();
+    add_remote("ls", "lists a folder of Drive", RemoteVerb::kLs);
+    add_remote("stat", "shows what Drive says of a file or folder", RemoteVerb::kStat);
+    add_remote("cat", "writes a file of Drive to standard output", RemoteVerb::kCat);
+  }
+
+  int run(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      const int code = app_.exit(error);
+      return code == 0 ? 0 : static_cast<int>(ExitStatus::kUsage);
+    }
+    return static_cast<int>(chosen_());
+  }
+
+ private:
+  CLI::App* add(const char* name, const char* help, std::function<ExitStatus()> command) {
+    CLI::App* sub = app_.add_subcommand(name, help);
+    sub->callback([this, command = std::move(command)] { chosen_ = command; });
+    return sub;
+  }
+
+  // A flag of the same name as a setting.
+  void setting(CLI::App* sub, const std::string& name, const std::string& help,
+               const std::string& type) {
+    sub->add_option_function<std::string>(
+           "--" + name, [this, name](const std::string& value) { flags_[name] = value; }, help)
+        ->type_name(type);
+  }
+
+  ExitStatus with_settings(const std::function<ExitStatus(const Settings&)>& command) {
+    const Environment environment = process_environment();
+    if (const auto level = environment("DRIVEWAY_LOG")) {
+      const auto parsed = log::parse_level(*level);
+      if (!parsed.ok()) return report(wrap(parsed.error(), "DRIVEWAY_LOG"));
+      log::set_level(*parsed);
+    }
+    const auto settings =
+        Settings::load(flags_, environment, config_directory(environment) / "config.toml");
+    return settings.ok() ? command(*settings) : report(settings.error());
+  }
+
+  void account(CLI::App* sub) { setting(sub, "account", "the login to use", "NAME"); }
+
+  void add_login() {
+    CLI::App* sub =
+        add("login", "gives driveway access to a Drive: prints a URL, takes one paste", [this] {
+          return with_settings(
+              [this](const Settings& settings) { return login(settings, login_); });
+        });
+    account(sub);
+    sub->add_option("--client-id", login_.client_id, "of your OAuth client")->type_name("ID");
+    sub->add_option("--client-secret", login_.client_secret,
+                    "its secret (or DRIVEWAY_CLIENT_SECRET)")
+        ->type_name("S");
+    sub->add_flag("--read-only", login_.read_only, "ask for the right to read only");
+  }
+
+  void add_mount() {
+    CLI::App* sub = add("mount", "mounts Drive; returns when the mount answers", [this] {
+      return with_settings([this](const Settings& settings) { return mount(settings, mount_); });
+    });
+    sub->add_option("mountpoint", mount_.mountpoint, "a folder; made if missing")
+        ->required()
+        ->type_name("MOUNTPOINT");
+    account(sub);
+    setting(sub, "layout", "colab: MyDrive/, Shareddrives/, …; root: My Drive itself",
+            "colab|root");
+    sub->add_flag_callback(
+        "--read-only", [this] { flags_["read-only"] = "true"; },
+        "nothing can be changed through the mount");
+    sub->add_flag("--foreground", mount_.foreground, "stay in the foreground, log to stderr");
+    sub->add_option("-o", mount_.kernel_options, "mount options, such as allow_other")
+        ->delimiter(',')
+        ->type_name("OPT[,OPT…]");
+    setting(sub, "cache-dir", "where cached files live", "DIR");
+    setting(sub, "cache-size", "how much disk they may take", "SIZE");
+    setting(sub, "min-free-disk", "how much of the disk stays free", "SHARE");
+    setting(sub, "poll", "how often to ask Drive for changes", "DURATION");
+    setting(sub, "docs", "Google Docs as links or exported", "link|export");
+    setting(sub, "quota", "which limits Drive sets", "2026|legacy|unlimited|auto");
+    setting(sub, "read-deadline", "how long a read may wait for Drive", "DURATION");
+  }
+
+  void add_unmount() {
+    CLI::App* sub = add("unmount", "unmounts", [this] { return unmount(unmount_); });
+    sub->add_option("mountpoint", unmount_.mountpoint)->required()->type_name("MOUNTPOINT");
+    sub->add_option("--timeout", unmount_.timeout, "how long to wait for open files")
+        ->type_name("DURATION")
+        ->capture_default_str();
+    sub->add_flag("--force", unmount_.force, "then unmount although files are open");
+  }
+
+  void add_status() {
+    CLI::App* sub = add("status", "what is mounted, cached, and what Drive answers",
+                        [this] { return status(status_mountpoint_, json_); });
+    sub->add_option("mountpoint", status_mountpoint_, "all mounts without it")
+        ->type_name("MOUNTPOINT");
+    sub->add_flag("--json", json_);
+  }
+
+  void add_about() {
+    CLI::App* sub = add("about", "who is logged in, and how full the Drive is", [this] {
+      return with_settings([this](const Settings& settings) { return about(settings, json_); });
+    });
+    account(sub);
+    sub->add_flag("--json", json_);
+  }
+
+  void add_remote(const char* name, const char* help, RemoteVerb verb) {
+    CLI::App* sub = add(name, help, [this, verb] {
+      remote_.verb = verb;
+      remote_.as_json = json_;
+      return with_settings([this](const Settings& settings) { return remote(settings, remote_); });
+    });
+    sub->add_option("remote", remote_.remotes, kRemoteHelp)->required()->type_name("REMOTE…");
+    setting(sub, "cache-dir", "where cached files live", "DIR");
+    if (verb == RemoteVerb::kLs) {
+      sub->add_flag("-l,--long", remote_.long_form, "mode, size and time too");
+    }
+    if (verb != RemoteVerb::kCat) sub->add_flag("--json", json_, "one JSON document a line");
+  }
+
+  CLI::App app_;
+  std::map<std::string, std::string> flags_;
+  std::function<ExitStatus()> chosen_;
+  LoginArguments login_;
+  MountArguments mount_;
+  UnmountArguments unmount_;
+  std::string status_mountpoint_;
+  RemoteArguments remote_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+ExitStatus report(const Error& error) {
+  std::cerr << "driveway: " << log::redact(error.to_string()) << "\n";
+  return exit_status(error);
+}
+
+int run(int argc, const char* const* argv) {
+  try {
+    return App().run(argc, argv);
+  } catch (const std::exception& error) {
+    return static_cast<int>(report({ErrorCode::kInternal, error.what()}));
+  }
+}
+
+}  // namespace driveway::cli

@@ -1,0 +1,49 @@
+// The commands, one function each: what it was asked in, an exit status out. Messages go to stderr,
+// answers to stdout.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/exit_status.h"
+#include "cli/settings.h"
+
+namespace driveway::cli {
+
+struct LoginArguments {
+  std::string client_id;
+  std::string client_secret;
+  bool read_only = false;
+};
+ExitStatus login(const Settings& settings, const LoginArguments& arguments);
+
+struct MountArguments {
+  std::string mountpoint;
+  bool foreground = false;
+  std::vector<std::string> kernel_options;  // of -o, split at commas
+};
+ExitStatus mount(const Settings& settings, const MountArguments& arguments);
+
+struct UnmountArguments {
+  std::string mountpoint;
+  std::string timeout = "5s";
+  bool force = false;
+};
+ExitStatus unmount(const UnmountArguments& arguments);
+
+ExitStatus status(const std::string& mountpoint, bool as_json);
+ExitStatus about(const Settings& settings, bool as_json);
+
+enum class RemoteVerb { kLs, kStat, kCat };
+struct RemoteArguments {
+  RemoteVerb verb = RemoteVerb::kLs;
+  std::vector<std::string> remotes;
+  bool long_form = false;  // ls -l
+  bool as_json = false;
+};
+ExitStatus remote(const Settings& settings, const RemoteArguments& arguments);
+
+// Says `error` on stderr as "driveway: …", secrets taken out, and gives the status for it.
+ExitStatus report(const Error& error);
+
+}  // namespace driveway::cli

@@ -1,0 +1,61 @@
+#include <algorithm>
+#include <cctype>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "cli/account.h"
+
+namespace driveway::cli {
+namespace {
+
+using nlohmann::json;
+
+// How long Drive may take to say who we are when we know it from the last time.
+constexpr auto kPatienceWhenKnown = std::chrono::seconds(5);
+
+json read_known(const std::filesystem::path& file) {
+  json known = json::parse(read_file(file).value_or("{}"), nullptr, false);
+  return known.is_object() ? std::move(known) : json::object();
+}
+
+// It becomes a folder's name: Drive's ids are digits, but what a server says is not trusted.
+bool is_plain(const std::string& id) {
+  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_';
+  });
+}
+
+}  // namespace
+
+Result<std::string> permission_id(const Context& context, Clock& clock, Account& account,
+                                  const std::filesystem::path& cache_dir) {
+  DRIVEWAY_CHECK(make_private_directory(cache_dir));
+  const std::filesystem::path file = cache_dir / "accounts.json";
+  json known = read_known(file);
+  const auto entry = known.find(account.label());
+  const std::string last =
+      entry != known.end() && entry->is_string() ? entry->get<std::string>() : "";
+  const auto about = account.store().about(
+      is_plain(last) ? context.with_deadline(clock.now() + kPatienceWhenKnown) : context);
+  if (!about.ok()) {
+    const ErrorCode code = about.error().code;
+    const bool no_answer = code == ErrorCode::kUnavailable ||
+                           code == ErrorCode::kDeadlineExceeded || code == ErrorCode::kRateLimited;
+    if (!no_answer || !is_plain(last)) return about.error();
+    log::warn("Drive does not answer; going on with what is cached: ", about.error());
+    return last;
+  }
+  if (!is_plain(about->permission_id)) {
+    return Error{ErrorCode::kCorrupt, "Drive's answer names no account"};
+  }
+  if (about->permission_id != last) {
+    known[account.label()] = about->permission_id;
+    DRIVEWAY_CHECK(write_file_atomically(file, known.dump(2), 0600));
+  }
+  return about->permission_id;
+}
+
+}  // namespace driveway::cli

@@ -1,0 +1,62 @@
+// Settings by name, from three places: a flag beats its DRIVEWAY_… variable, which beats
+// config.toml (design: the commands).
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace driveway::cli {
+
+// Reads environment variables; a test gives its own.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+Environment process_environment();
+
+// $XDG_CONFIG_HOME/driveway, else ~/.config/driveway.
+std::filesystem::path config_directory(const Environment& environment);
+// $XDG_CACHE_HOME/driveway, else ~/.cache/driveway.
+std::filesystem::path default_cache_directory(const Environment& environment);
+
+// A setting's name is that of its flag without the dashes: "cache-size" is --cache-size,
+// DRIVEWAY_CACHE_SIZE, and cache-size in config.toml. All getters: the built-in value where no
+// place has the setting; errors kInvalidArgument, naming the place.
+class Settings {
+ public:
+  // `flags`: what stood on the command line. A config file that is not there is empty. Errors:
+  // kInvalidArgument (not TOML: with its line; an unknown key).
+  static Result<Settings> load(std::map<std::string, std::string> flags, Environment environment,
+                               const std::filesystem::path& config_file);
+
+  const Environment& environment() const { return environment_; }
+
+  std::string text(std::string_view name, std::string_view built_in) const;
+  Result<Bytes> size(std::string_view name, Bytes built_in) const;
+  Result<Duration> duration(std::string_view name, Duration built_in) const;
+  // "5%" or "0.05": 0…1.
+  Result<double> fraction(std::string_view name, double built_in) const;
+  Result<bool> boolean(std::string_view name, bool built_in) const;
+  // One of `values`; the error lists them.
+  Result<std::string> choice(std::string_view name, std::initializer_list<std::string_view> values,
+                             std::string_view built_in) const;
+
+ private:
+  struct Found {
+    std::string value;
+    std::string place;  // "--cache-size", "DRIVEWAY_CACHE_SIZE", "/…/config.toml"
+  };
+  std::optional<Found> find(std::string_view name) const;
+
+  std::map<std::string, std::string> flags_;
+  Environment environment_;
+  std::map<std::string, std::string> file_;
+  std::string file_name_;
+};
+
+}  // namespace driveway::cli

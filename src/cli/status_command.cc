@@ -1,0 +1,105 @@
+// `driveway status` and `driveway about`.
+
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "base/strings.h"
+#include "cli/account.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/mount_plan.h"
+#include "cli/view.h"
+
+namespace driveway::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr auto kAnswerDeadline = std::chrono::seconds(30);
+
+Result<json> ask_daemon(const control::Daemon& daemon, const Context& context, Clock& clock) {
+  DRIVEWAY_TRY(auto client, control::Client::connect(daemon.socket, clock));
+  return client.ask(context, {{"op", "status"}});
+}
+
+void print_status(const json& status) {
+  const json& metrics = status["metrics"];
+  const auto number = [&](const char* name) { return metrics.value(name, std::int64_t{0}); };
+  std::cout << status.value("mountpoint", "") << "  (process " << status.value("pid", 0) << ", up "
+            << status.value("uptime_s", std::int64_t{0}) << " s)\n";
+  const json& feed = status["feed"];
+  std::cout << "  Drive:     ";
+  if (feed.value("healthy", false)) {
+    std::cout << "answers; changes read " << feed.value("last_poll_s", std::int64_t{0})
+              << " s ago\n";
+  } else if (feed.contains("error")) {
+    std::cout << "does not answer: " << feed.value("error", "") << "\n";
+  } else {
+    std::cout << "not asked for changes yet\n";
+  }
+  std::cout << "  known:     " << status.value("items", std::int64_t{0}) << " items, "
+            << status.value("listed_directories", std::int64_t{0}) << " folders listed\n"
+            << "  cached:    " << format_size(status.value("cached_bytes", Bytes{0})) << " in "
+            << status.value("cache_dir", "") << "\n"
+            << "  fetched:   " << format_size(static_cast<Bytes>(number("transfer.bytes")))
+            << " from Drive in " << number("http.requests") << " requests, "
+            << format_size(static_cast<Bytes>(number("fuse.read_bytes"))) << " read\n";
+}
+
+}  // namespace
+
+ExitStatus status(const std::string& mountpoint, bool as_json) {
+  SystemClock clock;
+  const Context context{.deadline = clock.now() + kAnswerDeadline};
+  std::string wanted = mountpoint;
+  if (!wanted.empty()) {
+    std::error_code error;
+    wanted = std::filesystem::absolute(wanted, error).lexically_normal().string();
+    while (wanted.size() > 1 && wanted.ends_with('/')) wanted.pop_back();
+  }
+  json all = json::array();
+  for (const auto& daemon : running_daemons(clock)) {
+    if (!wanted.empty() && daemon.mountpoint != wanted) continue;
+    auto answer = ask_daemon(daemon, context, clock);
+    if (!answer.ok()) return report(wrap(answer.error(), daemon.mountpoint));
+    if (!as_json) print_status(*answer);
+    all.push_back(*std::move(answer));
+  }
+  if (!wanted.empty() && all.empty()) {
+    return report({ErrorCode::kNotFound, cat("no Drive is mounted at ", wanted)});
+  }
+  if (as_json) {
+    std::cout << (wanted.empty() ? json{{"mounts", all}} : all.front()).dump(2) << "\n";
+  } else if (all.empty()) {
+    std::cout << "no Drive is mounted\n";
+  }
+  return ExitStatus::kDone;
+}
+
+ExitStatus about(const Settings& settings, bool as_json) {
+  const InterruptGuard interrupt;
+  SystemClock clock;
+  Metrics metrics;
+  const Context context{.deadline = clock.now() + kAnswerDeadline, .cancel = interrupt.token()};
+  const auto plan = plan_vfs(settings);
+  if (!plan.ok()) return report(plan.error());
+  const auto account = Account::open(plan->account, plan->quota, clock, metrics);
+  if (!account.ok()) return report(account.error());
+  const auto answer = (*account)->store().about(context);
+  if (!answer.ok()) return report(answer.error());
+  if (as_json) {
+    std::cout << control::about_document(*answer).dump(2) << "\n";
+    return ExitStatus::kDone;
+  }
+  std::cout << answer->display_name << " <" << answer->email << ">\n"
+            << "  login:    " << (*account)->label() << "\n"
+            << "  storage:  " << format_size(answer->usage) << " used of "
+            << (answer->storage_limit ? format_size(*answer->storage_limit) : "no limit") << "\n"
+            << "  in Drive: " << format_size(answer->usage_in_drive) << ", in its trash "
+            << format_size(answer->usage_in_trash) << "\n";
+  return ExitStatus::kDone;
+}
+
+}  // namespace driveway::cli

@@ -1,0 +1,152 @@
+#include "drive/drive_client.h"
+
+#include <utility>
+
+#include "base/strings.h"
+#include "drive/errors.h"
+
+namespace driveway::drive {
+namespace {
+
+constexpr std::size_t kMostKeys = 20'000;
+constexpr int kMostRedirects = 3;
+constexpr Bytes kLongestRefusal = 4 * kMiB;
+
+std::string_view header_or_empty(const http::Response& response, std::string_view name) {
+  const std::string* const value = response.header(name);
+  return value == nullptr ? std::string_view() : std::string_view(*value);
+}
+
+// "https://host:port" of a URL.
+std::string_view origin_of(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme == std::string_view::npos) return {};
+  return url.substr(0, url.find_first_of("/?#", scheme + 3));
+}
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+}  // namespace
+
+void ResourceKeys::add(const FileId& id, const std::string& key) {
+  if (id.empty() || key.empty()) return;
+  const std::lock_guard lock(mutex_);
+  if (keys_.size() >= kMostKeys && !keys_.contains(id)) return;
+  keys_[id] = key;
+}
+
+void ResourceKeys::learn(const Item& item) {
+  add(item.id, item.resource_key);
+  if (item.shortcut) add(item.shortcut->target, item.shortcut->target_resource_key);
+}
+
+std::string ResourceKeys::header_for(const std::vector<FileId>& ids) const {
+  std::string value;
+  const std::lock_guard lock(mutex_);
+  if (keys_.empty()) return value;
+  for (const FileId& id : ids) {
+    const auto found = keys_.find(id);
+    if (found == keys_.end()) continue;
+    if (!value.empty()) value += ',';
+    value += cat(id, "/", found->second);
+  }
+  return value;
+}
+
+http::Request DriveClient::request_for(const std::string& path, const Parameters& parameters,
+                                       const std::vector<FileId>& about) const {
+  http::Request request;
+  request.url = cat(api_url_, "/drive/v3/", path, "?", http::encode_query(parameters));
+  if (auto keys = keys_.header_for(about); !keys.empty()) {
+    request.headers.emplace_back("X-Goog-Drive-Resource-Keys", std::move(keys));
+  }
+  return request;
+}
+
+Error DriveClient::refused(const http::Response& response, std::string_view what) const {
+  Error error = error_of({response.status, header_or_empty(response, "content-type"), response.body,
+                          header_or_empty(response, "retry-after")},
+                         what, clock_.wall_now());
+  if (error.code == ErrorCode::kLoginNeeded) {
+    error.message +=
+        cat("; Drive does not accept ", tokens_.describe(), ": run `driveway login` again");
+  }
+  return error;
+}
+
+Result<http::Response> DriveClient::send(
+    const Context& context, const http::Request& request,
+    const std::function<Result<http::Response>(http::Request)>& exchange) {
+  for (bool again : {false, true}) {
+    DRIVEWAY_TRY(const auth::AccessToken token, tokens_.token(context));
+    http::Request authorised = request;
+    authorised.bearer = token.value;
+    auto response = exchange(std::move(authorised));
+    if (!response.ok() || response->status != 401) return response;
+    tokens_.refused(token);
+    if (again) return response;
+  }
+  return Error{ErrorCode::kInternal, "unreachable"};
+}
+
+Result<std::string> DriveClient::get_json(const Context& context, const std::string& path,
+                                          const Parameters& parameters, std::string_view what,
+                                          const std::vector<FileId>& about) {
+  http::Request request = request_for(path, parameters, about);
+  request.accept_gzip = true;
+  auto sent = send(context, request, [&](http::Request authorised) {
+    return http_.fetch(context, std::move(authorised));
+  });
+  if (!sent.ok()) return wrap(std::move(sent).error(), std::string(what));
+  http::Response& response = *sent;
+  if (response.status != 200) return refused(response, what);
+  if (!header_or_empty(response, "content-type").starts_with("application/json")) {
+    return Error{ErrorCode::kUnavailable,
+                 cat(what, ": the answer is not Drive's (a login page of the network?)"), true};
+  }
+  return std::move(response.body);
+}
+
+Status DriveClient::get_media(const Context& context, const std::string& path,
+                              const Parameters& parameters, const http::Headers& headers,
+                              std::string_view what, const std::vector<FileId>& about,
+                              const std::function<void(const http::Response& head)>& on_head,
+                              ByteSink& sink) {
+  http::Request request = request_for(path, parameters, about);
+  request.pool = http::Pool::kMedia;
+  request.max_body = kLongestRefusal;
+  request.headers.insert(request.headers.end(), headers.begin(), headers.end());
+  const auto exchange = [&](http::Request each) {
+    return http_.fetch_to(
+        context, std::move(each),
+        [&](const http::Response& head) {
+          if (head.status != 200 && head.status != 206) return false;
+          on_head(head);
+          return true;
+        },
+        sink);
+  };
+  const auto home = std::string(origin_of(request.url));
+  for (int hops = 0; hops <= kMostRedirects; ++hops) {
+    const bool at_home = origin_of(request.url) == home;
+    auto sent = at_home ? send(context, request, exchange) : exchange(request);
+    if (!sent.ok()) return wrap(std::move(sent).error(), std::string(what));
+    if (sent->status == 200 || sent->status == 206) return {};
+    const std::string* const location = sent->header("location");
+    if (!is_redirect(sent->status) || location == nullptr) return refused(*sent, what);
+    if (origin_of(*location) != home && !location->starts_with("https://")) {
+      return refused(*sent, what);
+    }
+    request.url = *location;
+    if (origin_of(request.url) != home) {
+      std::erase_if(request.headers, [](const auto& header) {
+        return header.first == "X-Goog-Drive-Resource-Keys";
+      });
+    }
+  }
+  return Error{ErrorCode::kUnavailable, cat(what, ": redirected too often"), true};
+}
+
+}  // namespace driveway::drive

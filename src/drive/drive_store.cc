@@ -1,0 +1,228 @@
+#include "drive/drive_store.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "base/strings.h"
+#include "drive/drive_client.h"
+#include "drive/media.h"
+#include "drive/parse.h"
+#include "drive/query.h"
+
+namespace driveway::drive {
+namespace {
+
+constexpr int kMostDrivePages = 1000;       // 100 shared drives each: a server that never ends
+constexpr Bytes kMostExported = 64 * kMiB;  // the documented limit is 10 MB (reference 1.7)
+
+std::string file_path(const FileId& id) { return cat("files/", percent_encode(id.value())); }
+
+Error without_id() { return {ErrorCode::kInvalidArgument, "an item without an id"}; }
+
+// Passes an export on, unless it is a portal's web page or never ends.
+class ExportSink final : public ByteSink {
+ public:
+  ExportSink(const std::string& mime_type, ByteSink& sink) : mime_type_(mime_type), sink_(sink) {}
+
+  void begin(const http::Response& head) {
+    if (!is_web_page(head) || mime_type_.starts_with("text/html")) return;
+    verdict_ = Error{ErrorCode::kUnavailable,
+                     "a web page came instead of the export (a login page of the network?)", true};
+  }
+  Status write(std::span<const std::byte> data) override {
+    if (verdict_) return *verdict_;
+    passed_ += data.size();
+    if (passed_ > kMostExported) return Error{ErrorCode::kTooLarge, "the export is too large"};
+    return sink_.write(data);
+  }
+  Status finish(Status transfer) const {
+    if (verdict_) return *verdict_;
+    return transfer;
+  }
+
+ private:
+  const std::string& mime_type_;
+  ByteSink& sink_;
+  std::optional<Error> verdict_;
+  Bytes passed_ = 0;
+};
+
+class DriveStore final : public RemoteStore {
+ public:
+  DriveStore(http::HttpClient& http, auth::TokenSource& tokens, Clock& clock, DriveOptions options)
+      : client_(http, tokens, clock, std::move(options.api_url)) {}
+
+  Result<About> about(const Context& context) override;
+  Result<Item> get(const Context& context, const FileId& id) override;
+  Result<ItemPage> list(const Context& context, const ListQuery& query,
+                        const std::string& page_token) override;
+  Result<std::vector<SharedDrive>> shared_drives(const Context& context) override;
+  Result<std::string> start_page_token(const Context& context, const Feed& feed) override;
+  Result<ChangePage> changes(const Context& context, const Feed& feed,
+                             const std::string& page_token) override;
+  Status read(const Context& context, const Item& item, ByteRange range, ByteSink& sink) override;
+  Status export_document(const Context& context, const FileId& id, const std::string& mime_type,
+                         ByteSink& sink) override;
+
+ private:
+  Status complete(const Context& context, Change& change);
+  DriveClient client_;
+};
+
+Result<About> DriveStore::about(const Context& context) {
+  constexpr std::string_view kWhat = "asking who this is";
+  const Parameters parameters = {
+      {"fields",
+       "user(displayName,emailAddress,permissionId),"
+       "storageQuota(limit,usage,usageInDrive,usageInDriveTrash),canCreateDrives"},
+      {"prettyPrint", "false"}};
+  DRIVEWAY_TRY(const std::string json, client_.get_json(context, "about", parameters, kWhat));
+  DRIVEWAY_TRY(About about, parse_about(json));
+  const Parameters root_parameters = {
+      {"fields", "id"}, {"supportsAllDrives", "true"}, {"prettyPrint", "false"}};
+  auto root = client_.get_json(context, "files/root", root_parameters, kWhat);
+  if (root.failed_with(ErrorCode::kNotFound)) return about;  // scope drive.file: no root is seen
+  if (!root.ok()) return std::move(root).error();
+  DRIVEWAY_TRY(about.root, parse_file_id(*root));
+  return about;
+}
+
+Result<Item> DriveStore::get(const Context& context, const FileId& id) {
+  if (id.empty()) return without_id();
+  const Parameters parameters = {{"fields", std::string(kItemFields)},
+                                 {"supportsAllDrives", "true"},
+                                 {"prettyPrint", "false"}};
+  DRIVEWAY_TRY(const std::string json,
+               client_.get_json(context, file_path(id), parameters, cat("item ", id), {id}));
+  DRIVEWAY_TRY(Item item, parse_item(json));
+  if (item.id != id && id.value() != "root") {
+    return Error{ErrorCode::kCorrupt, cat("Drive answered with another item than ", id), true};
+  }
+  client_.keys().learn(item);
+  return item;
+}
+
+Result<ItemPage> DriveStore::list(const Context& context, const ListQuery& query,
+                                  const std::string& page_token) {
+  DRIVEWAY_TRY(const Parameters parameters, list_parameters(query, page_token));
+  DRIVEWAY_TRY(const std::string json,
+               client_.get_json(context, "files", parameters, "listing", query.parents));
+  DRIVEWAY_TRY(ItemPage page, parse_item_page(json));
+  std::erase_if(page.items, [&](const Item& item) { return !belongs(query, item); });
+  for (const Item& item : page.items) client_.keys().learn(item);
+  if (!page_token.empty() && page.next_page_token == page_token) {
+    return Error{ErrorCode::kCorrupt, "listing: the same page follows itself", true};
+  }
+  return page;
+}
+
+Result<std::vector<SharedDrive>> DriveStore::shared_drives(const Context& context) {
+  std::vector<SharedDrive> drives;
+  std::string token;
+  for (int pages = 0; pages < kMostDrivePages; ++pages) {
+    Parameters parameters = {{"pageSize", "100"},
+                             {"fields", "nextPageToken,drives(id,name,createdTime)"},
+                             {"prettyPrint", "false"}};
+    if (!token.empty()) parameters.emplace_back("pageToken", token);
+    DRIVEWAY_TRY(const std::string json,
+                 client_.get_json(context, "drives", parameters, "listing shared drives"));
+    DRIVEWAY_TRY(SharedDrivePage page, parse_shared_drive_page(json));
+    std::move(page.drives.begin(), page.drives.end(), std::back_inserter(drives));
+    if (page.next_page_token.empty()) return drives;
+    token = std::move(page.next_page_token);
+  }
+  return Error{ErrorCode::kCorrupt, "listing shared drives: the pages do not end", true};
+}
+
+Result<std::string> DriveStore::start_page_token(const Context& context, const Feed& feed) {
+  Parameters parameters = {
+      {"fields", "startPageToken"}, {"supportsAllDrives", "true"}, {"prettyPrint", "false"}};
+  if (feed.drive) parameters.emplace_back("driveId", feed.drive->value());
+  DRIVEWAY_TRY(const std::string json, client_.get_json(context, "changes/startPageToken",
+                                                        parameters, "opening the changes feed"));
+  return parse_start_page_token(json);
+}
+
+// A change of a file that came without the file: ask for it, so that whoever applies the feed never
+// has to guess what happened.
+Status DriveStore::complete(const Context& context, Change& change) {
+  if (change.is_drive || change.removed || change.item) return {};
+  auto item = get(context, change.id);
+  if (item.ok()) {
+    change.item = *std::move(item);
+  } else if (item.failed_with(ErrorCode::kNotFound)) {
+    change.removed = true;
+  } else {
+    return std::move(item).error();
+  }
+  return {};
+}
+
+Result<ChangePage> DriveStore::changes(const Context& context, const Feed& feed,
+                                       const std::string& page_token) {
+  if (page_token.empty()) return Error{ErrorCode::kInvalidArgument, "changes need a page token"};
+  auto json = client_.get_json(context, "changes", changes_parameters(feed, page_token),
+                               "reading the changes feed");
+  if (!json.ok()) {
+    Error error = std::move(json).error();
+    // The account's feed itself cannot be missing: 404 refuses the token (reference 6).
+    if (error.code == ErrorCode::kNotFound && !feed.drive) error.code = ErrorCode::kTokenExpired;
+    return error;
+  }
+  DRIVEWAY_TRY(ChangePage page, parse_change_page(*json));
+  if (page.next_page_token == page_token) {
+    return Error{ErrorCode::kCorrupt, "changes: the same page follows itself", true};
+  }
+  for (Change& change : page.changes) {
+    DRIVEWAY_CHECK(complete(context, change));
+    if (change.item) client_.keys().learn(*change.item);
+  }
+  return page;
+}
+
+Status DriveStore::read(const Context& context, const Item& item, ByteRange range, ByteSink& sink) {
+  if (item.id.empty()) return without_id();
+  if (range.empty()) return Error{ErrorCode::kInvalidArgument, "an empty range"};
+  if (item.kind != ItemKind::kFile) {
+    return Error{ErrorCode::kUnsupported, cat(item.name, " has no bytes of its own")};
+  }
+  if (item.size && (range.offset >= *item.size || range.length > *item.size - range.offset)) {
+    return Error{ErrorCode::kOutOfRange, cat("behind the end of ", item.name)};
+  }
+  http::Headers headers;
+  const bool whole = item.size && range == ByteRange{0, *item.size};
+  if (!whole) headers.emplace_back("Range", cat("bytes=", range.offset, "-", range.end() - 1));
+  client_.keys().learn(item);
+  RangeSink checked(item, range, sink);
+  auto transfer = client_.get_media(
+      context, file_path(item.id), {{"alt", "media"}, {"supportsAllDrives", "true"}}, headers,
+      cat("reading ", item.name), {item.id},
+      [&](const http::Response& head) { checked.begin(head); }, checked);
+  return checked.finish(std::move(transfer));
+}
+
+Status DriveStore::export_document(const Context& context, const FileId& id,
+                                   const std::string& mime_type, ByteSink& sink) {
+  if (id.empty()) return without_id();
+  ExportSink checked(mime_type, sink);
+  auto transfer = client_.get_media(
+      context, cat(file_path(id), "/export"), {{"mimeType", mime_type}}, {}, cat("exporting ", id),
+      {id}, [&](const http::Response& head) { checked.begin(head); }, checked);
+  return checked.finish(std::move(transfer));
+}
+
+}  // namespace
+
+std::string api_url_from_environment() {
+  const char* const value = std::getenv("DRIVEWAY_API_URL");
+  std::string url = value != nullptr && *value != '\0' ? value : "https://www.googleapis.com";
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+std::unique_ptr<RemoteStore> make_drive_store(http::HttpClient& http, auth::TokenSource& tokens,
+                                              Clock& clock, DriveOptions options) {
+  return std::make_unique<DriveStore>(http, tokens, clock, std::move(options));
+}
+
+}  // namespace driveway::drive

@@ -1,0 +1,37 @@
+// Google Drive v3 behind RemoteStore (drive-api reference).
+//
+// One HTTP request per call (about: two; shared_drives: one a page), without retries, pacing or
+// counting: those are decorators (store_stack.h). A 401 is answered once with a fresh token; after
+// the second it is kLoginNeeded (E1). An answer of success that is not Drive's JSON (a captive
+// portal's page) is kUnavailable, retryable; JSON that is not understood is kCorrupt, retryable.
+// A read asks for the head revision and checks status, Content-Range, length and total of the
+// answer; bytes of any other answer never reach the sink (R1).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "drive/remote_store.h"
+
+namespace driveway::http {
+class HttpClient;
+}
+namespace driveway::auth {
+class TokenSource;
+}
+
+namespace driveway::drive {
+
+// DRIVEWAY_API_URL without a trailing slash, default "https://www.googleapis.com".
+std::string api_url_from_environment();
+
+struct DriveOptions {
+  std::string api_url = api_url_from_environment();
+};
+
+// All references must outlive the store.
+std::unique_ptr<RemoteStore> make_drive_store(http::HttpClient& http, auth::TokenSource& tokens,
+                                              Clock& clock, DriveOptions options = {});
+
+}  // namespace driveway::drive

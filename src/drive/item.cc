@@ -1,0 +1,40 @@
+#include "drive/item.h"
+
+#include "base/strings.h"
+#include "drive/method.h"
+
+namespace driveway::drive {
+
+std::optional<ContentId> content_id(const Item& item) {
+  if (item.kind != ItemKind::kFile) return std::nullopt;
+  if (item.size && !item.sha256.empty()) {
+    return ContentId(cat("sha256:", item.sha256, ":", *item.size));
+  }
+  if (item.size && !item.md5.empty()) return ContentId(cat("md5:", item.md5, ":", *item.size));
+  if (item.id.empty() || item.head_revision.empty()) return std::nullopt;
+  return ContentId(cat("rev:", item.id, ":", item.head_revision));
+}
+
+std::string_view to_string(Method method) {
+  switch (method) {
+    case Method::kAbout:
+      return "about";
+    case Method::kGet:
+      return "get";
+    case Method::kList:
+      return "list";
+    case Method::kSharedDrives:
+      return "shared_drives";
+    case Method::kStartPageToken:
+      return "start_page_token";
+    case Method::kChanges:
+      return "changes";
+    case Method::kRead:
+      return "read";
+    case Method::kExport:
+      return "export";
+  }
+  return "unknown";
+}
+
+}  // namespace driveway::drive

@@ -1,0 +1,262 @@
+#include "drive/quota.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace driveway::drive {
+namespace {
+
+constexpr double kUnitsPerSecond = 325'000.0 / 60;
+// Ten seconds' worth may be used at once: a larger burst would only be refused by a server that
+// looks at less than the minute that the limit is stated for.
+constexpr double kUnitsCapacity = 54'000;
+constexpr double kRequestsPerSecond = 12'000.0 / 60;
+constexpr double kRequestsCapacity = 2'000;
+constexpr int kLookBackSeconds = 10;    // what "used lately" means when a refusal comes
+constexpr double kTellingShare = 0.25;  // used less than this: the refusal was not for our rate
+constexpr double kSlowDown = 0.7;
+constexpr double kSpeedUp = 1.1;
+constexpr double kSlowest = 0.05;
+constexpr double kFastest = 4.0;
+constexpr Duration kBetweenSlowDowns = std::chrono::seconds(5);
+constexpr Duration kBetweenSpeedUps = std::chrono::seconds(60);
+constexpr Duration kLongestPause = std::chrono::seconds(60);
+
+double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::int64_t second_number(TimePoint now) {
+  return std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+}
+
+std::uint64_t requests_of(Method method) { return method == Method::kAbout ? 2 : 1; }
+
+double reserve_above(Priority priority) {
+  switch (priority) {
+    case Priority::kForeground:
+      return 0;
+    case Priority::kReadAhead:
+      return 0.05;
+    case Priority::kPrefetch:
+    case Priority::kBackground:
+      return 0.10;
+  }
+  return 0.10;
+}
+
+}  // namespace
+
+Result<QuotaModel> parse_quota_model(std::string_view name) {
+  for (const QuotaModel model :
+       {QuotaModel::kAuto, QuotaModel::k2026, QuotaModel::kLegacy, QuotaModel::kUnlimited}) {
+    if (name == to_string(model)) return model;
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               cat("unknown quota \"", name, "\": auto, 2026, legacy or unlimited")};
+}
+
+std::string_view to_string(QuotaModel model) {
+  switch (model) {
+    case QuotaModel::kAuto:
+      return "auto";
+    case QuotaModel::k2026:
+      return "2026";
+    case QuotaModel::kLegacy:
+      return "legacy";
+    case QuotaModel::kUnlimited:
+      return "unlimited";
+  }
+  return "unknown";
+}
+
+std::uint64_t units_of(Method method) {
+  switch (method) {
+    case Method::kAbout:
+      return 10;
+    case Method::kGet:
+    case Method::kStartPageToken:
+      return 5;
+    case Method::kList:
+    case Method::kSharedDrives:
+    case Method::kChanges:
+      return 100;
+    case Method::kRead:
+    case Method::kExport:
+      return 200;
+  }
+  return 200;
+}
+
+void QuotaBudget::Bucket::refill(Duration elapsed) {
+  level = std::min(capacity, level + rate * seconds_of(elapsed));
+}
+
+Duration QuotaBudget::Bucket::until(double amount, double reserve) const {
+  const double missing = amount + reserve * capacity - level;
+  if (missing <= 0) return Duration::zero();
+  // Rounded up, so that a wait is never a hair too short.
+  return Duration(static_cast<Duration::rep>(missing / rate * 1e9) + 1000);
+}
+
+QuotaBudget::QuotaBudget(QuotaModel model, Clock& clock, Metrics& metrics, QuotaState learned)
+    : model_(model),
+      clock_(clock),
+      units_gauge_(metrics.gauge("drive.quota.units_last_minute")),
+      waiting_gauge_(metrics.gauge("drive.quota.waiting")),
+      refused_counter_(metrics.counter("drive.quota.refused")),
+      counts_requests_(model == QuotaModel::kLegacy || model == QuotaModel::kAuto),
+      counts_units_(model == QuotaModel::k2026 ||
+                    (model == QuotaModel::kAuto && learned.counts_units)),
+      requests_{kRequestsPerSecond, kRequestsCapacity, kRequestsCapacity},
+      units_{kUnitsPerSecond, kUnitsCapacity, kUnitsCapacity},
+      advanced_to_(clock.now()),
+      paused_until_(TimePoint::min()),
+      last_change_of_pace_(clock.now()) {
+  if (model == QuotaModel::kAuto) {
+    set_pace(learned.pace);
+    units_.level = units_.capacity;
+    requests_.level = requests_.capacity;
+  }
+}
+
+void QuotaBudget::set_pace(double pace) {
+  // A state from a file may hold anything.
+  pace_ = pace >= kSlowest ? std::min(pace, kFastest) : kSlowest;
+  units_.rate = kUnitsPerSecond * pace_;
+  requests_.rate = kRequestsPerSecond * std::min(pace_, 1.0);
+}
+
+void QuotaBudget::advance(TimePoint now) {
+  if (now <= advanced_to_) return;
+  requests_.refill(now - advanced_to_);
+  units_.refill(now - advanced_to_);
+  advanced_to_ = now;
+}
+
+void QuotaBudget::speed_up(TimePoint now) {
+  if (model_ != QuotaModel::kAuto || !counts_units_ || !somebody_waited_) return;
+  if (now - last_change_of_pace_ < kBetweenSpeedUps) return;
+  if (last_refusal_ && now - *last_refusal_ < kBetweenSpeedUps) return;
+  set_pace(pace_ * kSpeedUp);
+  last_change_of_pace_ = now;
+  somebody_waited_ = false;
+}
+
+TimePoint QuotaBudget::ready_at(TimePoint now, Method method, Priority priority) const {
+  Duration pause{};
+  const double reserve = reserve_above(priority);
+  if (counts_requests_) {
+    pause = std::max(pause, requests_.until(static_cast<double>(requests_of(method)), reserve));
+  }
+  if (counts_units_) {
+    pause = std::max(pause, units_.until(static_cast<double>(units_of(method)), reserve));
+  }
+  return std::max(now + pause, paused_until_);
+}
+
+void QuotaBudget::spend(TimePoint now, Method method) {
+  // Not below zero: a bucket that is not counted yet must not gather a debt.
+  requests_.level = std::max(0.0, requests_.level - static_cast<double>(requests_of(method)));
+  units_.level = std::max(0.0, units_.level - static_cast<double>(units_of(method)));
+  const std::int64_t number = second_number(now);
+  Second& second = seconds_[static_cast<std::size_t>(number) % seconds_.size()];
+  if (second.number != number) second = {number, 0, 0};
+  second.units += units_of(method);
+  second.requests += requests_of(method);
+  units_gauge_.set(static_cast<std::int64_t>(used_within(now, 60).units));
+}
+
+QuotaBudget::Second QuotaBudget::used_within(TimePoint now, int seconds) const {
+  Second sum;
+  const std::int64_t last = second_number(now);
+  for (const Second& second : seconds_) {
+    if (second.number < 0 || second.number <= last - seconds || second.number > last) continue;
+    sum.units += second.units;
+    sum.requests += second.requests;
+  }
+  return sum;
+}
+
+// How much of what the models allow was used lately: the larger of the two shares.
+double QuotaBudget::used_share(TimePoint now) const {
+  const Second used = used_within(now, kLookBackSeconds);
+  return std::max(static_cast<double>(used.units) / (units_.rate * kLookBackSeconds),
+                  static_cast<double>(used.requests) / (requests_.rate * kLookBackSeconds));
+}
+
+Status QuotaBudget::take(const Context& context, Method method) {
+  std::unique_lock lock(mutex_);
+  DRIVEWAY_CHECK(context.check(clock_));
+  const std::pair me(static_cast<int>(context.priority), arrivals_++);
+  queue_.insert(me);
+  waiting_gauge_.set(static_cast<std::int64_t>(queue_.size()) - 1);
+  Status status;
+  while (status.ok()) {
+    const TimePoint now = clock_.now();
+    advance(now);
+    const bool first = *queue_.begin() == me;
+    const TimePoint ready = first ? ready_at(now, method, context.priority) : TimePoint::max();
+    if (ready <= now) {
+      speed_up(now);
+      spend(now, method);
+      break;
+    }
+    somebody_waited_ = true;
+    waiting_gauge_.set(static_cast<std::int64_t>(queue_.size()));
+    status = wait(context.with_deadline(ready), clock_, lock, changed_,
+                  [&] { return !first && *queue_.begin() == me; });
+    const bool only_time_passed =
+        status.failed_with(ErrorCode::kDeadlineExceeded) && clock_.now() < context.deadline;
+    if (only_time_passed) status = {};
+  }
+  queue_.erase(me);
+  waiting_gauge_.set(static_cast<std::int64_t>(queue_.size()));
+  if (!queue_.empty()) changed_.notify_all();
+  return status;
+}
+
+void QuotaBudget::refused(std::optional<Duration> asked) {
+  const std::lock_guard lock(mutex_);
+  refused_counter_.add();
+  const TimePoint now = clock_.now();
+  if (asked) paused_until_ = std::max(paused_until_, now + std::min(*asked, kLongestPause));
+  if (model_ == QuotaModel::kUnlimited || used_share(now) < kTellingShare) return;
+  advance(now);
+  last_refusal_ = now;
+  // The server's budget is empty: so is ours, whatever we thought.
+  requests_.level = 0;
+  units_.level = 0;
+  if (model_ != QuotaModel::kAuto) return;
+  if (!counts_units_) {
+    counts_units_ = true;
+    last_change_of_pace_ = now;
+    log::info("Drive refuses calls for their rate: counting quota units from now on");
+    return;
+  }
+  // Calls that were already on their way when we slowed down say nothing new.
+  if (now - last_change_of_pace_ < kBetweenSlowDowns) return;
+  set_pace(pace_ * kSlowDown);
+  last_change_of_pace_ = now;
+  log::info("Drive refuses calls for their rate: ", static_cast<int>(units_.rate * 60),
+            " quota units a minute from now on");
+}
+
+QuotaState QuotaBudget::learned() const {
+  const std::lock_guard lock(mutex_);
+  return {counts_units_, pace_};
+}
+
+std::uint64_t QuotaBudget::units_last_minute() const {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t units = used_within(clock_.now(), 60).units;
+  units_gauge_.set(static_cast<std::int64_t>(units));
+  return units;
+}
+
+int QuotaBudget::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int>(queue_.size());
+}
+
+}  // namespace driveway::drive

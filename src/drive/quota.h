@@ -1,0 +1,112 @@
+// What may be asked of Drive, and how fast (drive-api reference 1.7).
+//
+// Models: `2026` counts units (get and other 5, list 100, download 200; 325,000 a minute), `legacy`
+// requests (12,000 a minute), `unlimited` nothing. `auto` starts at legacy's rate; when Drive
+// refuses a call although the budget allowed it, and we had used a good part of what some model
+// allows (so that the refusal says something of our rate), it counts units as well, and if it is
+// refused again slows down by 30 %, at most every 5 s, down to 5 %. A minute without refusal in
+// which somebody had to wait raises the pace by 10 %, up to four times 2026's. What it learned can
+// be kept and given back at the next start.
+//
+// A call waits until the budget holds its cost. Those of a higher Priority go first, whenever they
+// came; and read-ahead leaves 5 %, prefetch and background 10 % of the budget to those above them
+// (R4). Waiting ends with the Context (R5: it counts towards the deadline).
+//
+// Thread-safe. Metrics: drive.quota.units_last_minute, drive.quota.waiting (gauges),
+// drive.quota.refused (counter).
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "drive/method.h"
+
+namespace driveway::drive {
+
+enum class QuotaModel { kAuto, k2026, kLegacy, kUnlimited };
+
+// "auto", "2026", "legacy", "unlimited". Errors: kInvalidArgument.
+Result<QuotaModel> parse_quota_model(std::string_view name);
+std::string_view to_string(QuotaModel model);
+
+// Units of the model `2026`. about is two requests; an export counts as a download.
+std::uint64_t units_of(Method method);
+
+// What `auto` has learned.
+struct QuotaState {
+  bool counts_units = false;
+  double pace = 1.0;  // 1 = 325,000 units a minute
+};
+
+class QuotaBudget {
+ public:
+  QuotaBudget(QuotaModel model, Clock& clock, Metrics& metrics, QuotaState learned = {});
+
+  // Waits until `method` may be called, and counts it. Errors: kDeadlineExceeded, kCancelled.
+  Status take(const Context& context, Method method);
+  // Drive refused a call for its rate; `asked`: Retry-After. Nothing is let through for so long
+  // (at most a minute).
+  void refused(std::optional<Duration> asked);
+
+  QuotaState learned() const;
+  std::uint64_t units_last_minute() const;
+  int waiting() const;
+
+ private:
+  struct Bucket {
+    double rate = 0;  // a second
+    double capacity = 0;
+    double level = 0;
+    void refill(Duration elapsed);
+    // How long until `amount` is there above `reserve` (a share of the capacity).
+    Duration until(double amount, double reserve) const;
+  };
+  struct Second {
+    std::int64_t number = -1;
+    std::uint64_t units = 0;
+    std::uint64_t requests = 0;
+  };
+
+  // All with mutex_ held.
+  void advance(TimePoint now);
+  void speed_up(TimePoint now);
+  TimePoint ready_at(TimePoint now, Method method, Priority priority) const;
+  void spend(TimePoint now, Method method);
+  double used_share(TimePoint now) const;
+  Second used_within(TimePoint now, int seconds) const;
+  void set_pace(double pace);
+
+  const QuotaModel model_;
+  Clock& clock_;
+  Gauge& units_gauge_;
+  Gauge& waiting_gauge_;
+  Counter& refused_counter_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool counts_requests_ = false;
+  bool counts_units_ = false;
+  Bucket requests_;
+  Bucket units_;
+  double pace_ = 1.0;
+  TimePoint advanced_to_;
+  TimePoint paused_until_;
+  std::optional<TimePoint> last_refusal_;
+  TimePoint last_change_of_pace_;
+  bool somebody_waited_ = false;
+  std::array<Second, 64> seconds_{};
+  std::set<std::pair<int, std::uint64_t>> queue_;  // (priority, arrival) of who waits
+  std::uint64_t arrivals_ = 0;
+};
+
+}  // namespace driveway::drive

@@ -1,0 +1,161 @@
+#include "drive/retry_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "drive/retry_hint.h"
+
+namespace driveway::drive {
+namespace {
+
+constexpr Bytes kProgress = 256 * kKiB;
+constexpr Bytes kMostExported = 64 * kMiB;
+
+// Passes a read on, and knows how far it got, over several tries.
+class ResumableSink final : public ByteSink {
+ public:
+  ResumableSink(ByteRange range, ByteSink& sink) : left_(range), sink_(sink) {}
+
+  Status write(std::span<const std::byte> data) override {
+    if (data.size() > left_.length) {
+      refused_ = true;
+      return Error{ErrorCode::kInternal, "more bytes than were asked for"};
+    }
+    if (auto status = sink_.write(data); !status.ok()) {
+      refused_ = true;
+      return status;
+    }
+    left_.offset += data.size();
+    left_.length -= data.size();
+    return {};
+  }
+
+  const ByteRange& left() const { return left_; }
+  bool refused() const { return refused_; }  // by the reader: no retry helps
+
+ private:
+  ByteRange left_;
+  ByteSink& sink_;
+  bool refused_ = false;
+};
+
+class CollectingSink final : public ByteSink {
+ public:
+  Status write(std::span<const std::byte> data) override {
+    if (bytes_.size() + data.size() > kMostExported) {
+      return Error{ErrorCode::kTooLarge, "the export is too large"};
+    }
+    bytes_.insert(bytes_.end(), data.begin(), data.end());
+    return {};
+  }
+  void clear() { bytes_.clear(); }
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+}  // namespace
+
+RetryStore::RetryStore(RemoteStore& inner, Clock& clock, Metrics& metrics, RetryOptions options)
+    : DecoratedStore(inner),
+      clock_(clock),
+      metrics_(metrics),
+      retries_(metrics.counter("drive.retries")),
+      options_(options),
+      random_(options.seed != 0 ? options.seed : std::random_device()()) {}
+
+Duration RetryStore::random_up_to(Duration limit) {
+  if (limit <= Duration::zero()) return Duration::zero();
+  const std::lock_guard lock(mutex_);
+  return Duration(std::uniform_int_distribution<Duration::rep>(0, limit.count())(random_));
+}
+
+Duration RetryStore::pause_before(const Tries& tries, const Error& error) {
+  Duration pause = options_.first;
+  Duration jitter = options_.jitter;
+  int doublings = tries.failed - 1;
+  if (error.code != ErrorCode::kRateLimited) {
+    if (tries.failed == 1) {
+      pause = options_.quick;
+      jitter = std::min(options_.quick, options_.jitter);
+    } else {
+      --doublings;
+    }
+  }
+  for (; doublings > 0 && pause < options_.longest; --doublings) pause *= 2;
+  pause = std::min(pause, options_.longest) + random_up_to(jitter);
+  return std::max(pause, retry_after(error).value_or(Duration::zero()));
+}
+
+Status RetryStore::pause(const Context& context, Method method, Tries& tries, const Error& error) {
+  ++tries.failed;
+  if (error.code != ErrorCode::kRateLimited) ++tries.failed_plainly;
+  const auto give_up = [&]() -> Status {
+    metrics_.counter(cat("drive.", to_string(method), ".gave_up")).add();
+    log::info("giving up on ", to_string(method), " after ", tries.failed, " tries: ", error);
+    return error;
+  };
+  if (tries.failed_plainly >= options_.max_tries) return give_up();
+  if (retry_after(error).value_or(Duration::zero()) > options_.longest_asked) return give_up();
+  const Duration wait_for = pause_before(tries, error);
+  const TimePoint now = clock_.now();
+  if (context.deadline - now <= wait_for) return give_up();
+  log::debug(to_string(method), " again in ",
+             std::chrono::duration_cast<std::chrono::milliseconds>(wait_for).count(),
+             " ms: ", error);
+  DRIVEWAY_CHECK(sleep_until(context, clock_, now + wait_for));
+  retries_.add();
+  return {};
+}
+
+Status RetryStore::around(const Context& context, const CallInfo& call, const Attempt& attempt) {
+  Tries tries;
+  while (true) {
+    Status status = attempt();
+    if (status.ok() || !status.error().retryable) return status;
+    DRIVEWAY_CHECK(pause(context, call.method, tries, status.error()));
+  }
+}
+
+Status RetryStore::read(const Context& context, const Item& item, ByteRange range, ByteSink& sink) {
+  ResumableSink resumable(range, sink);
+  Tries tries;
+  Bytes left_at_reset = range.length;
+  while (true) {
+    Status status = inner_.read(context, item, resumable.left(), resumable);
+    if (resumable.refused()) return status;
+    if (status.ok()) {
+      if (resumable.left().empty()) return status;
+      status = Error{ErrorCode::kUnavailable, "a read ended early", true};
+    }
+    if (resumable.left().empty()) {
+      // The last bytes came and then the connection broke: nothing is missing.
+      if (!range.empty() && status.error().code == ErrorCode::kUnavailable) return {};
+      return status;
+    }
+    if (!status.error().retryable) return status;
+    if (left_at_reset - resumable.left().length >= kProgress) {
+      left_at_reset = resumable.left().length;
+      tries = Tries();
+    }
+    DRIVEWAY_CHECK(pause(context, Method::kRead, tries, status.error()));
+  }
+}
+
+Status RetryStore::export_document(const Context& context, const FileId& id,
+                                   const std::string& mime_type, ByteSink& sink) {
+  CollectingSink collected;
+  CallInfo call;
+  call.method = Method::kExport;
+  DRIVEWAY_CHECK(around(context, call, [&] {
+    collected.clear();
+    return inner_.export_document(context, id, mime_type, collected);
+  }));
+  if (collected.bytes().empty()) return {};
+  return sink.write(collected.bytes());
+}
+
+}  // namespace driveway::drive

@@ -1,0 +1,72 @@
+// Asks again after what may pass: faults of network and server, rate limits, answers that were not
+// understood.
+//
+// Which errors: those with `retryable`. When: after 1, 2, 4 … 32 s plus up to 1 s of jitter
+// (drive-api reference 1.9), or after what Drive asked for (Retry-After) if that is longer. The
+// first retry of a fault that is no rate limit comes after 250 ms plus up to 250 ms: a single 5xx
+// or a kept-alive connection that died between two calls is nearly always gone then, a reader waits
+// for it, and all calls here only read, so that repeating one is harmless.
+//
+// How long: until the Context's deadline (R5; it gives up at once, with the last error, when the
+// next pause would pass it), and at most `max_tries` tries in a row where it is no rate limit,
+// since some 500s are for good (reference 1.9).
+//
+// A `read` goes on where it broke off: the sink gets each byte once, in order, and tries are
+// counted anew after each 256 KiB of progress. An error of the sink is never retried. An export,
+// which cannot be resumed (reference 4), is collected and then handed on in one go: at most 64 MiB,
+// else kTooLarge.
+//
+// Thread-safe. Metrics: drive.retries (counter), drive.METHOD.gave_up (counter).
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <random>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "drive/decorated_store.h"
+
+namespace driveway::drive {
+
+struct RetryOptions {
+  Duration first = std::chrono::seconds(1);
+  Duration longest = std::chrono::seconds(32);
+  Duration jitter = std::chrono::seconds(1);
+  Duration quick = std::chrono::milliseconds(250);  // before the first retry of a plain fault
+  // A longer Retry-After than this is not waited for: the error is returned at once.
+  Duration longest_asked = std::chrono::minutes(10);
+  int max_tries = 12;      // about four minutes
+  std::uint64_t seed = 0;  // of the jitter; 0: a random one
+};
+
+class RetryStore final : public DecoratedStore {
+ public:
+  RetryStore(RemoteStore& inner, Clock& clock, Metrics& metrics, RetryOptions options = {});
+  Status read(const Context& context, const Item& item, ByteRange range, ByteSink& sink) override;
+  Status export_document(const Context& context, const FileId& id, const std::string& mime_type,
+                         ByteSink& sink) override;
+
+ protected:
+  Status around(const Context& context, const CallInfo& call, const Attempt& attempt) override;
+
+ private:
+  // How a series of tries stands.
+  struct Tries {
+    int failed = 0;
+    int failed_plainly = 0;  // other than by a rate limit
+  };
+  // Waits before the next try; the error to return if there is to be none.
+  Status pause(const Context& context, Method method, Tries& tries, const Error& error);
+  Duration pause_before(const Tries& tries, const Error& error);
+  Duration random_up_to(Duration limit);
+
+  Clock& clock_;
+  Metrics& metrics_;
+  Counter& retries_;
+  const RetryOptions options_;
+  std::mutex mutex_;
+  std::mt19937_64 random_;
+};
+
+}  // namespace driveway::drive

@@ -1,0 +1,83 @@
+#include "fuse/invalidator.h"
+
+#include <utility>
+
+#include "base/threads.h"
+
+namespace driveway::fuse {
+
+Invalidator::Invalidator(Metrics& metrics) : told_(metrics.counter("fuse.invalidations")) {}
+
+Invalidator::~Invalidator() { stop(); }
+
+void Invalidator::start(Kernel kernel) {
+  const std::lock_guard lock(mutex_);
+  kernel_ = std::move(kernel);
+  running_ = true;
+  thread_ = start_thread("invalidate", [this] { run(); });
+}
+
+void Invalidator::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    running_ = false;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Invalidator::entry_changed(InodeId parent, const std::string& name, std::optional<InodeId>) {
+  push({What::kEntry, parent, name});
+}
+
+void Invalidator::attributes_changed(InodeId inode) { push({What::kAttributes, inode, ""}); }
+
+void Invalidator::directory_changed(InodeId inode) { push({What::kDirectory, inode, ""}); }
+
+void Invalidator::push(Event event) {
+  epoch_.fetch_add(1);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!running_) return;
+    events_.push_back(std::move(event));
+  }
+  changed_.notify_one();
+}
+
+void Invalidator::reply(std::uint64_t epoch, const std::function<void(bool cacheable)>& send) {
+  const std::shared_lock lock(replying_);
+  send(epoch_.load() == epoch);
+}
+
+void Invalidator::run() {
+  while (true) {
+    Event event;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return !running_ || !events_.empty(); });
+      if (!running_) return;
+      event = std::move(events_.front());
+      events_.pop_front();
+    }
+    // Answers that passed their check before this event are sent before it is told.
+    { const std::unique_lock barrier(replying_); }
+    tell(event);
+    told_.add();
+  }
+}
+
+void Invalidator::tell(const Event& event) {
+  switch (event.what) {
+    case What::kEntry:
+      kernel_.drop_entry(event.inode, event.name);
+      return;
+    case What::kAttributes:
+      kernel_.drop_attributes(event.inode);
+      return;
+    case What::kDirectory:
+      kernel_.drop_directory(event.inode);
+      return;
+  }
+}
+
+}  // namespace driveway::fuse

@@ -1,0 +1,75 @@
+// Tells the kernel what its caches may no longer believe, from a thread of its own that holds no
+// lock (measured.md: known deadlocks elsewhere), and keeps answers that are already on their way
+// from bringing stale entries back.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+
+#include "base/metrics.h"
+#include "tree/tree.h"
+
+namespace driveway::fuse {
+
+// Thread-safe.
+class Invalidator final : public tree::TreeObserver {
+ public:
+  // How an event reaches the kernel; called on the invalidator's thread.
+  struct Kernel {
+    std::function<void(InodeId parent, const std::string& name)> drop_entry;
+    std::function<void(InodeId inode)> drop_attributes;
+    std::function<void(InodeId inode)>
+        drop_directory;  // attributes, and the listing that it may keep
+  };
+
+  explicit Invalidator(Metrics& metrics);
+  ~Invalidator() override;  // stop()
+  // REQUIRES: before the first event that matters; events before it are dropped (the kernel knows
+  // nothing yet).
+  void start(Kernel kernel);
+  void stop();
+
+  void entry_changed(InodeId parent, const std::string& name,
+                     std::optional<InodeId> child) override;
+  void attributes_changed(InodeId inode) override;
+  void directory_changed(InodeId inode) override;
+
+  // An answer may be cached by the kernel only if nothing changed since its data was read. The
+  // handler takes the epoch, reads the tree, and sends the answer through reply():
+  // `send(cacheable)`. No change that happened after the epoch was taken is told to the kernel
+  // between the check and the sending, so an entry that was cached is always invalidated
+  // afterwards.
+  std::uint64_t epoch() const { return epoch_.load(); }
+  void reply(std::uint64_t epoch, const std::function<void(bool cacheable)>& send);
+
+ private:
+  enum class What { kEntry, kAttributes, kDirectory };
+  struct Event {
+    What what;
+    InodeId inode;
+    std::string name;
+  };
+  void push(Event event);
+  void run();
+  void tell(const Event& event);
+
+  Counter& told_;
+  std::atomic<std::uint64_t> epoch_{0};
+  std::shared_mutex replying_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Event> events_;
+  bool running_ = false;
+  Kernel kernel_;
+  std::thread thread_;
+};
+
+}  // namespace driveway::fuse

@@ -1,0 +1,54 @@
+// A Vfs, mounted: the one module that knows libfuse (low-level API), and the one place where errors
+// become errno.
+//
+// Requests run on own worker threads; each that may wait for Drive has a deadline and ends at once
+// when the kernel interrupts it (R5). Kernel invalidation goes out from a thread of its own that
+// holds no lock (measured.md). PARALLEL_DIROPS is set in the INIT reply, which libfuse 3.14 fails
+// to do. Read-only: writers get EROFS.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "vfs/vfs.h"
+
+namespace driveway::fuse {
+
+struct MountOptions {
+  std::filesystem::path mountpoint;
+  std::vector<std::string> kernel_options;  // "-o": allow_other, default_permissions, nonempty, …;
+                                            // unknown ones are named in an error
+  int threads = 32;
+  Duration read_deadline = std::chrono::seconds(300);  // --read-deadline
+};
+
+// What is at `mountpoint` now.
+enum class MountpointState { kFree, kNotEmpty, kOurs, kStale, kMissing, kNotADirectory };
+MountpointState inspect_mountpoint(const std::filesystem::path& mountpoint);
+// Lazily detaches a dead mount ("Transport endpoint is not connected"), E5. Never touches a live
+// one.
+Status detach_stale(const std::filesystem::path& mountpoint);
+
+class Mount {
+ public:
+  // Mounts, and returns when the kernel has completed INIT and requests are answered. `vfs` must
+  // outlive it.
+  static Result<std::unique_ptr<Mount>> mount(const MountOptions& options, vfs::Vfs& vfs,
+                                              Clock& clock, Metrics& metrics);
+  // Unmounts if still mounted, cancels waiting requests, joins.
+  virtual ~Mount() = default;
+  // Returns when the file system is unmounted, by unmount() or by someone else.
+  virtual void wait() = 0;
+  // Ends the session's threads: wait() returns. The destructor does it too.
+  virtual void stop() = 0;
+  // Asks the kernel to unmount. Errors: kBusy (open files; `force` detaches lazily). Callable from
+  // any thread.
+  virtual Status unmount(bool force) = 0;
+};
+
+}  // namespace driveway::fuse

@@ -1,0 +1,27 @@
+// Inode numbers that are never reused, not even after `meta` is wiped: the allocator lives with the
+// journal (D3).
+//
+// Numbers are reserved in durable batches, so an allocation costs no sync; a crash skips at most
+// one batch. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace driveway::journal {
+
+class InodeAllocator {
+ public:
+  virtual ~InodeAllocator() = default;
+  // The next free number, from 1024 on (the lower ones are the fixed folders of the layouts).
+  virtual Result<InodeId> allocate() = 0;
+};
+
+// In the LMDB environment `folder` (created when missing).
+Result<std::unique_ptr<InodeAllocator>> open_inode_allocator(const std::filesystem::path& folder);
+
+}  // namespace driveway::journal

@@ -1,0 +1,427 @@
+#include "store/env.h"
+
+#include <lmdb.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "store/codec.h"
+#include "store/data_file.h"
+
+namespace driveway::store {
+namespace {
+
+// A held read transaction has a slot; thousands of readers at once are more than the daemon has.
+constexpr unsigned kMaxReaders = 2048;
+// Ended read transactions kept for the next reader: begun anew they would take a lock that
+// processes share.
+constexpr std::size_t kMaxIdleReaders = 64;
+// Where address space is limited (ulimit -v) the map is halved down to this.
+constexpr Bytes kSmallestMap = 16 * kMiB;
+constexpr const char* kFormatTable = "format";
+constexpr std::string_view kVersionKey = "version";
+
+Error lmdb_error(int code, std::string message) {
+  if (code > 0) return errno_error(code, std::move(message));
+  message += ": ";
+  message += mdb_strerror(code);
+  switch (code) {
+    case MDB_MAP_FULL:
+      return Error{ErrorCode::kNoSpace, std::move(message)};
+    case MDB_READERS_FULL:
+      return Error{ErrorCode::kBusy, std::move(message), true};
+    case MDB_BAD_VALSIZE:
+      return Error{ErrorCode::kInvalidArgument, std::move(message)};
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+    case MDB_INCOMPATIBLE:
+      return Error{ErrorCode::kCorrupt, std::move(message)};
+    case MDB_PANIC:
+      return Error{ErrorCode::kLocalDisk, std::move(message)};
+    default:
+      return Error{ErrorCode::kInternal, std::move(message)};
+  }
+}
+
+MDB_val to_val(std::string_view bytes) {
+  return MDB_val{bytes.size(), const_cast<char*>(bytes.data())};  // LMDB does not write to it
+}
+
+std::string_view to_view(const MDB_val& val) {
+  return {static_cast<const char*>(val.mv_data), val.mv_size};
+}
+
+// The folders that this process has open. LMDB keeps its lock by process: opening a folder twice
+// would break the lock of the first.
+class OpenFolders {
+ public:
+  using Identity = std::pair<dev_t, ino_t>;
+
+  static OpenFolders& instance() {
+    static OpenFolders folders;
+    return folders;
+  }
+  bool insert(const Identity& identity) {
+    const std::lock_guard lock(mutex_);
+    return identities_.insert(identity).second;
+  }
+  void erase(const Identity& identity) {
+    const std::lock_guard lock(mutex_);
+    identities_.erase(identity);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<Identity> identities_;
+};
+
+// Holds a folder's place in OpenFolders.
+class FolderClaim {
+ public:
+  static Result<FolderClaim> claim(const std::filesystem::path& folder) {
+    struct stat info {};
+    if (::stat(folder.c_str(), &info) != 0) {
+      return errno_error(errno, cat("stat ", folder.native()));
+    }
+    const OpenFolders::Identity identity(info.st_dev, info.st_ino);
+    if (!OpenFolders::instance().insert(identity)) {
+      return Error{ErrorCode::kBusy, cat(folder.native(), " is already open in this process")};
+    }
+    return FolderClaim(identity);
+  }
+  ~FolderClaim() {
+    if (identity_) OpenFolders::instance().erase(*identity_);
+  }
+  FolderClaim(FolderClaim&& other) noexcept
+      : identity_(std::exchange(other.identity_, std::nullopt)) {}
+  FolderClaim& operator=(FolderClaim&&) = delete;
+
+ private:
+  explicit FolderClaim(OpenFolders::Identity identity) : identity_(identity) {}
+  std::optional<OpenFolders::Identity> identity_;
+};
+
+struct CloseEnv {
+  void operator()(MDB_env* env) const { mdb_env_close(env); }
+};
+using EnvHandle = std::unique_ptr<MDB_env, CloseEnv>;
+
+Result<EnvHandle> open_with_map(const std::filesystem::path& folder, const EnvOptions& options,
+                                Bytes map_size, int* code) {
+  MDB_env* raw = nullptr;
+  *code = mdb_env_create(&raw);
+  if (*code != 0) return lmdb_error(*code, cat("open ", folder.native()));
+  EnvHandle env(raw);
+  unsigned flags = MDB_NOTLS;
+  if (!options.sync) flags |= MDB_NOSYNC;
+  if (options.no_read_ahead) flags |= MDB_NORDAHEAD;
+  *code = mdb_env_set_maxdbs(raw, options.max_tables + 1);
+  if (*code == 0) *code = mdb_env_set_maxreaders(raw, kMaxReaders);
+  if (*code == 0) *code = mdb_env_set_mapsize(raw, map_size);
+  if (*code == 0) *code = mdb_env_open(raw, folder.c_str(), flags, 0600);
+  if (*code != 0) return lmdb_error(*code, cat("open ", folder.native()));
+  return env;
+}
+
+Result<EnvHandle> open_env(const std::filesystem::path& folder, const EnvOptions& options) {
+  for (Bytes map_size = options.map_size;; map_size /= 2) {
+    int code = 0;
+    Result<EnvHandle> env = open_with_map(folder, options, map_size, &code);
+    if (env.ok() || code != ENOMEM || map_size / 2 < kSmallestMap) {
+      if (env.ok() && map_size != options.map_size) {
+        log::warn("address space is limited: ", folder.native(), " is mapped with ",
+                  format_size(map_size), " instead of ", format_size(options.map_size));
+      }
+      return env;
+    }
+  }
+}
+
+}  // namespace
+
+struct Env::State {
+  State(std::filesystem::path path, FolderClaim folder_claim, EnvHandle handle)
+      : folder(std::move(path)), claim(std::move(folder_claim)), env(std::move(handle)) {}
+  ~State() {
+    for (MDB_txn* txn : idle_readers) mdb_txn_abort(txn);
+  }
+
+  Error error(int code, std::string_view what) const {
+    return lmdb_error(code, cat(what, " ", folder.native()));
+  }
+
+  Result<MDB_txn*> begin_read() {
+    MDB_txn* txn = nullptr;
+    {
+      const std::lock_guard lock(mutex);
+      if (!idle_readers.empty()) {
+        txn = idle_readers.back();
+        idle_readers.pop_back();
+      }
+    }
+    if (txn != nullptr) {
+      const int code = mdb_txn_renew(txn);
+      if (code == 0) return txn;
+      mdb_txn_abort(txn);
+      return error(code, "read");
+    }
+    const int code = mdb_txn_begin(env.get(), nullptr, MDB_RDONLY, &txn);
+    if (code != 0) return error(code, "read");
+    return txn;
+  }
+
+  void end_read(MDB_txn* txn) {
+    mdb_txn_reset(txn);
+    {
+      const std::lock_guard lock(mutex);
+      if (idle_readers.size() < kMaxIdleReaders) {
+        idle_readers.push_back(txn);
+        return;
+      }
+    }
+    mdb_txn_abort(txn);
+  }
+
+  const std::filesystem::path folder;
+  const FolderClaim claim;
+  const EnvHandle env;  // closed before the claim ends
+  std::mutex mutex;     // guards what follows
+  std::vector<MDB_txn*> idle_readers;
+  std::map<std::string, MDB_dbi> tables;
+};
+
+struct ReadTxn::State {
+  Env::State* env = nullptr;
+  MDB_txn* txn = nullptr;  // null: ended
+  bool writes = false;
+
+  ~State() {
+    if (txn == nullptr) return;
+    if (writes) {
+      mdb_txn_abort(txn);
+    } else {
+      env->end_read(txn);
+    }
+  }
+};
+
+// --- ReadTxn
+
+ReadTxn::ReadTxn(std::unique_ptr<State> state) : state_(std::move(state)) {}
+ReadTxn::ReadTxn(ReadTxn&&) noexcept = default;
+ReadTxn& ReadTxn::operator=(ReadTxn&&) noexcept = default;
+ReadTxn::~ReadTxn() = default;
+
+Result<std::optional<std::string_view>> ReadTxn::get(Table table, std::string_view key) const {
+  MDB_val key_val = to_val(key);
+  MDB_val value{};
+  // LMDB takes no empty key; so there is none.
+  if (key.empty()) return std::optional<std::string_view>();
+  const int code = mdb_get(state_->txn, table.handle_, &key_val, &value);
+  if (code == MDB_NOTFOUND) return std::optional<std::string_view>();
+  if (code != 0) return state_->env->error(code, "get from");
+  return std::optional(to_view(value));
+}
+
+Result<std::uint64_t> ReadTxn::count(Table table) const {
+  MDB_stat stat{};
+  const int code = mdb_stat(state_->txn, table.handle_, &stat);
+  if (code != 0) return state_->env->error(code, "count in");
+  return static_cast<std::uint64_t>(stat.ms_entries);
+}
+
+// --- WriteTxn
+
+WriteTxn::WriteTxn(std::unique_ptr<State> state) : ReadTxn(std::move(state)) {}
+WriteTxn::WriteTxn(WriteTxn&&) noexcept = default;
+WriteTxn& WriteTxn::operator=(WriteTxn&&) noexcept = default;
+WriteTxn::~WriteTxn() = default;
+
+Status WriteTxn::put(Table table, std::string_view key, std::string_view value) {
+  MDB_val key_val = to_val(key);
+  MDB_val data = to_val(value);
+  const int code = mdb_put(state_->txn, table.handle_, &key_val, &data, 0);
+  if (code != 0) return state_->env->error(code, "put into");
+  return {};
+}
+
+Result<bool> WriteTxn::erase(Table table, std::string_view key) {
+  if (key.empty()) return false;
+  MDB_val key_val = to_val(key);
+  const int code = mdb_del(state_->txn, table.handle_, &key_val, nullptr);
+  if (code == MDB_NOTFOUND) return false;
+  if (code != 0) return state_->env->error(code, "erase from");
+  return true;
+}
+
+Status WriteTxn::clear(Table table) {
+  const int code = mdb_drop(state_->txn, table.handle_, 0);
+  if (code != 0) return state_->env->error(code, "clear in");
+  return {};
+}
+
+Status WriteTxn::commit() {
+  // LMDB frees the transaction whatever comes of the commit.
+  const int code = mdb_txn_commit(std::exchange(state_->txn, nullptr));
+  if (code != 0) return state_->env->error(code, "commit to");
+  return {};
+}
+
+// --- Cursor
+
+struct Cursor::State {
+  Env::State* env = nullptr;
+  MDB_cursor* cursor = nullptr;
+  MDB_val key{};
+  MDB_val value{};
+
+  ~State() {
+    if (cursor != nullptr) mdb_cursor_close(cursor);
+  }
+  Result<bool> move(MDB_cursor_op op) {
+    const int code = mdb_cursor_get(cursor, &key, &value, op);
+    if (code == MDB_NOTFOUND) return false;
+    if (code != 0) return env->error(code, "walk");
+    return true;
+  }
+};
+
+Cursor::Cursor(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Cursor::Cursor(Cursor&&) noexcept = default;
+Cursor::~Cursor() = default;
+
+Result<Cursor> Cursor::open(const ReadTxn& txn, Table table) {
+  auto state = std::make_unique<State>();
+  state->env = txn.state_->env;
+  const int code = mdb_cursor_open(txn.state_->txn, table.handle_, &state->cursor);
+  if (code != 0) return state->env->error(code, "walk");
+  return Cursor(std::move(state));
+}
+
+Result<bool> Cursor::seek(std::string_view key) {
+  if (key.empty()) return state_->move(MDB_FIRST);
+  state_->key = to_val(key);
+  return state_->move(MDB_SET_RANGE);
+}
+
+Result<bool> Cursor::next() { return state_->move(MDB_NEXT); }
+
+std::string_view Cursor::key() const { return to_view(state_->key); }
+std::string_view Cursor::value() const { return to_view(state_->value); }
+
+// --- Env
+
+Env::Env(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Env::~Env() = default;
+
+Result<std::unique_ptr<Env>> Env::open(const std::filesystem::path& folder,
+                                       const EnvOptions& options) {
+  DRIVEWAY_CHECK(make_private_directory(folder));
+  DRIVEWAY_TRY(FolderClaim claim, FolderClaim::claim(folder));
+  DRIVEWAY_CHECK(check_data_file(folder / "data.mdb"));
+  DRIVEWAY_TRY(EnvHandle handle, open_env(folder, options));
+  int dead_readers = 0;
+  if (const int code = mdb_reader_check(handle.get(), &dead_readers); code != 0) {
+    return lmdb_error(code, cat("open ", folder.native()));
+  }
+  std::unique_ptr<Env> env(
+      new Env(std::make_unique<State>(folder, std::move(claim), std::move(handle))));
+  DRIVEWAY_CHECK(env->check_format(options.format_version));
+  return env;
+}
+
+Status Env::check_format(std::uint32_t version) {
+  // The main table holds the others; an empty one is a new environment.
+  DRIVEWAY_TRY(WriteTxn txn, write());
+  MDB_dbi main = 0;
+  MDB_stat stat{};
+  int code = mdb_dbi_open(txn.state_->txn, nullptr, 0, &main);
+  if (code == 0) code = mdb_stat(txn.state_->txn, main, &stat);
+  if (code != 0) return state_->error(code, "open");
+  MDB_dbi handle = 0;
+  code =
+      mdb_dbi_open(txn.state_->txn, kFormatTable, stat.ms_entries == 0 ? MDB_CREATE : 0, &handle);
+  if (code == MDB_NOTFOUND) {
+    return Error{ErrorCode::kCorrupt, cat(state_->folder.native(), " is not driveway's")};
+  }
+  if (code != 0) return state_->error(code, "open");
+  const Table table(handle);
+  if (stat.ms_entries == 0) {
+    DRIVEWAY_CHECK(txn.put(table, kVersionKey, Writer().fixed32(version).bytes()));
+    return txn.commit();
+  }
+  DRIVEWAY_TRY(const auto row, txn.get(table, kVersionKey));
+  Reader reader(row.value_or(std::string_view()));
+  const std::uint32_t found = reader.fixed32();
+  if (!reader.ok() || !reader.at_end()) {
+    return Error{ErrorCode::kCorrupt, cat(state_->folder.native(), " has no format version")};
+  }
+  if (found != version) {
+    return Error{ErrorCode::kCorrupt, cat(state_->folder.native(), " has format version ", found,
+                                          ", this program knows ", version)};
+  }
+  return txn.commit();
+}
+
+Result<Table> Env::table(const std::string& name) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    const auto known = state_->tables.find(name);
+    if (known != state_->tables.end()) return Table(known->second);
+  }
+  DRIVEWAY_TRY(WriteTxn txn, write());
+  MDB_dbi handle = 0;
+  const int code = mdb_dbi_open(txn.state_->txn, name.c_str(), MDB_CREATE, &handle);
+  if (code != 0) return state_->error(code, cat("open table ", name, " in"));
+  DRIVEWAY_CHECK(txn.commit());
+  const std::lock_guard lock(state_->mutex);
+  state_->tables.emplace(name, handle);
+  return Table(handle);
+}
+
+Result<ReadTxn> Env::read() const {
+  auto state = std::make_unique<ReadTxn::State>();
+  state->env = state_.get();
+  DRIVEWAY_TRY(state->txn, state_->begin_read());
+  return ReadTxn(std::move(state));
+}
+
+Result<WriteTxn> Env::write() {
+  auto state = std::make_unique<ReadTxn::State>();
+  state->env = state_.get();
+  state->writes = true;
+  const int code = mdb_txn_begin(state_->env.get(), nullptr, 0, &state->txn);
+  if (code != 0) {
+    state->txn = nullptr;
+    return state_->error(code, "write to");
+  }
+  return WriteTxn(std::move(state));
+}
+
+Status Env::sync() {
+  const int code = mdb_env_sync(state_->env.get(), 1);
+  if (code != 0) return state_->error(code, "sync");
+  return {};
+}
+
+Bytes Env::used_bytes() const {
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  if (mdb_env_info(state_->env.get(), &info) != 0 || mdb_env_stat(state_->env.get(), &stat) != 0) {
+    return 0;
+  }
+  return (static_cast<Bytes>(info.me_last_pgno) + 1) * stat.ms_psize;
+}
+
+}  // namespace driveway::store

@@ -1,0 +1,24 @@
+#include "transfer/fetcher.h"
+
+#include "transfer/fetch_engine.h"
+
+namespace driveway::transfer {
+
+Fetcher::Fetcher(FetcherOptions options, drive::RemoteStore& store, Scheduler& scheduler,
+                 Clock& clock, Metrics& metrics)
+    : engine_(std::make_shared<FetchEngine>(options, store, scheduler, clock, metrics)) {}
+
+Fetcher::~Fetcher() { engine_->stop(); }
+
+Status Fetcher::ensure(const Context& context, const std::shared_ptr<FetchTarget>& target,
+                       ByteRange range) {
+  const auto engine = engine_;
+  return engine->ensure(context, target, range);
+}
+
+Status Fetcher::confirm(const Context& context, const std::shared_ptr<FetchTarget>& target) {
+  const auto engine = engine_;
+  return engine->confirm(context, target);
+}
+
+}  // namespace driveway::transfer

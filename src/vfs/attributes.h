@@ -1,0 +1,15 @@
+// The extended attributes user.drive.* of a node.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tree/node.h"
+
+namespace driveway::vfs {
+
+// Names with their prefix, and values as text, in a fixed order; what the item has not is absent.
+std::vector<std::pair<std::string, std::string>> drive_attributes(const tree::Node& node);
+
+}  // namespace driveway::vfs

@@ -1,0 +1,74 @@
+// A blob of Drive, read through the content cache.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <utility>
+
+#include "base/context.h"
+#include "base/result.h"
+#include "cache/content_cache.h"
+#include "drive/item.h"
+#include "drive/remote_store.h"
+#include "transfer/fetcher.h"
+
+namespace driveway::vfs {
+
+// One revision of one item as the fetcher's target: what arrives goes to the content cache. Bytes
+// count as here only when they were verified: a piece that was fetched after the item had been
+// replaced must not reach a reader (R1).
+class Blob final : public transfer::FetchTarget {
+ public:
+  Blob(drive::Item item, std::shared_ptr<cache::Content> content)
+      : item_(std::move(item)), content_(std::move(content)) {}
+
+  const drive::Item& item() const override { return item_; }
+  bool has(ByteRange range) const override;
+  std::vector<ByteRange> missing(ByteRange range) const override {
+    return content_->missing(range);
+  }
+  Status write(Bytes offset, std::span<const std::byte> data) override;
+  Status commit(ByteRange range) override;
+  void discard(ByteRange range) override;
+
+  cache::Content& content() const { return *content_; }
+
+ private:
+  void verified(ByteRange range);
+
+  const drive::Item item_;
+  const std::shared_ptr<cache::Content> content_;
+  mutable std::mutex mutex_;
+  std::map<Bytes, Bytes> unverified_;  // begin → end of what has arrived; disjoint
+};
+
+// Opens and reads blobs. All who have the same revision of an item open share one Blob, so that a
+// block is fetched once. Thread-safe.
+class Blobs {
+ public:
+  Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, drive::RemoteStore& store)
+      : cache_(cache), fetcher_(fetcher), store_(store) {}
+
+  // REQUIRES an item of kind kFile. Errors: kUnsupported (an item without a content), those of
+  // open_content.
+  Result<std::shared_ptr<Blob>> open(const drive::Item& item);
+
+  // Fills `buffer` from `offset`; gives the count, short only at the end. Where the local disk has
+  // no room or fails, the bytes come straight from Drive. Errors: as OpenFile::read.
+  Result<std::size_t> read(const Context& context, const std::shared_ptr<Blob>& blob, Bytes offset,
+                           std::span<std::byte> buffer);
+
+ private:
+  Result<std::size_t> read_uncached(const Context& context, const drive::Item& item,
+                                    ByteRange range, std::span<std::byte> buffer);
+
+  cache::ContentCache& cache_;
+  transfer::Fetcher& fetcher_;
+  drive::RemoteStore& store_;
+  std::mutex mutex_;
+  std::map<std::pair<FileId, ContentId>, std::weak_ptr<Blob>> open_;
+};
+
+}  // namespace driveway::vfs

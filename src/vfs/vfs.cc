@@ -1,0 +1,238 @@
+#include "vfs/vfs.h"
+
+#include <algorithm>
+#include <mutex>
+#include <shared_mutex>
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "journal/inode_allocator.h"
+#include "vfs/attributes.h"
+#include "vfs/blob.h"
+#include "vfs/open_file.h"
+#include "vfs/volume_folder.h"
+
+namespace driveway::vfs {
+namespace {
+
+// What statfs shows where the account has no limit (drive-api reference 8.7: unlimited or pooled
+// storage).
+constexpr Bytes kUnlimitedStorage = 1024 * 1024 * kGiB;
+// Drive exports at most 10 MB (drive-api reference 1.7); above that there is something wrong.
+constexpr Bytes kMaxExport = 64 * kMiB;
+constexpr Bytes kMaxSymlinkTarget = 4096;  // PATH_MAX
+
+class JournalInodes final : public tree::InodeSource {
+ public:
+  explicit JournalInodes(std::unique_ptr<journal::InodeAllocator> allocator)
+      : allocator_(std::move(allocator)) {}
+  Result<InodeId> allocate() override { return allocator_->allocate(); }
+
+ private:
+  std::unique_ptr<journal::InodeAllocator> allocator_;
+};
+
+// Passes on to the observer of the moment.
+class ObserverRelay final : public tree::TreeObserver {
+ public:
+  void set(tree::TreeObserver* observer) {
+    const std::unique_lock lock(mutex_);
+    observer_ = observer;
+  }
+  void entry_changed(InodeId parent, const std::string& name,
+                     std::optional<InodeId> child) override {
+    const std::shared_lock lock(mutex_);
+    if (observer_ != nullptr) observer_->entry_changed(parent, name, child);
+  }
+  void attributes_changed(InodeId inode) override {
+    const std::shared_lock lock(mutex_);
+    if (observer_ != nullptr) observer_->attributes_changed(inode);
+  }
+  void directory_changed(InodeId inode) override {
+    const std::shared_lock lock(mutex_);
+    if (observer_ != nullptr) observer_->directory_changed(inode);
+  }
+
+ private:
+  std::shared_mutex mutex_;
+  tree::TreeObserver* observer_ = nullptr;
+};
+
+class StringSink final : public ByteSink {
+ public:
+  explicit StringSink(Bytes limit) : limit_(limit) {}
+  Status write(std::span<const std::byte> data) override {
+    if (text_.size() + data.size() > limit_) {
+      return Error{ErrorCode::kTooLarge, cat("larger than ", format_size(limit_))};
+    }
+    text_.append(reinterpret_cast<const char*>(data.data()), data.size());
+    return {};
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  const Bytes limit_;
+  std::string text_;
+};
+
+class VfsImpl final : public Vfs {
+ public:
+  VfsImpl(VolumeFolder folder, const VfsOptions& options, drive::RemoteStore& store, Clock& clock,
+          Metrics& metrics)
+      : folder_(std::move(folder)), store_(store), scheduler_(options.scheduler, clock, metrics) {}
+
+  ~VfsImpl() override {
+    blobs_.reset();
+    fetcher_.reset();
+    tree_.reset();
+    cache_.reset();
+    inodes_.reset();
+    if (opened_) {
+      if (const Status marked = folder_.mark_clean(); !marked.ok()) log::warn(marked.error());
+    }
+  }
+
+  Status open_parts(const VfsOptions& options, Clock& clock, Metrics& metrics) {
+    const auto& path = folder_.path();
+    DRIVEWAY_TRY(auto allocator, journal::open_inode_allocator(path / "journal"));
+    inodes_ = std::make_unique<JournalInodes>(std::move(allocator));
+    DRIVEWAY_TRY(cache_, cache::ContentCache::open(path, options.cache, clock, metrics));
+    DRIVEWAY_TRY(tree_, tree::Tree::open(path / "meta", options.tree, store_, scheduler_, *inodes_,
+                                         clock, metrics));
+    if (folder_.machine_crashed()) {
+      DRIVEWAY_CHECK(cache_->wipe());
+      DRIVEWAY_CHECK(tree_->wipe());
+      DRIVEWAY_CHECK(folder_.mark_wiped());
+    }
+    fetcher_ =
+        std::make_unique<transfer::Fetcher>(options.fetcher, store_, scheduler_, clock, metrics);
+    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, store_);
+    opened_ = true;
+    return {};
+  }
+
+  Status start(const Context& context) override { return tree_->start(context, &relay_); }
+  void set_observer(tree::TreeObserver* observer) override { relay_.set(observer); }
+
+  Result<tree::Node> lookup(const Context& context, InodeId parent,
+                            std::string_view name) override {
+    return tree_->lookup(context, parent, name);
+  }
+  Result<tree::Node> node(InodeId inode) override { return tree_->node(inode); }
+  std::vector<std::optional<tree::Node>> nodes(std::span<const InodeId> inodes) override {
+    return tree_->nodes(inodes);
+  }
+  Result<std::vector<tree::DirEntry>> list(const Context& context, InodeId directory) override {
+    return tree_->list(context, directory);
+  }
+  Result<tree::Node> resolve(const Context& context, std::string_view path) override {
+    return tree_->resolve(context, path);
+  }
+  Result<tree::Node> by_id(const Context& context, const FileId& id) override {
+    return tree_->by_id(context, id);
+  }
+
+  Result<std::shared_ptr<OpenFile>> open_file(const Context& context, InodeId inode) override {
+    DRIVEWAY_TRY(tree::Node node, tree_->node(inode));
+    if (node.kind == tree::NodeKind::kDirectory) {
+      return Error{ErrorCode::kIsADirectory, cat("inode ", inode, " is a directory")};
+    }
+    return open_node(context, std::move(node));
+  }
+
+  Result<std::string> read_link(const Context& context, InodeId inode) override {
+    DRIVEWAY_TRY(tree::Node node, tree_->node(inode));
+    if (node.kind != tree::NodeKind::kSymlink) {
+      return Error{ErrorCode::kInvalidArgument, cat("inode ", inode, " is not a symlink")};
+    }
+    const Bytes size = node.content == tree::ContentKind::kLink ? node.link_text.size() : node.size;
+    if (size > kMaxSymlinkTarget) {
+      return Error{ErrorCode::kNameTooLong, cat("the target of the symlink has ", size, " bytes")};
+    }
+    DRIVEWAY_TRY(const auto file, open_node(context, std::move(node)));
+    std::string target(size, '\0');
+    DRIVEWAY_TRY(const std::size_t count,
+                 file->read(context, 0, std::as_writable_bytes(std::span(target))));
+    target.resize(count);
+    return target;
+  }
+
+  Result<std::vector<std::string>> list_attributes(InodeId inode) override {
+    DRIVEWAY_TRY(const tree::Node node, tree_->node(inode));
+    std::vector<std::string> names;
+    for (auto& [name, value] : drive_attributes(node)) names.push_back(std::move(name));
+    return names;
+  }
+
+  Result<std::string> attribute(InodeId inode, std::string_view name) override {
+    DRIVEWAY_TRY(const tree::Node node, tree_->node(inode));
+    for (auto& [own_name, value] : drive_attributes(node)) {
+      if (own_name == name) return std::move(value);
+    }
+    return Error{ErrorCode::kNotFound, cat("no attribute ", name)};
+  }
+
+  Result<Space> space(const Context& context) override {
+    DRIVEWAY_TRY(const drive::About about, tree_->about(context));
+    Space space;
+    space.total = about.storage_limit.value_or(kUnlimitedStorage);
+    space.free = space.total - std::min(space.total, about.usage);
+    space.items = tree_->status().items;
+    return space;
+  }
+
+  Result<drive::About> about(const Context& context) override { return tree_->about(context); }
+  Status poll(const Context& context) override { return tree_->poll(context); }
+  tree::TreeStatus tree_status() const override { return tree_->status(); }
+  Bytes cached_bytes() const override { return cache_->used_bytes(); }
+
+ private:
+  Result<std::shared_ptr<OpenFile>> open_node(const Context& context, tree::Node node) {
+    switch (node.content) {
+      case tree::ContentKind::kBlob: {
+        DRIVEWAY_TRY(auto blob, blobs_->open(*node.item));
+        return std::shared_ptr<OpenFile>(
+            std::make_shared<BlobFile>(std::move(node), std::move(blob), *blobs_));
+      }
+      case tree::ContentKind::kLink: {
+        std::string text = node.link_text;
+        return std::shared_ptr<OpenFile>(
+            std::make_shared<TextFile>(std::move(node), std::move(text), false));
+      }
+      case tree::ContentKind::kExport: {
+        StringSink sink(kMaxExport);
+        DRIVEWAY_CHECK(store_.export_document(context, node.item->id, node.export_mime, sink));
+        return std::shared_ptr<OpenFile>(
+            std::make_shared<TextFile>(std::move(node), sink.take(), true));
+      }
+      case tree::ContentKind::kNone:
+        break;
+    }
+    return Error{ErrorCode::kUnsupported, cat("inode ", node.inode, " has no content")};
+  }
+
+  VolumeFolder folder_;
+  drive::RemoteStore& store_;
+  ObserverRelay relay_;
+  transfer::Scheduler scheduler_;
+  std::unique_ptr<JournalInodes> inodes_;
+  std::unique_ptr<cache::ContentCache> cache_;
+  std::unique_ptr<tree::Tree> tree_;
+  std::unique_ptr<transfer::Fetcher> fetcher_;
+  std::unique_ptr<Blobs> blobs_;
+  bool opened_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Vfs>> Vfs::open(const std::filesystem::path& folder,
+                                       const VfsOptions& options, drive::RemoteStore& store,
+                                       Clock& clock, Metrics& metrics) {
+  DRIVEWAY_TRY(auto volume, VolumeFolder::acquire(folder, current_boot_id()));
+  auto vfs = std::make_unique<VfsImpl>(std::move(volume), options, store, clock, metrics);
+  DRIVEWAY_CHECK(vfs->open_parts(options, clock, metrics));
+  return std::unique_ptr<Vfs>(std::move(vfs));
+}
+
+}  // namespace driveway::vfs

@@ -1,0 +1,105 @@
+// A Vfs of two files, for the tests of what asks one.
+#pragma once
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "vfs/vfs.h"
+
+namespace driveway::control {
+
+class FakeFile final : public vfs::OpenFile {
+ public:
+  FakeFile(tree::Node node, std::string text) : node_(std::move(node)), text_(std::move(text)) {}
+  const tree::Node& node() const override { return node_; }
+  bool direct_io() const override { return false; }
+  Result<std::size_t> read(const Context&, Bytes offset, std::span<std::byte> buffer) override {
+    if (offset >= text_.size()) return std::size_t{0};
+    const std::size_t count = std::min<std::size_t>(buffer.size(), text_.size() - offset);
+    std::memcpy(buffer.data(), text_.data() + offset, count);
+    return count;
+  }
+
+ private:
+  tree::Node node_;
+  std::string text_;
+};
+
+// "MyDrive" (inode 2) holds "a" ("alpha") and "big" (3 MiB of 'b'); every other path is not found.
+class FakeVfs final : public vfs::Vfs {
+ public:
+  FakeVfs() {
+    add(2, "MyDrive", tree::NodeKind::kDirectory, "");
+    add(10, "MyDrive/a", tree::NodeKind::kFile, "alpha");
+    add(11, "MyDrive/big", tree::NodeKind::kFile, std::string(3 * kMiB, 'b'));
+  }
+
+  Status start(const Context&) override { return {}; }
+  void set_observer(tree::TreeObserver*) override {}
+  Result<tree::Node> lookup(const Context&, InodeId, std::string_view) override { return none(); }
+  Result<tree::Node> node(InodeId inode) override {
+    const auto found = nodes_.find(inode);
+    return found == nodes_.end() ? Result<tree::Node>(none()) : found->second;
+  }
+  std::vector<std::optional<tree::Node>> nodes(std::span<const InodeId> inodes) override {
+    std::vector<std::optional<tree::Node>> found;
+    for (const InodeId inode : inodes) {
+      auto one = node(inode);
+      found.push_back(one.ok() ? std::optional(*one) : std::nullopt);
+    }
+    return found;
+  }
+  Result<std::vector<tree::DirEntry>> list(const Context&, InodeId) override {
+    return std::vector<tree::DirEntry>{{"a", InodeId(10), tree::NodeKind::kFile},
+                                       {"big", InodeId(11), tree::NodeKind::kFile},
+                                       {"gone", InodeId(12), tree::NodeKind::kFile}};
+  }
+  Result<tree::Node> resolve(const Context&, std::string_view path) override {
+    while (path.ends_with('/')) path.remove_suffix(1);
+    const auto found = by_path_.find(std::string(path));
+    return found == by_path_.end() ? Result<tree::Node>(none()) : node(found->second);
+  }
+  Result<tree::Node> by_id(const Context&, const FileId& id) override {
+    return id == FileId("id-a") ? node(InodeId(10)) : Result<tree::Node>(none());
+  }
+  Result<std::shared_ptr<vfs::OpenFile>> open_file(const Context&, InodeId inode) override {
+    DRIVEWAY_TRY(auto found, node(inode));
+    return std::shared_ptr<vfs::OpenFile>(std::make_shared<FakeFile>(found, texts_[inode]));
+  }
+  Result<std::string> read_link(const Context&, InodeId) override { return none(); }
+  Result<std::vector<std::string>> list_attributes(InodeId) override {
+    return std::vector<std::string>{"user.drive.id"};
+  }
+  Result<std::string> attribute(InodeId, std::string_view) override { return std::string("id-x"); }
+  Result<vfs::Space> space(const Context&) override { return vfs::Space{}; }
+  Result<drive::About> about(const Context&) override {
+    drive::About about;
+    about.email = "ann@example.com";
+    return about;
+  }
+  Status poll(const Context&) override { return {}; }
+  tree::TreeStatus tree_status() const override { return {}; }
+  Bytes cached_bytes() const override { return 42; }
+
+ private:
+  static Error none() { return {ErrorCode::kNotFound, "no such file"}; }
+  void add(std::uint64_t inode, const std::string& path, tree::NodeKind kind, std::string text) {
+    tree::Node node;
+    node.inode = InodeId(inode);
+    node.kind = kind;
+    node.size = text.size();
+    node.mode = 0100644;
+    nodes_[node.inode] = node;
+    by_path_[path] = node.inode;
+    texts_[node.inode] = std::move(text);
+  }
+  std::map<InodeId, tree::Node> nodes_;
+  std::map<std::string, InodeId> by_path_;
+  std::map<InodeId, std::string> texts_;
+};
+
+}  // namespace driveway::control

@@ -1,0 +1,58 @@
+// What the conformance suite runs in: a store under test, and a second client that makes the
+// content and changes it, so that nothing is proved by the store's own word.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "drive/remote_store.h"
+
+namespace driveway::drive {
+
+class World {
+ public:
+  virtual ~World() = default;
+
+  virtual RemoteStore& store() = 0;
+  virtual Clock& clock() = 0;
+  // A folder of this test alone: other tests may share the Drive.
+  virtual FileId base() = 0;
+
+  // Each fails the test where the second client fails.
+  virtual FileId add_folder(const FileId& parent, const std::string& name) = 0;
+  virtual FileId add_file(const FileId& parent, const std::string& name,
+                          const std::string& content) = 0;
+  // `count` empty files "f0", "f1" …
+  virtual void add_empty_files(const FileId& parent, int count) = 0;
+  virtual FileId add_shortcut(const FileId& parent, const std::string& name,
+                              const FileId& target) = 0;
+  // A native text document that can be exported as text/plain.
+  virtual FileId add_document(const FileId& parent, const std::string& name) = 0;
+  virtual DriveId add_shared_drive(const std::string& name) = 0;
+  // A file of another account, shared with ours; it has no parent that we see.
+  virtual FileId add_shared_with_me(const std::string& name, const std::string& content) = 0;
+
+  virtual void rename(const FileId& id, const std::string& name) = 0;
+  virtual void move(const FileId& id, const FileId& from, const FileId& to) = 0;
+  virtual void set_content(const FileId& id, const std::string& content) = 0;
+  virtual void set_properties(const FileId& id,
+                              const std::map<std::string, std::string>& properties) = 0;
+  virtual void trash(const FileId& id) = 0;
+  virtual void untrash(const FileId& id) = 0;
+  virtual void remove(const FileId& id) = 0;
+};
+
+// One implementation of RemoteStore under test.
+struct Subject {
+  std::string name;
+  std::function<std::unique_ptr<World>()> make;
+  friend void PrintTo(const Subject& subject, std::ostream* out) { *out << subject.name; }
+};
+
+}  // namespace driveway::drive

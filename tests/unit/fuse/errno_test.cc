@@ -1,0 +1,33 @@
+#include "fuse/errno.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+namespace driveway::fuse {
+namespace {
+
+int errno_of(ErrorCode code) { return to_errno(Error{code, ""}); }
+
+TEST(ErrnoTest, WhatAProgramCanReactToKeepsItsMeaning) {
+  EXPECT_EQ(errno_of(ErrorCode::kNotFound), ENOENT);
+  EXPECT_EQ(errno_of(ErrorCode::kLoginNeeded), EACCES);
+  EXPECT_EQ(errno_of(ErrorCode::kCancelled), EINTR);
+  EXPECT_EQ(errno_of(ErrorCode::kStale), ESTALE);  // R1
+  EXPECT_EQ(errno_of(ErrorCode::kReadOnly), EROFS);
+  EXPECT_EQ(errno_of(ErrorCode::kNoSpace), ENOSPC);
+}
+
+TEST(ErrnoTest, APassedDeadlineIsEio) {  // R5
+  EXPECT_EQ(errno_of(ErrorCode::kDeadlineExceeded), EIO);
+  EXPECT_EQ(errno_of(ErrorCode::kUnavailable), EIO);
+}
+
+TEST(ErrnoTest, NoErrorIsSuccess) {
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kInternal); ++code) {
+    EXPECT_GT(errno_of(static_cast<ErrorCode>(code)), 0) << code;
+  }
+}
+
+}  // namespace
+}  // namespace driveway::fuse

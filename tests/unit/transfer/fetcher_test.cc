@@ -1,0 +1,559 @@
+#include "transfer/fetcher.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/strings.h"
+#include "drive/fake_store.h"
+#include "unit/transfer/memory_target.h"
+
+namespace driveway::transfer {
+namespace {
+
+using drive::CallInfo;
+using drive::FakeStore;
+using drive::Method;
+using std::chrono::seconds;
+
+constexpr Bytes kBlock = 64 * kKiB;
+constexpr Bytes kPiece = 8 * kBlock;
+
+std::string bytes_of(unsigned seed, Bytes size) {
+  std::mt19937_64 random(seed);
+  std::string bytes;
+  bytes.reserve(size + 8);
+  while (bytes.size() < size) {
+    const std::uint64_t word = random();
+    bytes.append(reinterpret_cast<const char*>(&word), sizeof word);
+  }
+  bytes.resize(size);
+  return bytes;
+}
+
+class FetcherTest : public testing::Test {
+ protected:
+  FetcherTest() { start({}); }
+
+  void start(SchedulerOptions slots, int threads = 32) {
+    fetcher_.reset();
+    scheduler_ = std::make_unique<Scheduler>(slots, clock_, metrics_);
+    fetcher_ = std::make_unique<Fetcher>(
+        FetcherOptions{.piece = kPiece, .block = kBlock, .threads = threads}, store_, *scheduler_,
+        clock_, metrics_);
+  }
+  std::shared_ptr<MemoryTarget> target_of(const FileId& file) {
+    return std::make_shared<MemoryTarget>(*store_.find(file), kBlock);
+  }
+  std::shared_ptr<MemoryTarget> add(std::string content) {
+    file_ = store_.add_file(store_.root(), cat("file", count_++), std::move(content));
+    return target_of(file_);
+  }
+  Status ensure(const std::shared_ptr<MemoryTarget>& target, ByteRange range,
+                const Context& context = {}) {
+    return fetcher_->ensure(context, target, range);
+  }
+  Status whole(const std::shared_ptr<MemoryTarget>& target) {
+    return ensure(target, {0, target->item().size.value_or(0)});
+  }
+  Status confirm(const std::shared_ptr<MemoryTarget>& target) {
+    return fetcher_->confirm({}, target);
+  }
+  std::int64_t metric(const std::string& name) {
+    const auto all = metrics_.snapshot();
+    const auto found = all.find(name);
+    return found == all.end() ? 0 : found->second;
+  }
+  // Waits for what another thread does.
+  template <typename Done>
+  void await(const Done& done) {
+    const auto until = std::chrono::steady_clock::now() + seconds(20);
+    while (!done() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    ASSERT_TRUE(done());
+  }
+  static Error unavailable() { return {ErrorCode::kUnavailable, "cut", true}; }
+
+  FakeClock clock_;
+  Metrics metrics_;
+  FakeStore store_{clock_};
+  std::unique_ptr<Scheduler> scheduler_;
+  std::unique_ptr<Fetcher> fetcher_;
+  FileId file_;
+  int count_ = 0;
+};
+
+TEST_F(FetcherTest, SmallContentIsFetchedWholeAndVerifiedByItsHash) {
+  const std::string bytes = bytes_of(1, 3 * kBlock + 5);
+  const auto target = add(bytes);
+  ASSERT_TRUE(ensure(target, {10, 1}).ok());
+  EXPECT_EQ(target->bytes({0, bytes.size()}), bytes);
+  EXPECT_EQ(target->indexed_bytes(), bytes.size());
+  EXPECT_EQ(store_.calls(Method::kRead), 1);
+  EXPECT_EQ(store_.calls(Method::kGet), 0);  // R1: by its md5
+  ASSERT_TRUE(whole(target).ok());
+  EXPECT_EQ(store_.calls(Method::kRead), 1);
+  EXPECT_EQ(metric("transfer.bytes"), static_cast<std::int64_t>(bytes.size()));
+  EXPECT_EQ(metric("transfer.in_flight_bytes"), 0);
+}
+
+TEST_F(FetcherTest, EmptyContentNeedsNoFetch) {
+  const auto target = add("");
+  EXPECT_TRUE(whole(target).ok());
+  EXPECT_TRUE(ensure(target, {0, 100}).ok());
+  EXPECT_EQ(store_.calls(), 0);
+}
+
+TEST_F(FetcherTest, LargeContentIsFetchedInPiecesAndConfirmedByAGet) {
+  const std::string bytes = bytes_of(1, 3 * kPiece + 77);
+  const auto target = add(bytes);
+  ASSERT_TRUE(ensure(target, {kPiece + 5, 10}).ok());
+  ASSERT_TRUE(confirm(target).ok());
+  EXPECT_EQ(target->missing({0, bytes.size()}),
+            (std::vector<ByteRange>{{0, kPiece}, {2 * kPiece, kPiece + 77}}));
+  EXPECT_EQ(target->indexed_bytes(), kPiece);
+  EXPECT_EQ(store_.calls(Method::kGet), 1);  // R1
+  ASSERT_TRUE(whole(target).ok());
+  ASSERT_TRUE(confirm(target).ok());
+  EXPECT_EQ(target->bytes({0, bytes.size()}), bytes);
+  EXPECT_EQ(target->indexed_bytes(), bytes.size());
+  EXPECT_EQ(store_.calls(Method::kRead), 4);
+  EXPECT_LE(store_.calls(Method::kGet), 4);
+}
+
+TEST_F(FetcherTest, FetchesOnlyWhatIsMissing) {
+  const std::string bytes = bytes_of(1, 2 * kPiece);
+  const auto target = add(bytes);
+  ASSERT_TRUE(
+      target->write(2 * kBlock, std::as_bytes(std::span(bytes)).subspan(2 * kBlock, kBlock)).ok());
+  ASSERT_TRUE(target->commit({2 * kBlock, kBlock}).ok());
+  ASSERT_TRUE(ensure(target, {0, kPiece}).ok());
+  ASSERT_TRUE(confirm(target).ok());
+  EXPECT_EQ(store_.bytes_read(), kPiece - kBlock);
+  EXPECT_EQ(target->bytes({0, kPiece}), bytes.substr(0, kPiece));
+}
+
+// "64 parallel readers of one cold file cause at most 1.02 times its size": here exactly its size.
+class FetcherReadersTest : public FetcherTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(FetcherReadersTest, ParallelReadersShareTheFetches) {
+  const bool random_order = GetParam();
+  const auto seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  constexpr Bytes kSize = 48 * kPiece + 12'345;
+  const std::string bytes = bytes_of(1, kSize);
+  const auto target = add(bytes);
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> readers;
+  for (unsigned t = 0; t < 64; ++t) {
+    readers.emplace_back([&, t] {
+      std::mt19937 random(seed + t);
+      constexpr Bytes kRead = 4 * kBlock;
+      const Bytes count = (kSize + kRead - 1) / kRead;
+      for (Bytes i = 0; i < count; ++i) {
+        const Bytes at = random_order ? random() % count : i;
+        const ByteRange range = ByteRange{at * kRead, kRead}.intersect({0, kSize});
+        if (!ensure(target, range).ok() || !target->has(range)) ++wrong;
+      }
+    });
+  }
+  for (auto& reader : readers) reader.join();
+  ASSERT_TRUE(whole(target).ok());  // what no reader came to
+  ASSERT_TRUE(confirm(target).ok());
+  EXPECT_EQ(wrong, 0);
+  EXPECT_TRUE(target->bytes({0, kSize}) == bytes);
+  EXPECT_EQ(store_.bytes_read(), kSize);
+  EXPECT_LE(store_.calls(Method::kRead), 49);
+  EXPECT_LE(store_.calls(Method::kGet), 49);
+  EXPECT_EQ(metric("transfer.in_flight_bytes"), 0);
+  EXPECT_EQ(metric("transfer.slots.media"), 0);
+}
+INSTANTIATE_TEST_SUITE_P(Order, FetcherReadersTest, testing::Bool());
+
+TEST_F(FetcherTest, ReaderWakesWhenItsOwnBytesHaveArrived) {
+  const auto target = add(bytes_of(1, 2 * kPiece));
+  const auto gate = store_.faults().block(Method::kGet);
+  // The get that would confirm the piece does not come back; readers do not wait for it.
+  EXPECT_TRUE(ensure(target, {0, kPiece}).ok());
+  EXPECT_TRUE(gate->wait_for_blocked(1));
+  EXPECT_EQ(target->indexed_bytes(), 0u);
+  EXPECT_TRUE(ensure(target, {100, 200}).ok());
+  gate->open();
+  EXPECT_TRUE(confirm(target).ok());
+  EXPECT_EQ(target->indexed_bytes(), kPiece);
+}
+
+TEST_F(FetcherTest, BytesBeforeACutWakeTheirReaders) {
+  const std::string bytes = bytes_of(1, 2 * kPiece);
+  const auto target = add(bytes);
+  store_.set_read_piece(kBlock);
+  store_.faults().cut(Method::kRead, 3 * kBlock + 100, unavailable());
+  const auto gate = store_.faults().block(Method::kRead);
+  auto early = std::async(std::launch::async, [&] { return ensure(target, {0, kBlock}); });
+  ASSERT_TRUE(gate->wait_for_blocked(1));
+  auto late = std::async(std::launch::async, [&] {
+    return ensure(target, {kPiece - kBlock, kBlock});
+  });
+  gate->open();
+  EXPECT_TRUE(early.get().ok());
+  // Either it joined the fetch that broke off, or it came later and began another.
+  const Status status = late.get();
+  EXPECT_TRUE(status.ok() || status.failed_with(ErrorCode::kUnavailable));
+  ASSERT_TRUE(confirm(target).ok());
+  // What arrived whole was kept: the next fetch begins behind it.
+  EXPECT_GE(target->indexed_bytes(), 3 * kBlock);
+  ASSERT_TRUE(ensure(target, {0, kPiece}).ok());
+  ASSERT_TRUE(confirm(target).ok());
+  EXPECT_EQ(target->bytes({0, kPiece}), bytes.substr(0, kPiece));
+}
+
+TEST_F(FetcherTest, ErrorGoesToTheWaitersAndTheNextCallBeginsAnew) {
+  const auto target = add(bytes_of(1, 1000));
+  store_.faults().fail(Method::kRead, unavailable());
+  EXPECT_TRUE(whole(target).failed_with(ErrorCode::kUnavailable));
+  EXPECT_TRUE(whole(target).ok());
+  EXPECT_EQ(metric("transfer.in_flight_bytes"), 0);
+}
+
+TEST_F(FetcherTest, TargetThatCannotBeWrittenIsReported) {
+  for (const Bytes size : {Bytes{1000}, 2 * kPiece}) {
+    const auto target = add(bytes_of(1, size));
+    target->fail_writes(Error{ErrorCode::kNoSpace, "full"});
+    EXPECT_TRUE(ensure(target, {0, 1}).failed_with(ErrorCode::kNoSpace));
+    target->fail_writes(std::nullopt);
+    EXPECT_TRUE(ensure(target, {0, 1}).ok());
+    EXPECT_TRUE(confirm(target).ok());
+  }
+  EXPECT_EQ(metric("transfer.in_flight_bytes"), 0);
+}
+
+// --- R1
+
+TEST_F(FetcherTest, RevisionThatMovedMeanwhileIsStaleAndNothingIsKept) {
+  const auto target = add(bytes_of(1, 3 * kPiece));
+  ASSERT_TRUE(ensure(target, {0, kPiece}).ok());
+  ASSERT_TRUE(confirm(target).ok());
+  const auto gate = store_.faults().block(Method::kGet);
+  ASSERT_TRUE(ensure(target, {kPiece, 1}).ok());
+  ASSERT_TRUE(gate->wait_for_blocked(1));
+  store_.set_content(file_, bytes_of(2, 3 * kPiece));
+  gate->open();
+  EXPECT_TRUE(confirm(target).failed_with(ErrorCode::kStale));
+  EXPECT_FALSE(target->has({kPiece, 1}));
+  EXPECT_TRUE(target->has({0, kPiece}));  // what is indexed stays (R1a)
+  EXPECT_TRUE(ensure(target, {0, kPiece}).ok());
+  // The rest is gone for good: another revision's bytes must never come into it.
+  const int reads = store_.calls(Method::kRead);
+  EXPECT_TRUE(ensure(target, {kPiece, 1}).failed_with(ErrorCode::kStale));
+  EXPECT_EQ(store_.calls(Method::kRead), reads);
+  EXPECT_EQ(metric("transfer.stale"), 1);
+  // The new revision is another target.
+  EXPECT_TRUE(whole(target_of(file_)).ok());
+}
+
+TEST_F(FetcherTest, SmallContentThatWasReplacedIsStaleAndNeverShown) {
+  const std::string old_bytes = bytes_of(1, 1000);
+  const auto target = add(old_bytes);
+  store_.set_content(file_, bytes_of(2, 1000));  // as long as before
+  EXPECT_TRUE(whole(target).failed_with(ErrorCode::kStale));
+  EXPECT_FALSE(target->has({0, 1}));
+  EXPECT_EQ(metric("transfer.md5_mismatches"), 0);
+}
+
+TEST_F(FetcherTest, EqualContentUnderANewHeadIsFetchedAgainAndKept) {
+  const std::string bytes = bytes_of(1, 2 * kPiece);
+  const auto target = add(bytes);
+  store_.set_content(file_, bytes);  // uploaded again
+  // Perhaps another's bytes came between the two: what the first fetch brought is not kept.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(ensure(target, {0, kPiece}).ok());
+    ASSERT_TRUE(confirm(target).ok());
+  }
+  EXPECT_EQ(store_.calls(Method::kRead), 2);
+  EXPECT_EQ(target->indexed_bytes(), kPiece);
+}
+
+TEST_F(FetcherTest, FailedGetLeavesBytesReadableUntilALaterOne) {
+  const auto target = add(bytes_of(1, 3 * kPiece));
+  store_.faults().fail(Method::kGet, unavailable(), 2);
+  ASSERT_TRUE(ensure(target, {0, kPiece}).ok());
+  EXPECT_TRUE(confirm(target).failed_with(ErrorCode::kUnavailable));
+  EXPECT_TRUE(target->has({0, kPiece}));
+  EXPECT_EQ(target->indexed_bytes(), 0u);
+  ASSERT_TRUE(ensure(target, {kPiece, 1}).ok());
+  EXPECT_TRUE(confirm(target).ok());
+  EXPECT_EQ(target->indexed_bytes(), 2 * kPiece);
+}
+
+// One get covers all fetches that had ended when it began.
+TEST_F(FetcherTest, GetsAreShared) {
+  const auto target = add(bytes_of(1, 10 * kPiece));
+  const auto gate = store_.faults().block(Method::kGet);
+  ASSERT_TRUE(ensure(target, {0, kPiece}).ok());
+  ASSERT_TRUE(gate->wait_for_blocked(1));
+  ASSERT_TRUE(ensure(target, {kPiece, 9 * kPiece}).ok());
+  await([&] { return store_.calls(Method::kRead) == 10 && metric("transfer.slots.media") == 0; });
+  gate->open();
+  ASSERT_TRUE(confirm(target).ok());
+  EXPECT_LE(store_.calls(Method::kGet), 4);
+  EXPECT_EQ(target->indexed_bytes(), 10 * kPiece);
+}
+
+// --- Wrong bytes
+
+// A store whose next reads deliver a flipped bit.
+class FlippingStore final : public drive::RemoteStore {
+ public:
+  explicit FlippingStore(FakeStore& store) : store_(store) {}
+  std::atomic<int> flips = 0;
+
+  Result<drive::About> about(const Context& context) override { return store_.about(context); }
+  Result<drive::Item> get(const Context& context, const FileId& id) override {
+    return store_.get(context, id);
+  }
+  Result<drive::ItemPage> list(const Context& context, const drive::ListQuery& query,
+                               const std::string& token) override {
+    return store_.list(context, query, token);
+  }
+  Result<std::vector<drive::SharedDrive>> shared_drives(const Context& context) override {
+    return store_.shared_drives(context);
+  }
+  Result<std::string> start_page_token(const Context& context, const drive::Feed& feed) override {
+    return store_.start_page_token(context, feed);
+  }
+  Result<drive::ChangePage> changes(const Context& context, const drive::Feed& feed,
+                                    const std::string& token) override {
+    return store_.changes(context, feed, token);
+  }
+  Status read(const Context& context, const drive::Item& item, ByteRange range,
+              ByteSink& sink) override {
+    Flip flip(sink, flips.fetch_sub(1) > 0);
+    return store_.read(context, item, range, flip);
+  }
+  Status export_document(const Context& context, const FileId& id, const std::string& type,
+                         ByteSink& sink) override {
+    return store_.export_document(context, id, type, sink);
+  }
+
+ private:
+  class Flip final : public ByteSink {
+   public:
+    Flip(ByteSink& sink, bool flip) : sink_(sink), flip_(flip) {}
+    Status write(std::span<const std::byte> data) override {
+      std::vector<std::byte> copy(data.begin(), data.end());
+      if (std::exchange(flip_, false)) copy.front() ^= std::byte{1};
+      return sink_.write(copy);
+    }
+
+   private:
+    ByteSink& sink_;
+    bool flip_;
+  };
+  FakeStore& store_;
+};
+
+TEST_F(FetcherTest, WrongBytesAreFetchedOnceMoreThenCorrupt) {
+  FlippingStore flipping(store_);
+  Fetcher fetcher({.piece = kPiece, .block = kBlock}, flipping, *scheduler_, clock_, metrics_);
+  const std::string bytes = bytes_of(1, 2000);
+  const auto target = add(bytes);
+  flipping.flips = 1;
+  ASSERT_TRUE(fetcher.ensure({}, target, {0, 2000}).ok());
+  EXPECT_EQ(target->bytes({0, 2000}), bytes);
+  EXPECT_EQ(metric("transfer.md5_mismatches"), 1);
+  const auto other = add(bytes_of(2, 2000));
+  flipping.flips = 2;
+  EXPECT_TRUE(fetcher.ensure({}, other, {0, 2000}).failed_with(ErrorCode::kCorrupt));
+  EXPECT_FALSE(other->has({0, 1}));
+  EXPECT_EQ(metric("transfer.md5_mismatches"), 3);
+  EXPECT_TRUE(fetcher.ensure({}, other, {0, 2000}).ok());
+}
+
+// --- R5: deadlines, cancellation, priorities
+
+TEST_F(FetcherTest, WaiterEndsWithItsContextAndTheFetchWithItsLastWaiter) {
+  const auto target = add(bytes_of(1, 2 * kPiece));
+  const auto gate = store_.faults().block(Method::kRead);
+  CancelSource first_cancel;
+  const Context first{.deadline = clock_.now() + seconds(1000), .cancel = first_cancel.token()};
+  const Context second{.deadline = clock_.now() + seconds(20)};
+  auto one = std::async(std::launch::async, [&] { return ensure(target, {0, 1}, first); });
+  ASSERT_TRUE(gate->wait_for_blocked(1));
+  auto two = std::async(std::launch::async, [&] { return ensure(target, {5, 1}, second); });
+  await([&] { return clock_.waiting() >= 3; });  // both, and the store
+  first_cancel.cancel();
+  EXPECT_TRUE(one.get().failed_with(ErrorCode::kCancelled));
+  EXPECT_EQ(metric("transfer.in_flight_bytes"), static_cast<std::int64_t>(kPiece));
+  clock_.advance(seconds(21));
+  EXPECT_TRUE(two.get().failed_with(ErrorCode::kDeadlineExceeded));
+  await([&] { return metric("transfer.in_flight_bytes") == 0; });
+  // A later reader begins anew.
+  gate->open();
+  EXPECT_TRUE(ensure(target, {0, 1}).ok());
+}
+
+TEST_F(FetcherTest, ReaderThatComesWhileAFetchIsCancelledGetsItsBytes) {
+  for (int round = 0; round < 20; ++round) {
+    const auto file = add(bytes_of(1, 2 * kPiece));
+    const auto gate = store_.faults().block(Method::kRead);
+    CancelSource cancel;
+    const Context context{.cancel = cancel.token()};
+    auto one = std::async(std::launch::async, [&] { return ensure(file, {0, 1}, context); });
+    ASSERT_TRUE(gate->wait_for_blocked(1));
+    auto two = std::async(std::launch::async, [&] { return ensure(file, {0, 1}); });
+    cancel.cancel();
+    EXPECT_TRUE(one.get().failed_with(ErrorCode::kCancelled));
+    gate->open();
+    EXPECT_TRUE(two.get().ok());
+  }
+}
+
+TEST_F(FetcherTest, FetchGoesOnWhenItsReaderHasItsBytes) {
+  const auto target = add(bytes_of(1, 2 * kPiece));
+  ASSERT_TRUE(ensure(target, {0, 1}).ok());
+  ASSERT_TRUE(confirm(target).ok());
+  EXPECT_EQ(target->indexed_bytes(), kPiece);
+}
+
+TEST_F(FetcherTest, ForegroundIsServedBeforeOthersThatWait) {
+  start({.listing_slots = 1, .media_slots = 1}, 1);
+  const auto blocker = add(bytes_of(1, 100));
+  const auto background = add(bytes_of(2, 100));
+  const auto raised = add(bytes_of(3, 100));
+  const auto foreground = add(bytes_of(4, 100));
+  const auto gate = store_.faults().block(Method::kRead);
+  const TimePoint far = clock_.now() + seconds(250);
+  const auto begin = [&](const std::shared_ptr<MemoryTarget>& target, Priority priority,
+                         int waiting) {
+    auto done = std::async(std::launch::async, [=, this] {
+      return ensure(target, {0, 100}, {.deadline = far, .priority = priority});
+    });
+    await([&] { return clock_.waiting() >= waiting; });
+    return done;
+  };
+  auto a = begin(blocker, Priority::kForeground, 2);  // it, and the store
+  ASSERT_TRUE(gate->wait_for_blocked(1));
+  auto b = begin(background, Priority::kBackground, 3);
+  auto c = begin(raised, Priority::kPrefetch, 4);
+  auto d = begin(foreground, Priority::kForeground, 5);
+  auto e = begin(raised, Priority::kForeground, 6);  // now as urgent, and asked for earlier
+  gate->open();
+  for (auto* done : {&a, &b, &c, &d, &e}) EXPECT_TRUE(done->get().ok());
+  std::vector<FileId> order;
+  for (const CallInfo& call : store_.log()) {
+    if (call.method == Method::kRead) order.push_back(call.id);
+  }
+  EXPECT_EQ(order, (std::vector<FileId>{blocker->item().id, raised->item().id,
+                                        foreground->item().id, background->item().id}));
+}
+
+// A fetch that waits for a slot asks again when somebody more urgent joins it.
+TEST_F(FetcherTest, FetchThatWaitsForASlotIsRaised) {
+  start({.listing_slots = 1, .media_slots = 4});
+  std::vector<Scheduler::Slot> held;
+  held.reserve(3);
+  for (int i = 0; i < 3; ++i) {
+    held.push_back(std::move(scheduler_->acquire({}, Lane::kMedia)).value());
+  }
+  const auto target = add(bytes_of(1, 100));
+  const TimePoint far = clock_.now() + seconds(250);
+  auto low = std::async(std::launch::async, [&] {
+    return ensure(target, {0, 100}, {.deadline = far, .priority = Priority::kPrefetch});
+  });
+  await([&] { return clock_.waiting() >= 2; });
+  EXPECT_EQ(store_.calls(Method::kRead), 0);  // the last quarter is not for it
+  EXPECT_TRUE(ensure(target, {0, 100}).ok());
+  EXPECT_TRUE(low.get().ok());
+}
+
+TEST_F(FetcherTest, LowPrioritiesLeaveThreadsToTheForeground) {
+  start({.listing_slots = 1, .media_slots = 100}, 4);
+  const auto gate = store_.faults().block(Method::kRead);
+  std::vector<std::future<Status>> low;
+  for (unsigned i = 0; i < 8; ++i) {
+    const auto target = add(bytes_of(i, 100));
+    low.push_back(std::async(std::launch::async, [=, this] {
+      return ensure(target, {0, 100}, {.priority = Priority::kReadAhead});
+    }));
+  }
+  ASSERT_TRUE(gate->wait_for_blocked(3));
+  const auto target = add(bytes_of(99, 100));
+  auto foreground = std::async(std::launch::async, [&] { return ensure(target, {0, 100}); });
+  ASSERT_TRUE(gate->wait_for_blocked(4));
+  EXPECT_EQ(store_.log().back().id, target->item().id);
+  gate->open();
+  EXPECT_TRUE(foreground.get().ok());
+  for (auto& done : low) EXPECT_TRUE(done.get().ok());
+}
+
+TEST_F(FetcherTest, StoppingEndsEveryWaiter) {
+  const auto gate = store_.faults().block(Method::kRead);
+  std::vector<std::future<Status>> waiting;
+  waiting.reserve(6);
+  for (unsigned i = 0; i < 6; ++i) {
+    const auto target = add(bytes_of(i, 2 * kPiece));
+    waiting.push_back(std::async(std::launch::async, [=, this] {
+      return ensure(target, {0, 2 * kPiece});
+    }));
+  }
+  ASSERT_TRUE(gate->wait_for_blocked(12));
+  fetcher_.reset();
+  for (auto& done : waiting) EXPECT_TRUE(done.get().failed_with(ErrorCode::kCancelled));
+  EXPECT_EQ(metric("transfer.in_flight_bytes"), 0);
+  EXPECT_EQ(metric("transfer.slots.media"), 0);
+}
+
+// Readers with short deadlines, cuts and failures, replaced and kept: right bytes or an error.
+TEST_F(FetcherTest, RandomFaultsGiveRightBytesOrAnError) {
+  const auto seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  constexpr Bytes kSize = 12 * kPiece + 99;
+  const std::string bytes = bytes_of(1, kSize);
+  const auto target = add(bytes);
+  std::mt19937 fault_random(seed);
+  std::mutex fault_mutex;
+  store_.faults().set_hook([&](const Context&, const CallInfo&) -> Status {
+    const std::lock_guard lock(fault_mutex);
+    if (fault_random() % 5 == 0) return unavailable();
+    return {};
+  });
+  store_.faults().cut(Method::kRead, kBlock + 17, unavailable(), 10);
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> readers;
+  for (unsigned t = 0; t < 8; ++t) {
+    readers.emplace_back([&, t] {
+      std::mt19937 random(seed + t + 1);
+      for (int i = 0; i < 60; ++i) {
+        CancelSource cancel;
+        const Context context{.cancel = cancel.token()};
+        const ByteRange range =
+            ByteRange{random() % kSize, 1 + random() % (2 * kPiece)}.intersect({0, kSize});
+        std::optional<std::thread> canceller;
+        if (random() % 4 == 0) canceller.emplace([&] { cancel.cancel(); });
+        const Status status = ensure(target, range, context);
+        if (canceller) canceller->join();
+        if (status.ok() && target->has(range) &&
+            target->bytes(range) != std::string_view(bytes).substr(range.offset, range.length)) {
+          ++wrong;
+        }
+      }
+    });
+  }
+  for (auto& reader : readers) reader.join();
+  EXPECT_EQ(wrong, 0);
+  store_.faults().clear();
+  ASSERT_TRUE(whole(target).ok());
+  ASSERT_TRUE(confirm(target).ok());
+  EXPECT_EQ(target->bytes({0, kSize}), bytes);
+  EXPECT_EQ(target->indexed_bytes(), kSize);
+  EXPECT_EQ(metric("transfer.in_flight_bytes"), 0);
+  EXPECT_EQ(metric("transfer.slots.media"), 0);
+}
+
+}  // namespace
+}  // namespace driveway::transfer
