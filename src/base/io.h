@@ -15,6 +15,9 @@ class ByteSink {
  public:
   virtual ~ByteSink() = default;
   virtual Status write(std::span<const std::byte> data) = 0;
+  // What is written from now on comes from an answer that begins after this call: a download that
+  // broke off goes on in what is current by then, perhaps another revision (R1).
+  virtual void new_answer() {}
 };
 
 }  // namespace driveway

@@ -1,6 +1,10 @@
 #include "base/threads.h"
 
+#include <linux/ioprio.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -30,6 +34,14 @@ sigset_t asynchronous_signals() {
 void set_thread_name(const std::string& name) {
   constexpr std::size_t kKernelLimit = 15;  // TASK_COMM_LEN less the final zero
   pthread_setname_np(pthread_self(), name.substr(0, kKernelLimit).c_str());
+}
+
+void lower_thread_priority() {
+  // Both act on the one thread (Linux).
+  const auto thread = static_cast<id_t>(::gettid());
+  static_cast<void>(::setpriority(PRIO_PROCESS, thread, 19));
+  static_cast<void>(::syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, thread,
+                              IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)));
 }
 
 std::thread start_thread(const std::string& name, std::function<void()> body) {

@@ -13,6 +13,9 @@ namespace driveway {
 
 // Names the calling thread as `ps -L` and gdb show it (15 bytes).
 void set_thread_name(const std::string& name);
+// The calling thread gets CPU and disk time when nobody else wants them much (nice 19, idle I/O
+// class), best effort.
+void lower_thread_priority();
 // Starts a named thread with all signals blocked: signals belong to the main thread.
 std::thread start_thread(const std::string& name, std::function<void()> body);
 

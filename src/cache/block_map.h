@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/interval_set.h"
 #include "cache/content_cache.h"
-#include "cache/interval_set.h"
 
 namespace driveway::cache {
 

@@ -166,6 +166,7 @@ void CachedContent::drop_blocks(const std::vector<std::uint64_t>& blocks, std::s
     const std::unique_lock lock(mutex_);
     for (const std::uint64_t block : blocks) map_.drop(block);
     if (kind_ == Kind::kInline) data_.reset();
+    verified_ = false;
   }
   counters_.crc_errors.add();
   log::warn("cache: ", blocks.size(), " damaged block(s) of ", id_, " dropped, the first at ",
@@ -293,10 +294,27 @@ void CachedContent::discard(ByteRange range) {
   map_.discard(range);
 }
 
+void CachedContent::set_verified() {
+  if (verified_.exchange(true)) return;
+  owner_.mark_dirty(key_, 0);
+}
+
+void CachedContent::reject() {
+  {
+    const std::unique_lock lock(mutex_);
+    for (const std::uint64_t block : map_.indexed_blocks()) map_.drop(block);
+    map_.discard({0, size_});
+    data_.reset();
+    verified_ = false;
+  }
+  owner_.mark_dirty(key_, 0);
+}
+
 // --- For the cache
 
 bool CachedContent::load(const Index::Loaded& loaded) {
   number_.store(loaded.row.number);
+  verified_ = loaded.row.verified;
   for (const GroupRow& group : loaded.groups) map_.load(group);
   if (kind_ == Kind::kInline) return false;
   struct stat info {};
@@ -306,6 +324,7 @@ bool CachedContent::load(const Index::Loaded& loaded) {
   for (const std::uint64_t block : map_.indexed_blocks()) {
     if (map_.block_range(block).end() <= static_cast<Bytes>(info.st_size)) continue;
     map_.drop(block);
+    verified_ = false;
     ++lost;
   }
   if (lost > 0) {
@@ -327,6 +346,7 @@ CachedContent::Changes CachedContent::take_changes() {
   changes.update.key = key_;
   changes.update.row.number = number_.load();
   changes.update.row.size = size_;
+  changes.update.row.verified = verified_;
   changes.update.groups = map_.take_changed();
   changes.update.remove = map_.indexed_cost() == 0;
   if (kind_ == Kind::kFile) {

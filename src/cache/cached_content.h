@@ -61,6 +61,9 @@ class CachedContent final : public Content {
   Status write(Bytes offset, std::span<const std::byte> data) override;
   Status commit(ByteRange range) override;
   void discard(ByteRange range) override;
+  bool verified() const override { return verified_.load(); }
+  void set_verified() override;
+  void reject() override;
 
   // --- For the cache.
 
@@ -103,8 +106,9 @@ class CachedContent final : public Content {
   const Kind kind_;
   const Counters counters_;
   std::atomic<std::uint64_t> number_{0};  // of the content file; 0: inline, or not yet made
-  std::mutex create_mutex_;               // one thread makes the file
-  mutable std::shared_mutex mutex_;       // guards what follows
+  std::atomic<bool> verified_{false};
+  std::mutex create_mutex_;          // one thread makes the file
+  mutable std::shared_mutex mutex_;  // guards what follows
   BlockMap map_;
   // Inline bytes that the index does not have yet; immutable once their block is indexed.
   std::shared_ptr<std::string> data_;

@@ -74,6 +74,13 @@ class Content {
   virtual Status commit(ByteRange range) = 0;
   // Forgets what arrived in `range` and is not in the index.
   virtual void discard(ByteRange range) = 0;
+
+  // Whether all of the content was here once and had the right hash; kept in the index. A block
+  // that is dropped ends it.
+  virtual bool verified() const = 0;
+  virtual void set_verified() = 0;
+  // Forgets everything: its bytes are not what its id says.
+  virtual void reject() = 0;
 };
 
 class ContentCache {

@@ -44,6 +44,7 @@ std::string encode(const ContentRow& row) {
       .varint(row.size)
       .varint(row.stored)
       .varint(row.accessed)
+      .u8(row.verified ? 1 : 0)
       .take();
 }
 
@@ -54,6 +55,7 @@ Result<ContentRow> decode_content(std::string_view bytes) {
   row.size = reader.varint();
   row.stored = reader.varint();
   row.accessed = reader.varint();
+  row.verified = reader.u8() != 0;
   if (!reader.ok()) return Error{ErrorCode::kCorrupt, "a content's row is damaged"};
   return row;
 }

@@ -34,6 +34,7 @@ struct ContentRow {
   Bytes size = 0;
   Bytes stored = 0;            // disk space that the indexed blocks take
   std::uint64_t accessed = 0;  // ms since 1970, strictly growing: the order of eviction
+  bool verified = false;       // all of it had the right hash
 };
 
 // What one commit writes for one content.

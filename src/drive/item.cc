@@ -15,6 +15,12 @@ std::optional<ContentId> content_id(const Item& item) {
   return ContentId(cat("rev:", item.id, ":", item.head_revision));
 }
 
+std::optional<ExpectedHash> expected_hash(const Item& item) {
+  if (!item.md5.empty()) return ExpectedHash{HashKind::kMd5, to_lower(item.md5)};
+  if (!item.sha256.empty()) return ExpectedHash{HashKind::kSha256, to_lower(item.sha256)};
+  return std::nullopt;
+}
+
 std::string_view to_string(Method method) {
   switch (method) {
     case Method::kAbout:

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/ids.h"
 
 namespace driveway::drive {
@@ -62,6 +63,13 @@ struct Item {
 // The name of an item's bytes; nothing for what has none (folders, shortcuts, Docs). sha256 or md5
 // with the size, else id and headRevisionId.
 std::optional<ContentId> content_id(const Item& item);
+
+// What the hash of an item's bytes must be; nothing where Drive named none.
+struct ExpectedHash {
+  HashKind kind = HashKind::kMd5;
+  std::string hex;  // lower case
+};
+std::optional<ExpectedHash> expected_hash(const Item& item);
 
 struct ItemPage {
   std::vector<Item> items;

@@ -56,11 +56,12 @@ class RemoteStore {
   virtual Result<ChangePage> changes(const Context& context, const Feed& feed,
                                      const std::string& page_token) = 0;
 
-  // The bytes [range) of a blob's head revision into `sink`, in order, on the calling thread.
-  // REQUIRES a non-empty range. Exactly range.length bytes have been written when it returns ok;
-  // what was written before an error is a valid prefix of it. Errors: also kOutOfRange (not wholly
-  // within the content), kUnsupported (no blob), kStale (the blob is no longer as long as `item`
-  // says: get the item again, R1).
+  // The bytes [range) of a blob's head revision into `sink`, in order, on the calling thread. Of
+  // one revision as long as the sink's new_answer() is not called. REQUIRES a non-empty range.
+  // Exactly range.length bytes have been written when it returns ok; what was written before an
+  // error is a valid prefix of it. Errors: also kOutOfRange (not wholly within the content),
+  // kUnsupported (no blob), kStale (the blob is no longer as long as `item` says: get the item
+  // again, R1).
   virtual Status read(const Context& context, const Item& item, ByteRange range,
                       ByteSink& sink) = 0;
   // A native Doc as `mime_type`; length not known before (reference 4). Errors: also kUnsupported,

@@ -142,6 +142,7 @@ Status RetryStore::read(const Context& context, const Item& item, ByteRange rang
       tries = Tries();
     }
     DRIVEWAY_CHECK(pause(context, Method::kRead, tries, status.error()));
+    sink.new_answer();
   }
 }
 

@@ -11,10 +11,10 @@
 // next pause would pass it), and at most `max_tries` tries in a row where it is no rate limit,
 // since some 500s are for good (reference 1.9).
 //
-// A `read` goes on where it broke off: the sink gets each byte once, in order, and tries are
-// counted anew after each 256 KiB of progress. An error of the sink is never retried. An export,
-// which cannot be resumed (reference 4), is collected and then handed on in one go: at most 64 MiB,
-// else kTooLarge.
+// A `read` goes on where it broke off: the sink gets each byte once, in order, after a
+// new_answer(), and tries are counted anew after each 256 KiB of progress. An error of the sink is
+// never retried. An export, which cannot be resumed (reference 4), is collected and then handed on
+// in one go: at most 64 MiB, else kTooLarge.
 //
 // Thread-safe. Metrics: drive.retries (counter), drive.METHOD.gave_up (counter).
 #pragma once

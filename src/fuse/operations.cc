@@ -190,7 +190,7 @@ void op_open(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   if (!file.ok()) return reply_error(req, file.error());
   info->direct_io = (*file)->direct_io() ? 1 : 0;
   // R1a: the bytes of an inode never change, so what the kernel holds of it stays right.
-  info->keep_cache = info->direct_io == 0 ? 1 : 0;
+  info->keep_cache = (*file)->keep_cache() ? 1 : 0;
   auto handle = std::make_unique<FileHandle>(*std::move(file));
   info->fh = reinterpret_cast<std::uint64_t>(handle.get());
   // An interrupted open() is answered, but nobody will release it.

@@ -85,22 +85,8 @@ Status FetchEngine::fetch_missing(const Context& context,
       for (CancelSource& source : hurry) source.cancel();
       lock.lock();
     }
-    if (waiters.empty()) {
-      // All has arrived, but what the target does not count as there is on its way to be verified:
-      // its piece is still being fetched, or the get is not answered.
-      status = wait(context, clock_, lock, state->changed, [&] {
-        if (state->stale || stopping_ || target->has(range)) return true;
-        if (state->verifying) return false;
-        for (std::uint64_t piece = range.offset / options_.piece;
-             piece <= (range.end() - 1) / options_.piece; ++piece) {
-          if (fetches_by_piece_.contains(PieceKey(target.get(), piece))) return false;
-        }
-        return true;
-      });
-    } else {
-      status = wait(context, clock_, lock, caller.changed,
-                    [&caller] { return caller.open == 0 || caller.error.has_value(); });
-    }
+    status = waiters.empty() ? wait_for_verdict(context, lock, target, *state, range)
+                             : wait_for_fetches(context, lock, target, *state, caller, waiters);
     if (status.ok() && caller.error) status = *caller.error;
     leave(waiters, cancelled);
   }
@@ -109,6 +95,54 @@ Status FetchEngine::fetch_missing(const Context& context,
 }
 
 // All below with mutex_ held.
+
+// Returns when each of the caller's fetches has given its bytes, or one has failed. Bytes that have
+// come and are hidden want to know whether their revision is current: one of their readers asks.
+Status FetchEngine::wait_for_fetches(const Context& context, std::unique_lock<std::mutex>& lock,
+                                     const std::shared_ptr<FetchTarget>& target, Target& state,
+                                     Caller& caller, const std::list<Waiter>& waiters) {
+  const auto any_hidden = [&] {
+    return std::any_of(waiters.begin(), waiters.end(), [](const Waiter& waiter) {
+      const Fetch& fetch = *waiter.fetch;
+      return !waiter.settled && fetch.standing == Fetch::Standing::kUnknown && fetch.position &&
+             *fetch.position >= waiter.need.end();
+    });
+  };
+  while (true) {
+    const auto done = [&caller] { return caller.open == 0 || caller.error.has_value(); };
+    DRIVEWAY_CHECK(wait(context, clock_, lock, caller.changed,
+                        [&] { return done() || (!state.checking && any_hidden()); }));
+    if (done()) return {};
+    DRIVEWAY_CHECK(check_revision(context, lock, target, state));
+  }
+}
+
+// All of `range` has arrived and its fetches have ended, but some of it is hidden: the get that
+// judges it is not answered yet, or failed.
+Status FetchEngine::wait_for_verdict(const Context& context, std::unique_lock<std::mutex>& lock,
+                                     const std::shared_ptr<FetchTarget>& target, Target& state,
+                                     ByteRange range) {
+  const auto done = [&] { return state.stale || stopping_ || target->has(range); };
+  DRIVEWAY_CHECK(
+      wait(context, clock_, lock, state.changed, [&] { return done() || !state.verifying; }));
+  if (done() || state.unverified.empty()) return {};
+  state.verifying = true;
+  lock.unlock();
+  verify(context, target, state);
+  lock.lock();
+  if (!done() && state.get_error) return *state.get_error;
+  return {};
+}
+
+std::vector<std::shared_ptr<FetchEngine::Fetch>> FetchEngine::fetches_of(
+    const FetchTarget& target) const {
+  std::vector<std::shared_ptr<Fetch>> fetches;
+  for (auto found = fetches_by_piece_.lower_bound(PieceKey(&target, 0));
+       found != fetches_by_piece_.end() && found->first.first == &target; ++found) {
+    fetches.push_back(found->second);
+  }
+  return fetches;
+}
 
 std::shared_ptr<FetchEngine::Target> FetchEngine::target_state(
     const std::shared_ptr<FetchTarget>& target) {
@@ -141,6 +175,10 @@ void FetchEngine::join(const Context& context, const std::shared_ptr<FetchTarget
     for (std::uint64_t piece = gap.offset / options_.piece; piece <= last; ++piece) {
       pieces.insert(piece);
     }
+  }
+  for (const auto& fetch : fetches_of(*target)) {  // bytes that it has brought may be hidden yet
+    const ByteRange part = range.intersect(fetch->range);
+    if (!part.empty() && !target->has(part)) pieces.insert(fetch->key.second);
   }
   for (const std::uint64_t piece : pieces) {
     const auto fetch = fetch_for(target, state, piece, context.priority, hurry);

@@ -66,6 +66,7 @@ class FetchEngine {
     int fetches = 0;                    // begun, and not handed to `unverified` yet
     std::vector<ByteRange> unverified;  // arrived, in whole blocks
     bool verifying = false;             // a thread is at it
+    bool checking = false;              // a reader asks whether the revision is still current
     std::optional<Error> get_error;     // of the last get
     std::condition_variable changed;
   };
@@ -85,6 +86,12 @@ class FetchEngine {
     bool queued = true;
     bool low = false;  // counted in running_low_
     bool given_up = false;
+    // Of the answer that brings bytes now: its number, how far they came, and whether its revision
+    // was found current after it had begun.
+    enum class Standing { kUnknown, kCurrent, kDoubtful };
+    std::uint64_t answer = 0;
+    std::optional<Bytes> position;
+    Standing standing = Standing::kUnknown;
     std::optional<CancelSource> slot_wait;  // ends its wait for a slot, to ask with more priority
     std::list<Waiter*> waiters;
   };
@@ -109,6 +116,13 @@ class FetchEngine {
                                    Priority priority, std::vector<CancelSource>& hurry);
   void raise(const std::shared_ptr<Fetch>& fetch, Priority priority,
              std::vector<CancelSource>& hurry);
+  Status wait_for_fetches(const Context& context, std::unique_lock<std::mutex>& lock,
+                          const std::shared_ptr<FetchTarget>& target, Target& state, Caller& caller,
+                          const std::list<Waiter>& waiters);
+  Status wait_for_verdict(const Context& context, std::unique_lock<std::mutex>& lock,
+                          const std::shared_ptr<FetchTarget>& target, Target& state,
+                          ByteRange range);
+  std::vector<std::shared_ptr<Fetch>> fetches_of(const FetchTarget& target) const;
   void enqueue(const std::shared_ptr<Fetch>& fetch);
   void leave(std::list<Waiter>& waiters, std::vector<CancelSource>& cancelled);
   static void settle(Waiter& waiter, const std::optional<Error>& error);
@@ -116,17 +130,22 @@ class FetchEngine {
   std::shared_ptr<Fetch> next_fetch();
   ByteRange piece_range(const FetchTarget& target, std::uint64_t piece) const;
 
-  // fetch_run.cc: one fetch
+  // fetch_run.cc: one fetch, fetch_verify.cc: is what came of the right revision
   void run(const std::shared_ptr<Fetch>& fetch);
   Result<Scheduler::Slot> acquire_slot(Fetch& fetch, TimePoint deadline);
   Outcome transfer(Fetch& fetch, const Context& context);
   Outcome transfer_parts(Fetch& fetch, const Context& context, const std::vector<ByteRange>& parts);
   Outcome transfer_whole(Fetch& fetch, const Context& context);
   Status read_part(Fetch& fetch, const Context& context, ByteRange part, Sink& sink);
-  void arrived(Fetch& fetch, Bytes position);
+  void begin_answer(Fetch& fetch);
+  void arrived(Fetch& fetch, ByteRange bytes);
+  static void wake_waiters(Fetch& fetch);
+  Status check_revision(const Context& context, std::unique_lock<std::mutex>& lock,
+                        const std::shared_ptr<FetchTarget>& target, Target& state);
   std::vector<ByteRange> keep_whole_blocks(Fetch& fetch, const Outcome& outcome);
   void finish(const std::shared_ptr<Fetch>& fetch, const Outcome& outcome);
-  void verify(const std::shared_ptr<FetchTarget>& target, Target& state);
+  void verify(const Context& context, const std::shared_ptr<FetchTarget>& target, Target& state);
+  bool is_current(const FetchTarget& target, const Target& state, const drive::Item& now) const;
   void judge(const std::shared_ptr<FetchTarget>& target, Target& state,
              std::vector<ByteRange> ranges, const Result<drive::Item>& now);
   void make_stale(const FetchTarget& target, Target& state);

@@ -15,17 +15,6 @@ namespace {
 // come within one first byte or so, and a wrong byte of them never gets out.
 constexpr Bytes kHoldBack = 1 * kMiB;
 
-// The hash that tells whether bytes are `item`'s; nothing where Drive gave none.
-struct Expected {
-  HashKind kind = HashKind::kMd5;
-  std::string hex;
-};
-std::optional<Expected> expected_hash(const drive::Item& item) {
-  if (!item.md5.empty()) return Expected{HashKind::kMd5, to_lower(item.md5)};
-  if (!item.sha256.empty()) return Expected{HashKind::kSha256, to_lower(item.sha256)};
-  return std::nullopt;
-}
-
 }  // namespace
 
 // Where the bytes of one part go.
@@ -39,17 +28,19 @@ class FetchEngine::Sink final : public ByteSink {
       return Error{ErrorCode::kCorrupt, "more bytes came than were asked for"};
     }
     if (hasher_ != nullptr) hasher_->update(data);
+    const ByteRange bytes{part_.offset + count_, data.size()};
     if (held_back_ != nullptr) {
       held_back_->append(reinterpret_cast<const char*>(data.data()), data.size());
     } else {
-      DRIVEWAY_CHECK(fetch_.target->write(part_.offset + count_, data));
+      DRIVEWAY_CHECK(fetch_.target->write(bytes.offset, data));
     }
     count_ += data.size();
     engine_.bytes_.add(data.size());
     engine_.in_flight_.add(-static_cast<std::int64_t>(data.size()));
-    if (held_back_ == nullptr) engine_.arrived(fetch_, part_.offset + count_);
+    if (held_back_ == nullptr) engine_.arrived(fetch_, bytes);
     return {};
   }
+  void new_answer() override { engine_.begin_answer(fetch_); }
   Bytes count() const { return count_; }
 
  private:
@@ -100,12 +91,30 @@ Result<Scheduler::Slot> FetchEngine::acquire_slot(Fetch& fetch, TimePoint deadli
   }
 }
 
-// A waiter wakes as soon as its own bytes are there.
-void FetchEngine::arrived(Fetch& fetch, Bytes position) {
+void FetchEngine::begin_answer(Fetch& fetch) {
   const std::lock_guard lock(mutex_);
+  ++fetch.answer;
+  fetch.position.reset();
+  fetch.standing = Fetch::Standing::kUnknown;
+}
+
+// A waiter wakes as soon as its own bytes are there.
+void FetchEngine::arrived(Fetch& fetch, ByteRange bytes) {
+  const std::lock_guard lock(mutex_);
+  fetch.position = bytes.end();
+  if (fetch.standing == Fetch::Standing::kCurrent) fetch.target->expose(bytes);
+  wake_waiters(fetch);
+}
+
+// With mutex_ held. Those whose bytes have come: they have them, or may ask about their revision.
+void FetchEngine::wake_waiters(Fetch& fetch) {
   for (Waiter* waiter : fetch.waiters) {
-    if (waiter->settled || waiter->need.end() > position) continue;
-    if (fetch.target->has(waiter->need)) settle(*waiter, std::nullopt);
+    if (waiter->settled || !fetch.position || waiter->need.end() > *fetch.position) continue;
+    if (fetch.target->has(waiter->need)) {
+      settle(*waiter, std::nullopt);
+    } else {
+      waiter->caller->changed.notify_all();
+    }
   }
 }
 
@@ -113,11 +122,12 @@ FetchEngine::Outcome FetchEngine::transfer(Fetch& fetch, const Context& context)
   const std::vector<ByteRange> parts = fetch.target->missing(fetch.range);
   const drive::Item& item = fetch.target->item();
   const bool whole = parts.size() == 1 && parts.front() == ByteRange{0, item.size.value_or(0)};
-  if (whole && expected_hash(item)) return transfer_whole(fetch, context);
+  if (whole && drive::expected_hash(item)) return transfer_whole(fetch, context);
   return transfer_parts(fetch, context, parts);
 }
 
 Status FetchEngine::read_part(Fetch& fetch, const Context& context, ByteRange part, Sink& sink) {
+  begin_answer(fetch);
   fetches_.add();
   in_flight_.add(static_cast<std::int64_t>(part.length));
   Status status = store_.read(context, fetch.target->item(), part, sink);
@@ -143,7 +153,7 @@ FetchEngine::Outcome FetchEngine::transfer_parts(Fetch& fetch, const Context& co
 FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& context) {
   FetchTarget& target = *fetch.target;
   const drive::Item& item = target.item();
-  const Expected expected = *expected_hash(item);
+  const drive::ExpectedHash expected = *drive::expected_hash(item);
   const ByteRange whole{0, item.size.value_or(0)};
   Outcome outcome;
   for (int attempt = 1; attempt <= 2; ++attempt) {
@@ -162,6 +172,8 @@ FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& co
         // Bytes that are right but cannot be kept can still be read.
         if (const Status kept = target.commit(whole); !kept.ok()) {
           log::debug("not kept in the cache: ", kept.error());
+        } else {
+          target.set_verified();
         }
         outcome.verified = true;
       }
@@ -222,7 +234,11 @@ void FetchEngine::finish(const std::shared_ptr<Fetch>& fetch, const Outcome& out
     } else if (!outcome.status.ok() && !own_end) {
       error = outcome.status.error();
     }
-    for (Waiter* waiter : fetch->waiters) settle(*waiter, error);
+    for (Waiter* waiter : fetch->waiters) {
+      // Whose bytes came before it broke off looks again, for them.
+      const bool came = !state.stale && fetch->target->missing(waiter->need).empty();
+      settle(*waiter, came ? std::nullopt : error);
+    }
     --state.fetches;
     if (!forget && !kept.empty() && !outcome.verified) {
       state.unverified.insert(state.unverified.end(), kept.begin(), kept.end());
@@ -233,100 +249,10 @@ void FetchEngine::finish(const std::shared_ptr<Fetch>& fetch, const Outcome& out
   if (forget) {
     for (const ByteRange& range : kept) fetch->target->discard(range);
   }
-  if (verify_now) verify(fetch->target, state);
-}
-
-// One get for all that had arrived when it began (R1), until nothing is left.
-void FetchEngine::verify(const std::shared_ptr<FetchTarget>& target, Target& state) {
-  while (true) {
-    std::vector<ByteRange> ranges;
-    {
-      const std::lock_guard lock(mutex_);
-      ranges.swap(state.unverified);
-      if (ranges.empty() || stopping_) {
-        state.verifying = false;
-        state.changed.notify_all();
-        return;
-      }
-    }
-    const Context context{.deadline = clock_.now() + options_.time_limit, .cancel = stop_.token()};
-    const Result<drive::Item> now = store_.get(context, target->item().id);
-    const bool failed = !now.ok();
-    judge(target, state, std::move(ranges), now);
-    if (!failed) continue;
-    const std::lock_guard lock(mutex_);
-    state.verifying = false;
-    state.changed.notify_all();
-    return;
+  if (verify_now) {
+    verify({.deadline = clock_.now() + options_.time_limit, .cancel = stop_.token()}, fetch->target,
+           state);
   }
-}
-
-void FetchEngine::judge(const std::shared_ptr<FetchTarget>& target, Target& state,
-                        std::vector<ByteRange> ranges, const Result<drive::Item>& now) {
-  if (!now.ok()) {
-    log::debug("\"", target->item().name, "\" is not verified yet: ", now.error());
-    const std::lock_guard lock(mutex_);
-    state.get_error = now.error();
-    // They stay readable; the get after the next fetch covers them too.
-    state.unverified.insert(state.unverified.end(), ranges.begin(), ranges.end());
-    return;
-  }
-  const bool same_content = drive::content_id(*now) == drive::content_id(target->item());
-  Revision head;
-  {
-    const std::lock_guard lock(mutex_);
-    state.get_error.reset();
-    head = state.head;
-  }
-  const bool same_head = head.empty() || now->head_revision.empty() || now->head_revision == head;
-  if (same_content && same_head) {
-    for (const ByteRange& range : ranges) {
-      if (const Status kept = target->commit(range); !kept.ok()) {
-        log::debug("not kept in the cache: ", kept.error());
-      }
-    }
-    return;
-  }
-  // Another head of equal content: what came in between may be a third one's. It is fetched again,
-  // under the new head.
-  for (const ByteRange& range : ranges) target->discard(range);
-  const std::lock_guard lock(mutex_);
-  state.head = now->head_revision;
-  if (!same_content) make_stale(*target, state);
-}
-
-// With mutex_ held. Who waits for bytes of it is told; fetches that run end with their waiters.
-void FetchEngine::make_stale(const FetchTarget& target, Target& state) {
-  if (!std::exchange(state.stale, true)) stale_.add();
-  const Error error{ErrorCode::kStale, cat("\"", target.item().name, "\" was replaced in Drive")};
-  for (auto found = fetches_by_piece_.lower_bound(PieceKey(&target, 0));
-       found != fetches_by_piece_.end() && found->first.first == &target; ++found) {
-    for (Waiter* waiter : found->second->waiters) settle(*waiter, error);
-  }
-  state.changed.notify_all();
-}
-
-Status FetchEngine::confirm(const Context& context, const std::shared_ptr<FetchTarget>& target) {
-  std::unique_lock lock(mutex_);
-  const std::shared_ptr<Target> state = target_state(target);
-  const auto done = [&] {
-    return stopping_ || state->stale || (state->fetches == 0 && !state->verifying);
-  };
-  DRIVEWAY_CHECK(wait(context, clock_, lock, state->changed, done));
-  if (!state->stale && !stopping_ && !state->unverified.empty()) {
-    // The last get failed, and no fetch came after it.
-    state->verifying = true;
-    lock.unlock();
-    verify(target, *state);
-    lock.lock();
-    DRIVEWAY_CHECK(wait(context, clock_, lock, state->changed, done));
-  }
-  if (state->stale) {
-    return Error{ErrorCode::kStale, cat("\"", target->item().name, "\" was replaced in Drive")};
-  }
-  if (stopping_) return Error{ErrorCode::kCancelled, "driveway is stopping"};
-  if (!state->unverified.empty() && state->get_error) return *state->get_error;
-  return {};
 }
 
 }  // namespace driveway::transfer

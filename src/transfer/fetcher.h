@@ -5,15 +5,19 @@
 // 8 MiB, several at once on own threads; all readers of a piece wait for the one fetch of it, and
 // each wakes as soon as its bytes have arrived.
 //
-// R1: when a fetch has ended, its bytes are committed only after the item is known to have been at
-// the fetched revision *after* they arrived: a content that was fetched whole by its md5 (or
-// sha256), any other by a get, which covers all fetches of the content that had ended when it
-// began. If the revision moved, the bytes are discarded, and readers get kStale from then on: a
-// target once stale stays so. A get that fails leaves them readable and uncommitted until a later
-// one. A whole content whose hash differs is discarded and fetched once more, then kCorrupt; one of
-// up to 1 MiB is not shown to anybody before its hash is right. R5: a reader waits at most until
-// its Context ends; a fetch whose last waiter has given up is cancelled, its whole blocks are kept.
-// A fetch whose waiters have all got their bytes goes on to its end.
+// R1: one answer of Drive is of one revision, but a later one may be of another. So bytes are
+// exposed to readers as they come once a get that began after their answer did has found the
+// revision unchanged (a reader whose bytes are here asks it, for all fetches of the content that
+// have begun); until then they are hidden. And when a fetch has ended, they are committed only
+// after the item is known to have been at the fetched revision *after* they arrived: a content that
+// was fetched whole by its md5 (or sha256), any other by a get, which covers all fetches of the
+// content that had ended when it began. If the revision moved, the bytes are discarded, and readers
+// get kStale from then on: a target once stale stays so. A get that fails leaves them as they are
+// until a later one. A whole content whose hash differs is discarded and fetched once more, then
+// kCorrupt; one of up to 1 MiB is not shown to anybody before its hash is right, and needs no get.
+// R5: a reader waits at most until its Context ends; a fetch whose last waiter has given up is
+// cancelled, its whole blocks are kept. A fetch whose waiters have all got their bytes goes on to
+// its end.
 //
 // Thread-safe. Metrics: transfer.fetches, transfer.bytes, transfer.in_flight_bytes, transfer.stale,
 // transfer.md5_mismatches.
@@ -37,16 +41,23 @@
 namespace driveway::transfer {
 
 // Where the bytes of one content go. Identity matters: concurrent fetches of one content must use
-// one target. The meaning of each function is as in cache/content_cache.h.
+// one target. Where nothing else is said, a function means what it does in cache/content_cache.h.
 class FetchTarget {
  public:
   virtual ~FetchTarget() = default;
   virtual const drive::Item& item() const = 0;  // as it was when its revision was taken
+  // Whether readers may have all of `range`: indexed, or arrived and exposed.
   virtual bool has(ByteRange range) const = 0;
+  // What has not arrived, hidden or not.
   virtual std::vector<ByteRange> missing(ByteRange range) const = 0;
+  // Bytes that arrived, hidden from readers until they are exposed or committed.
   virtual Status write(Bytes offset, std::span<const std::byte> data) = 0;
+  // What has arrived of `range` is of the target's revision.
+  virtual void expose(ByteRange range) = 0;
   virtual Status commit(ByteRange range) = 0;
   virtual void discard(ByteRange range) = 0;
+  // The whole content, just committed, has the hash that Drive names.
+  virtual void set_verified() = 0;
 };
 
 struct FetcherOptions {

@@ -1,5 +1,6 @@
 #include "tree/feed.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/fault.h"
@@ -13,7 +14,9 @@
 namespace driveway::tree {
 namespace {
 
-constexpr Duration kPollDeadline = std::chrono::minutes(2);
+// Of one call. A poll that fails is tried again at the next interval, and until it has failed
+// `status` cannot say that Drive does not answer.
+constexpr Duration kCallDeadline = std::chrono::seconds(30);
 constexpr Duration kDrivesFreshFor = std::chrono::minutes(1);
 
 }  // namespace
@@ -82,7 +85,6 @@ void Feed::work() {
     const bool somebody_waits = asked_ > served_;
     lock.unlock();
     Context context;
-    context.deadline = parts_.clock.now() + kPollDeadline;
     context.cancel = stop_.token();
     context.priority = somebody_waits ? Priority::kForeground : Priority::kReadAhead;
     const TimePoint begun = parts_.clock.now();
@@ -97,6 +99,13 @@ void Feed::work() {
     changed_.notify_all();
     next = next_poll();
   }
+}
+
+// For one call of a poll that may take many.
+Context Feed::call_within(const Context& poll) const {
+  Context context = poll;
+  context.deadline = std::min(poll.deadline, parts_.clock.now() + kCallDeadline);
+  return context;
 }
 
 Status Feed::poll_all(const Context& context) {
@@ -128,8 +137,9 @@ Status Feed::poll_feed(const Context& context, const std::optional<DriveId>& dri
     }
     if (!feed) return {};
     Result<drive::ChangePage> page = [&]() -> Result<drive::ChangePage> {
-      DRIVEWAY_TRY(const auto slot, parts_.scheduler.acquire(context, transfer::Lane::kListing));
-      return parts_.store.changes(context, {drive}, feed->token);
+      const Context call = call_within(context);
+      DRIVEWAY_TRY(const auto slot, parts_.scheduler.acquire(call, transfer::Lane::kListing));
+      return parts_.store.changes(call, {drive}, feed->token);
     }();
     if (page.failed_with(ErrorCode::kTokenExpired)) return start_over(context, drive, feed->token);
     if (drive && (page.failed_with(ErrorCode::kNotFound) ||
@@ -160,8 +170,9 @@ Result<Feed::Confirmed> Feed::confirm_removals(const Context& context,
   }
   Confirmed confirmed;
   for (const FileId& id : doubtful) {
-    DRIVEWAY_TRY(const auto slot, parts_.scheduler.acquire(context, transfer::Lane::kListing));
-    Result<drive::Item> item = parts_.store.get(context, id);
+    const Context call = call_within(context);
+    DRIVEWAY_TRY(const auto slot, parts_.scheduler.acquire(call, transfer::Lane::kListing));
+    Result<drive::Item> item = parts_.store.get(call, id);
     if (!item.ok() && !item.failed_with(ErrorCode::kNotFound)) return item.error();
     confirmed[id] = item.ok() ? std::optional(*std::move(item)) : std::nullopt;
   }
@@ -280,7 +291,7 @@ Status Feed::expire_fragile(const Told& told) {
 Status Feed::start_over(const Context& context, const std::optional<DriveId>& drive,
                         const std::string& refused) {
   log::warn("the token of the changes feed was refused: what is shown is listed anew");
-  DRIVEWAY_TRY(const bool renewed, renew_feed(context, parts_, drive, refused));
+  DRIVEWAY_TRY(const bool renewed, renew_feed(call_within(context), parts_, drive, refused));
   if (!drive) {
     const std::lock_guard lock(mutex_);
     drives_changed_ = true;
@@ -340,8 +351,9 @@ Status Feed::read_shared_drives(const Context& context) {
   const TimePoint now = parts_.clock.now();
   Result<std::vector<drive::SharedDrive>> drives =
       [&]() -> Result<std::vector<drive::SharedDrive>> {
-    DRIVEWAY_TRY(const auto slot, parts_.scheduler.acquire(context, transfer::Lane::kListing));
-    return parts_.store.shared_drives(context);
+    const Context call = call_within(context);
+    DRIVEWAY_TRY(const auto slot, parts_.scheduler.acquire(call, transfer::Lane::kListing));
+    return parts_.store.shared_drives(call);
   }();
   if (!drives.ok()) {
     const std::lock_guard lock(mutex_);

@@ -56,6 +56,7 @@ class Feed {
   };
   void work();
   TimePoint next_poll();
+  Context call_within(const Context& poll) const;
   Status poll_all(const Context& context);
   Status poll_feed(const Context& context, const std::optional<DriveId>& drive);
   // What gets say of items that a page calls removed, though another feed knows them.

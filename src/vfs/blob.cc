@@ -35,48 +35,37 @@ class BufferSink final : public ByteSink {
 bool Blob::has(ByteRange range) const {
   if (!content_->has(range)) return false;
   const std::lock_guard lock(mutex_);
-  const auto next = unverified_.lower_bound(range.end());
-  return next == unverified_.begin() || std::prev(next)->second <= range.offset;
+  return !hidden_.intersects(range);
 }
 
 Status Blob::write(Bytes offset, std::span<const std::byte> data) {
   {
     const std::lock_guard lock(mutex_);
-    auto at = unverified_.emplace(offset, offset + data.size()).first;
-    at->second = std::max<Bytes>(at->second, offset + data.size());
-    if (at != unverified_.begin() && std::prev(at)->second >= at->first) {
-      auto before = std::prev(at);
-      before->second = std::max(before->second, at->second);
-      unverified_.erase(at);
-    }
+    hidden_.add({offset, data.size()});
   }
   return content_->write(offset, data);
 }
 
+void Blob::expose(ByteRange range) {
+  const std::lock_guard lock(mutex_);
+  hidden_.subtract(range);
+}
+
 Status Blob::commit(ByteRange range) {
   const Status committed = content_->commit(range);
-  verified(range);
+  expose(range);
+  // A content of one piece is compared as it comes.
+  if (committed.ok() && range.length < content_->size()) verify_if_whole();
   return committed;
 }
 
 void Blob::discard(ByteRange range) {
   content_->discard(range);
-  verified(range);
+  expose(range);
 }
 
-// No byte of `range` waits for its verification any more.
-void Blob::verified(ByteRange range) {
-  const std::lock_guard lock(mutex_);
-  for (auto it = unverified_.begin(); it != unverified_.end() && it->first < range.end();) {
-    const auto [begin, end] = *it;
-    if (end <= range.offset) {
-      ++it;
-      continue;
-    }
-    it = unverified_.erase(it);
-    if (begin < range.offset) unverified_.emplace(begin, range.offset);
-    if (end > range.end()) unverified_.emplace(range.end(), end);
-  }
+void Blob::verify_if_whole() {
+  if (!verified() && has({0, content_->size()})) verifier_.enqueue(item_);
 }
 
 Result<std::shared_ptr<Blob>> Blobs::open(const drive::Item& item) {
@@ -90,7 +79,8 @@ Result<std::shared_ptr<Blob>> Blobs::open(const drive::Item& item) {
     open_.erase({item.id, *id});
     return std::move(content).error();
   }
-  auto blob = std::make_shared<Blob>(item, *std::move(content));
+  auto blob = std::make_shared<Blob>(item, *std::move(content), verifier_);
+  blob->verify_if_whole();
   entry = blob;
   std::erase_if(open_, [](const auto& other) { return other.second.expired(); });
   return blob;
@@ -108,6 +98,10 @@ Result<std::size_t> Blobs::read(const Context& context, const std::shared_ptr<Bl
       if (fetched.failed_with(ErrorCode::kNoSpace) || fetched.failed_with(ErrorCode::kLocalDisk)) {
         log::debug("reading past the cache: ", fetched.error());
         return read_uncached(context, blob->item(), range, part);
+      }
+      if (fetched.failed_with(
+              ErrorCode::kNotFound)) {  // R1a: the name has gone, the handle has not
+        return Error{ErrorCode::kStale, cat("\"", blob->item().name, "\" was deleted in Drive")};
       }
       DRIVEWAY_CHECK(fetched);
     }

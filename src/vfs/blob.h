@@ -8,21 +8,22 @@
 #include <utility>
 
 #include "base/context.h"
+#include "base/interval_set.h"
 #include "base/result.h"
 #include "cache/content_cache.h"
 #include "drive/item.h"
 #include "drive/remote_store.h"
 #include "transfer/fetcher.h"
+#include "vfs/verifier.h"
 
 namespace driveway::vfs {
 
-// One revision of one item as the fetcher's target: what arrives goes to the content cache. Bytes
-// count as here only when they were verified: a piece that was fetched after the item had been
-// replaced must not reach a reader (R1).
+// One revision of one item as the fetcher's target: what arrives goes to the content cache, hidden
+// from readers until it is known to be of that revision (R1). Thread-safe.
 class Blob final : public transfer::FetchTarget {
  public:
-  Blob(drive::Item item, std::shared_ptr<cache::Content> content)
-      : item_(std::move(item)), content_(std::move(content)) {}
+  Blob(drive::Item item, std::shared_ptr<cache::Content> content, Verifier& verifier)
+      : item_(std::move(item)), content_(std::move(content)), verifier_(verifier) {}
 
   const drive::Item& item() const override { return item_; }
   bool has(ByteRange range) const override;
@@ -30,26 +31,32 @@ class Blob final : public transfer::FetchTarget {
     return content_->missing(range);
   }
   Status write(Bytes offset, std::span<const std::byte> data) override;
+  void expose(ByteRange range) override;
   Status commit(ByteRange range) override;
   void discard(ByteRange range) override;
+  void set_verified() override { content_->set_verified(); }
 
   cache::Content& content() const { return *content_; }
+  // Whether nothing more can be said against its bytes.
+  bool verified() const { return content_->verified() || !drive::expected_hash(item_); }
+  // Has the hash compared, if all bytes are here and that was not done yet.
+  void verify_if_whole();
 
  private:
-  void verified(ByteRange range);
-
   const drive::Item item_;
   const std::shared_ptr<cache::Content> content_;
+  Verifier& verifier_;
   mutable std::mutex mutex_;
-  std::map<Bytes, Bytes> unverified_;  // begin → end of what has arrived; disjoint
+  IntervalSet hidden_;
 };
 
 // Opens and reads blobs. All who have the same revision of an item open share one Blob, so that a
 // block is fetched once. Thread-safe.
 class Blobs {
  public:
-  Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, drive::RemoteStore& store)
-      : cache_(cache), fetcher_(fetcher), store_(store) {}
+  Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, drive::RemoteStore& store,
+        Verifier& verifier)
+      : cache_(cache), fetcher_(fetcher), store_(store), verifier_(verifier) {}
 
   // REQUIRES an item of kind kFile. Errors: kUnsupported (an item without a content), those of
   // open_content.
@@ -67,6 +74,7 @@ class Blobs {
   cache::ContentCache& cache_;
   transfer::Fetcher& fetcher_;
   drive::RemoteStore& store_;
+  Verifier& verifier_;
   std::mutex mutex_;
   std::map<std::pair<FileId, ContentId>, std::weak_ptr<Blob>> open_;
 };

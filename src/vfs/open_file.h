@@ -16,6 +16,7 @@ class BlobFile final : public OpenFile {
       : node_(std::move(node)), blob_(std::move(blob)), blobs_(blobs) {}
   const tree::Node& node() const override { return node_; }
   bool direct_io() const override { return false; }
+  bool keep_cache() const override { return blob_->verified(); }
   Result<std::size_t> read(const Context& context, Bytes offset,
                            std::span<std::byte> buffer) override {
     return blobs_.read(context, blob_, offset, buffer);
@@ -34,6 +35,7 @@ class TextFile final : public OpenFile {
       : node_(std::move(node)), text_(std::move(text)), direct_io_(direct_io) {}
   const tree::Node& node() const override { return node_; }
   bool direct_io() const override { return direct_io_; }
+  bool keep_cache() const override { return !direct_io_; }
   Result<std::size_t> read(const Context& context, Bytes offset,
                            std::span<std::byte> buffer) override;
 

@@ -11,6 +11,7 @@
 #include "vfs/attributes.h"
 #include "vfs/blob.h"
 #include "vfs/open_file.h"
+#include "vfs/verifier.h"
 #include "vfs/volume_folder.h"
 
 namespace driveway::vfs {
@@ -85,6 +86,7 @@ class VfsImpl final : public Vfs {
   ~VfsImpl() override {
     blobs_.reset();
     fetcher_.reset();
+    verifier_.reset();
     tree_.reset();
     cache_.reset();
     inodes_.reset();
@@ -107,7 +109,8 @@ class VfsImpl final : public Vfs {
     }
     fetcher_ =
         std::make_unique<transfer::Fetcher>(options.fetcher, store_, scheduler_, clock, metrics);
-    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, store_);
+    verifier_ = std::make_unique<Verifier>(*cache_, metrics);
+    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, store_, *verifier_);
     opened_ = true;
     return {};
   }
@@ -219,6 +222,7 @@ class VfsImpl final : public Vfs {
   std::unique_ptr<JournalInodes> inodes_;
   std::unique_ptr<cache::ContentCache> cache_;
   std::unique_ptr<tree::Tree> tree_;
+  std::unique_ptr<Verifier> verifier_;
   std::unique_ptr<transfer::Fetcher> fetcher_;
   std::unique_ptr<Blobs> blobs_;
   bool opened_ = false;

@@ -53,6 +53,9 @@ class OpenFile {
   virtual const tree::Node& node() const = 0;
   // Size unknown before the end is reached (exports): the kernel must not cache (direct_io).
   virtual bool direct_io() const = 0;
+  // Whether the kernel may go on showing the pages that it has: not of a content whose hash is not
+  // compared yet.
+  virtual bool keep_cache() const = 0;
   // Fills `buffer` from `offset`; gives the count, less than asked only at the end of the file.
   // Errors: kStale when the revision has moved on and the bytes are not here, else as
   // RemoteStore::read.

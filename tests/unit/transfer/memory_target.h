@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/interval_set.h"
 #include "transfer/fetcher.h"
 
 namespace driveway::transfer {
@@ -23,7 +24,7 @@ class MemoryTarget final : public FetchTarget {
   const drive::Item& item() const override { return item_; }
   bool has(ByteRange range) const override {
     const std::lock_guard lock(mutex_);
-    return gaps(range).empty();
+    return gaps(range).empty() && !hidden_.intersects(range);
   }
   std::vector<ByteRange> missing(ByteRange range) const override {
     const std::lock_guard lock(mutex_);
@@ -42,6 +43,7 @@ class MemoryTarget final : public FetchTarget {
     const std::lock_guard lock(mutex_);
     if (write_error_) return *write_error_;
     std::memcpy(bytes_.data() + offset, data.data(), data.size());
+    hidden_.add({offset, data.size()});
     for (Bytes at = offset; at < offset + data.size();) {
       const ByteRange part = block_range(at / block_).intersect({offset, data.size()});
       Bytes& end = arrived_[at / block_];
@@ -52,8 +54,13 @@ class MemoryTarget final : public FetchTarget {
     }
     return {};
   }
+  void expose(ByteRange range) override {
+    const std::lock_guard lock(mutex_);
+    hidden_.subtract(range);
+  }
   Status commit(ByteRange range) override {
     const std::lock_guard lock(mutex_);
+    hidden_.subtract(range);
     for (Bytes block = range.offset / block_; block * block_ < range.end(); ++block) {
       const ByteRange whole = block_range(block);
       const auto found = arrived_.find(block);
@@ -67,12 +74,17 @@ class MemoryTarget final : public FetchTarget {
   }
   void discard(ByteRange range) override {
     const std::lock_guard lock(mutex_);
+    hidden_.subtract(range);
     std::erase_if(arrived_, [&](const auto& entry) {
       return !block_range(entry.first).intersect(range).empty();
     });
   }
 
+  void set_verified() override { verified_ = true; }
+
   // --- For tests.
+
+  bool verified() const { return verified_; }
 
   std::string bytes(ByteRange range) const {
     const std::lock_guard lock(mutex_);
@@ -115,6 +127,8 @@ class MemoryTarget final : public FetchTarget {
   std::string bytes_;
   std::map<Bytes, Bytes> arrived_;  // block -> length of what arrived of it, from its begin
   std::set<Bytes> indexed_;
+  IntervalSet hidden_;
+  std::atomic<bool> verified_{false};
   std::optional<Error> write_error_;
 };
 

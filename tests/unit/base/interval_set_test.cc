@@ -1,4 +1,4 @@
-#include "cache/interval_set.h"
+#include "base/interval_set.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-namespace driveway::cache {
+namespace driveway {
 namespace {
 
 TEST(IntervalSet, JoinsWhatTouches) {
@@ -49,8 +49,11 @@ TEST(IntervalSet, BehavesLikeASetOfPositions) {
     }
     ASSERT_EQ(set.gaps(asked), gaps);
     ASSERT_EQ(set.contains(asked), gaps.empty());
+    Bytes missing = 0;
+    for (const ByteRange& gap : gaps) missing += gap.length;
+    ASSERT_EQ(set.intersects(asked), missing < asked.length);
   }
 }
 
 }  // namespace
-}  // namespace driveway::cache
+}  // namespace driveway

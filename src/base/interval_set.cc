@@ -1,9 +1,9 @@
-#include "cache/interval_set.h"
+#include "base/interval_set.h"
 
 #include <algorithm>
 #include <iterator>
 
-namespace driveway::cache {
+namespace driveway {
 
 void IntervalSet::add(ByteRange range) {
   if (range.empty()) return;
@@ -39,6 +39,12 @@ bool IntervalSet::contains(ByteRange range) const {
   return next != ends_.begin() && std::prev(next)->second >= range.end();
 }
 
+bool IntervalSet::intersects(ByteRange range) const {
+  if (range.empty()) return false;
+  const auto next = ends_.lower_bound(range.end());
+  return next != ends_.begin() && std::prev(next)->second > range.offset;
+}
+
 std::vector<ByteRange> IntervalSet::gaps(ByteRange range) const {
   std::vector<ByteRange> found;
   Bytes at = range.offset;
@@ -52,4 +58,4 @@ std::vector<ByteRange> IntervalSet::gaps(ByteRange range) const {
   return found;
 }
 
-}  // namespace driveway::cache
+}  // namespace driveway

@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-namespace driveway::cache {
+namespace driveway {
 
 // Not thread-safe.
 class IntervalSet {
@@ -16,6 +16,7 @@ class IntervalSet {
   void clear() { ends_.clear(); }
   bool empty() const { return ends_.empty(); }
   bool contains(ByteRange range) const;  // true for an empty range
+  bool intersects(ByteRange range) const;
   // The parts of `range` that are not in the set, in order.
   std::vector<ByteRange> gaps(ByteRange range) const;
 
@@ -23,4 +24,4 @@ class IntervalSet {
   std::map<Bytes, Bytes> ends_;  // begin -> end; neither overlapping nor touching
 };
 
-}  // namespace driveway::cache
+}  // namespace driveway

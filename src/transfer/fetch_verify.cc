@@ -1,0 +1,142 @@
+// FetchEngine: whether what came is of the revision that it was asked for (R1).
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "transfer/fetch_engine.h"
+
+namespace driveway::transfer {
+
+// One get for all that had arrived when it began (R1), until nothing is left.
+void FetchEngine::verify(const Context& context, const std::shared_ptr<FetchTarget>& target,
+                         Target& state) {
+  while (true) {
+    std::vector<ByteRange> ranges;
+    {
+      const std::lock_guard lock(mutex_);
+      ranges.swap(state.unverified);
+      if (ranges.empty() || stopping_) {
+        state.verifying = false;
+        state.changed.notify_all();
+        return;
+      }
+    }
+    const Result<drive::Item> now = store_.get(context, target->item().id);
+    const bool failed = !now.ok();
+    judge(target, state, std::move(ranges), now);
+    if (!failed) continue;
+    const std::lock_guard lock(mutex_);
+    state.verifying = false;
+    state.changed.notify_all();
+    return;
+  }
+}
+
+// With mutex_ held.
+bool FetchEngine::is_current(const FetchTarget& target, const Target& state,
+                             const drive::Item& now) const {
+  return drive::content_id(now) == drive::content_id(target.item()) &&
+         (state.head.empty() || now.head_revision.empty() || now.head_revision == state.head);
+}
+
+// With mutex_ held, but not during the get. What answers that had begun before it have brought and
+// will bring is of the revision that was current before and after: readers may have it as it comes.
+Status FetchEngine::check_revision(const Context& context, std::unique_lock<std::mutex>& lock,
+                                   const std::shared_ptr<FetchTarget>& target, Target& state) {
+  std::vector<std::pair<std::shared_ptr<Fetch>, std::uint64_t>> begun;
+  for (const auto& fetch : fetches_of(*target)) {
+    if (fetch->position && fetch->standing == Fetch::Standing::kUnknown) {
+      begun.emplace_back(fetch, fetch->answer);
+    }
+  }
+  state.checking = true;
+  lock.unlock();
+  const Result<drive::Item> now = store_.get(context, target->item().id);
+  lock.lock();
+  state.checking = false;
+  if (now.ok() && drive::content_id(*now) != drive::content_id(target->item())) {
+    make_stale(*target, state);
+    return {};
+  }
+  const bool current = now.ok() && is_current(*target, state, *now);
+  for (const auto& [fetch, answer] : begun) {
+    if (now.ok() && fetch->answer == answer && !state.stale) {
+      fetch->standing = current ? Fetch::Standing::kCurrent : Fetch::Standing::kDoubtful;
+      if (current) target->expose(fetch->range);
+    }
+  }
+  // If the get failed, another reader may ask.
+  for (const auto& fetch : fetches_of(*target)) wake_waiters(*fetch);
+  state.changed.notify_all();
+  return now.ok() ? Status() : Status(now.error());
+}
+
+void FetchEngine::judge(const std::shared_ptr<FetchTarget>& target, Target& state,
+                        std::vector<ByteRange> ranges, const Result<drive::Item>& now) {
+  if (!now.ok()) {
+    log::debug("\"", target->item().name, "\" is not verified yet: ", now.error());
+    const std::lock_guard lock(mutex_);
+    state.get_error = now.error();
+    // The get after the next fetch, or of the next reader, covers them too.
+    state.unverified.insert(state.unverified.end(), ranges.begin(), ranges.end());
+    return;
+  }
+  const bool same_content = drive::content_id(*now) == drive::content_id(target->item());
+  bool current = false;
+  {
+    const std::lock_guard lock(mutex_);
+    state.get_error.reset();
+    current = is_current(*target, state, *now);
+  }
+  if (current) {
+    for (const ByteRange& range : ranges) {
+      if (const Status kept = target->commit(range); !kept.ok()) {
+        log::debug("not kept in the cache: ", kept.error());
+      }
+    }
+    const std::lock_guard lock(mutex_);
+    state.changed.notify_all();
+    return;
+  }
+  // Another head of equal content: what came in between may be a third one's. It is fetched again,
+  // under the new head.
+  for (const ByteRange& range : ranges) target->discard(range);
+  const std::lock_guard lock(mutex_);
+  state.head = now->head_revision;
+  if (!same_content) make_stale(*target, state);
+}
+
+// With mutex_ held. Who waits for bytes of it is told; fetches that run end with their waiters.
+void FetchEngine::make_stale(const FetchTarget& target, Target& state) {
+  if (!std::exchange(state.stale, true)) stale_.add();
+  const Error error{ErrorCode::kStale, cat("\"", target.item().name, "\" was replaced in Drive")};
+  for (const auto& fetch : fetches_of(target)) {
+    for (Waiter* waiter : fetch->waiters) settle(*waiter, error);
+  }
+  state.changed.notify_all();
+}
+
+Status FetchEngine::confirm(const Context& context, const std::shared_ptr<FetchTarget>& target) {
+  std::unique_lock lock(mutex_);
+  const std::shared_ptr<Target> state = target_state(target);
+  const auto done = [&] {
+    return stopping_ || state->stale || (state->fetches == 0 && !state->verifying);
+  };
+  DRIVEWAY_CHECK(wait(context, clock_, lock, state->changed, done));
+  if (!state->stale && !stopping_ && !state->unverified.empty()) {
+    // The last get failed, and no fetch came after it.
+    state->verifying = true;
+    lock.unlock();
+    verify(context, target, *state);
+    lock.lock();
+    DRIVEWAY_CHECK(wait(context, clock_, lock, state->changed, done));
+  }
+  if (state->stale) {
+    return Error{ErrorCode::kStale, cat("\"", target->item().name, "\" was replaced in Drive")};
+  }
+  if (stopping_) return Error{ErrorCode::kCancelled, "driveway is stopping"};
+  if (!state->unverified.empty() && state->get_error) return *state->get_error;
+  return {};
+}
+
+}  // namespace driveway::transfer
