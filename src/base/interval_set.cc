@@ -39,6 +39,13 @@ bool IntervalSet::contains(ByteRange range) const {
   return next != ends_.begin() && std::prev(next)->second >= range.end();
 }
 
+std::vector<ByteRange> IntervalSet::ranges() const {
+  std::vector<ByteRange> all;
+  all.reserve(ends_.size());
+  for (const auto& [begin, end] : ends_) all.push_back({begin, end - begin});
+  return all;
+}
+
 bool IntervalSet::intersects(ByteRange range) const {
   if (range.empty()) return false;
   const auto next = ends_.lower_bound(range.end());

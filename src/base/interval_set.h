@@ -15,7 +15,8 @@ class IntervalSet {
   void subtract(ByteRange range);
   void clear() { ends_.clear(); }
   bool empty() const { return ends_.empty(); }
-  bool contains(ByteRange range) const;  // true for an empty range
+  bool contains(ByteRange range) const;   // true for an empty range
+  std::vector<ByteRange> ranges() const;  // in order
   bool intersects(ByteRange range) const;
   // The parts of `range` that are not in the set, in order.
   std::vector<ByteRange> gaps(ByteRange range) const;

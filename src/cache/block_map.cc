@@ -55,6 +55,12 @@ bool BlockMap::indexed(std::uint64_t block) const {
   return group != nullptr && (group->present & bit_of(block)) != 0;
 }
 
+bool BlockMap::complete() const {
+  if (size_ == 0) return true;
+  const std::uint64_t last = blocks() - 1;
+  return indexed_cost_ == last * kBlockSize + block_cost(last);
+}
+
 bool BlockMap::has(ByteRange range) const {
   for (const ByteRange& part : unindexed(clamp(range))) {
     if (!arrived_.contains(part)) return false;

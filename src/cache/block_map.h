@@ -46,6 +46,7 @@ class BlockMap {
 
   bool indexed(std::uint64_t block) const;
   bool has(ByteRange range) const;
+  bool complete() const;  // every block is indexed
   std::vector<std::uint64_t> indexed_blocks() const;
   // As Content::missing.
   std::vector<ByteRange> missing(ByteRange range) const;

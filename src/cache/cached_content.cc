@@ -166,7 +166,7 @@ void CachedContent::drop_blocks(const std::vector<std::uint64_t>& blocks, std::s
     const std::unique_lock lock(mutex_);
     for (const std::uint64_t block : blocks) map_.drop(block);
     if (kind_ == Kind::kInline) data_.reset();
-    verified_ = false;
+    distrust();
   }
   counters_.crc_errors.add();
   log::warn("cache: ", blocks.size(), " damaged block(s) of ", id_, " dropped, the first at ",
@@ -294,9 +294,34 @@ void CachedContent::discard(ByteRange range) {
   map_.discard(range);
 }
 
-void CachedContent::set_verified() {
-  if (verified_.exchange(true)) return;
+bool CachedContent::complete() const {
+  const std::shared_lock lock(mutex_);
+  return map_.complete();
+}
+
+bool CachedContent::verified() const {
+  const std::shared_lock lock(mutex_);
+  return verified_;
+}
+
+std::uint64_t CachedContent::generation() const {
+  const std::shared_lock lock(mutex_);
+  return generation_;
+}
+
+void CachedContent::set_verified(std::uint64_t generation) {
+  {
+    const std::unique_lock lock(mutex_);
+    if (verified_ || generation != generation_ || !map_.complete()) return;
+    verified_ = true;
+  }
   owner_.mark_dirty(key_, 0);
+}
+
+// With mutex_ held: some of its bytes have gone.
+void CachedContent::distrust() {
+  verified_ = false;
+  ++generation_;
 }
 
 void CachedContent::reject() {
@@ -305,7 +330,7 @@ void CachedContent::reject() {
     for (const std::uint64_t block : map_.indexed_blocks()) map_.drop(block);
     map_.discard({0, size_});
     data_.reset();
-    verified_ = false;
+    distrust();
   }
   owner_.mark_dirty(key_, 0);
 }

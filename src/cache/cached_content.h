@@ -61,8 +61,10 @@ class CachedContent final : public Content {
   Status write(Bytes offset, std::span<const std::byte> data) override;
   Status commit(ByteRange range) override;
   void discard(ByteRange range) override;
-  bool verified() const override { return verified_.load(); }
-  void set_verified() override;
+  bool complete() const override;
+  bool verified() const override;
+  std::uint64_t generation() const override;
+  void set_verified(std::uint64_t generation) override;
   void reject() override;
 
   // --- For the cache.
@@ -96,6 +98,7 @@ class CachedContent final : public Content {
   Status read_file(Bytes offset, std::span<std::byte> buffer,
                    const std::vector<BlockMap::Unit>& unchecked);
   Result<BlockCrcs> read_crcs(std::uint64_t block);
+  void distrust();
   void drop_blocks(const std::vector<std::uint64_t>& blocks, std::string_view why);
   void punch(const std::vector<ByteRange>& ranges);
 
@@ -106,10 +109,11 @@ class CachedContent final : public Content {
   const Kind kind_;
   const Counters counters_;
   std::atomic<std::uint64_t> number_{0};  // of the content file; 0: inline, or not yet made
-  std::atomic<bool> verified_{false};
-  std::mutex create_mutex_;          // one thread makes the file
-  mutable std::shared_mutex mutex_;  // guards what follows
+  std::mutex create_mutex_;               // one thread makes the file
+  mutable std::shared_mutex mutex_;       // guards what follows
   BlockMap map_;
+  bool verified_ = false;
+  std::uint64_t generation_ = 0;
   // Inline bytes that the index does not have yet; immutable once their block is indexed.
   std::shared_ptr<std::string> data_;
   Bytes unsaved_ = 0;

@@ -18,6 +18,7 @@
 // as missing).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -75,10 +76,13 @@ class Content {
   // Forgets what arrived in `range` and is not in the index.
   virtual void discard(ByteRange range) = 0;
 
-  // Whether all of the content was here once and had the right hash; kept in the index. A block
-  // that is dropped ends it.
+  // Whether every block is indexed.
+  virtual bool complete() const = 0;
+  // Whether the whole content was found to have the right hash; kept in the index. A block that is
+  // dropped ends it, and makes another generation: a verdict on an earlier one does not count.
   virtual bool verified() const = 0;
-  virtual void set_verified() = 0;
+  virtual std::uint64_t generation() const = 0;
+  virtual void set_verified(std::uint64_t generation) = 0;
   // Forgets everything: its bytes are not what its id says.
   virtual void reject() = 0;
 };

@@ -15,6 +15,13 @@ std::optional<ContentId> content_id(const Item& item) {
   return ContentId(cat("rev:", item.id, ":", item.head_revision));
 }
 
+bool same_revision(const Item& a, const Item& b) {
+  if (!a.head_revision.empty() && a.head_revision == b.head_revision && a.size == b.size) {
+    return true;
+  }
+  return content_id(a) == content_id(b);
+}
+
 std::optional<ExpectedHash> expected_hash(const Item& item) {
   if (!item.md5.empty()) return ExpectedHash{HashKind::kMd5, to_lower(item.md5)};
   if (!item.sha256.empty()) return ExpectedHash{HashKind::kSha256, to_lower(item.sha256)};

@@ -64,6 +64,10 @@ struct Item {
 // with the size, else id and headRevisionId.
 std::optional<ContentId> content_id(const Item& item);
 
+// Whether two looks at one item saw the same bytes. Hashes may come later than the content that
+// they are of (drive-api reference 2), so equal head revisions decide before content ids do.
+bool same_revision(const Item& a, const Item& b);
+
 // What the hash of an item's bytes must be; nothing where Drive named none.
 struct ExpectedHash {
   HashKind kind = HashKind::kMd5;

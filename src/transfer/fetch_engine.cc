@@ -183,6 +183,7 @@ void FetchEngine::join(const Context& context, const std::shared_ptr<FetchTarget
   for (const std::uint64_t piece : pieces) {
     const auto fetch = fetch_for(target, state, piece, context.priority, hurry);
     Waiter& waiter = waiters.emplace_back();
+    waiter.late = !fetch->waiters.empty();
     waiter.caller = &caller;
     waiter.fetch = fetch;
     waiter.need = range.intersect(fetch->range);

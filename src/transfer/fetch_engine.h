@@ -53,6 +53,7 @@ class FetchEngine {
     Caller* caller = nullptr;
     std::shared_ptr<Fetch> fetch;
     ByteRange need;
+    bool late = false;  // the fetch had begun for others
     bool settled = false;
   };
 
@@ -148,7 +149,7 @@ class FetchEngine {
   bool is_current(const FetchTarget& target, const Target& state, const drive::Item& now) const;
   void judge(const std::shared_ptr<FetchTarget>& target, Target& state,
              std::vector<ByteRange> ranges, const Result<drive::Item>& now);
-  void make_stale(const FetchTarget& target, Target& state);
+  void make_stale(FetchTarget& target, Target& state);
 
   const FetcherOptions options_;
   drive::RemoteStore& store_;

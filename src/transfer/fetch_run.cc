@@ -186,7 +186,7 @@ FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& co
       outcome.status = now.error();
       return outcome;
     }
-    if (drive::content_id(*now) != drive::content_id(item)) {
+    if (!drive::same_revision(*now, item)) {
       const std::lock_guard lock(mutex_);
       make_stale(target, *fetch.state);
       outcome.status = Error{ErrorCode::kStale, cat("\"", item.name, "\" was replaced in Drive")};
@@ -235,9 +235,11 @@ void FetchEngine::finish(const std::shared_ptr<Fetch>& fetch, const Outcome& out
       error = outcome.status.error();
     }
     for (Waiter* waiter : fetch->waiters) {
-      // Whose bytes came before it broke off looks again, for them.
+      // Whose bytes came before it broke off looks again, for them; and who joined late still has
+      // time for another try.
       const bool came = !state.stale && fetch->target->missing(waiter->need).empty();
-      settle(*waiter, came ? std::nullopt : error);
+      const bool again = came || (waiter->late && error && error->retryable);
+      settle(*waiter, again ? std::nullopt : error);
     }
     --state.fetches;
     if (!forget && !kept.empty() && !outcome.verified) {

@@ -35,7 +35,7 @@ void FetchEngine::verify(const Context& context, const std::shared_ptr<FetchTarg
 // With mutex_ held.
 bool FetchEngine::is_current(const FetchTarget& target, const Target& state,
                              const drive::Item& now) const {
-  return drive::content_id(now) == drive::content_id(target.item()) &&
+  return drive::same_revision(now, target.item()) &&
          (state.head.empty() || now.head_revision.empty() || now.head_revision == state.head);
 }
 
@@ -54,7 +54,7 @@ Status FetchEngine::check_revision(const Context& context, std::unique_lock<std:
   const Result<drive::Item> now = store_.get(context, target->item().id);
   lock.lock();
   state.checking = false;
-  if (now.ok() && drive::content_id(*now) != drive::content_id(target->item())) {
+  if (now.ok() && !drive::same_revision(*now, target->item())) {
     make_stale(*target, state);
     return {};
   }
@@ -81,7 +81,7 @@ void FetchEngine::judge(const std::shared_ptr<FetchTarget>& target, Target& stat
     state.unverified.insert(state.unverified.end(), ranges.begin(), ranges.end());
     return;
   }
-  const bool same_content = drive::content_id(*now) == drive::content_id(target->item());
+  const bool same_content = drive::same_revision(*now, target->item());
   bool current = false;
   {
     const std::lock_guard lock(mutex_);
@@ -107,8 +107,9 @@ void FetchEngine::judge(const std::shared_ptr<FetchTarget>& target, Target& stat
 }
 
 // With mutex_ held. Who waits for bytes of it is told; fetches that run end with their waiters.
-void FetchEngine::make_stale(const FetchTarget& target, Target& state) {
+void FetchEngine::make_stale(FetchTarget& target, Target& state) {
   if (!std::exchange(state.stale, true)) stale_.add();
+  target.retire();
   const Error error{ErrorCode::kStale, cat("\"", target.item().name, "\" was replaced in Drive")};
   for (const auto& fetch : fetches_of(target)) {
     for (Waiter* waiter : fetch->waiters) settle(*waiter, error);

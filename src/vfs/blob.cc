@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
+#include <utility>
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -30,6 +30,13 @@ class BufferSink final : public ByteSink {
   std::span<std::byte> rest_;
 };
 
+// Whether what `status` says is of the item that was asked: another one of equal content may do.
+bool is_of_the_item(const Status& status) {
+  return status.failed_with(ErrorCode::kStale) || status.failed_with(ErrorCode::kNotFound) ||
+         status.failed_with(ErrorCode::kPermissionDenied) ||
+         status.failed_with(ErrorCode::kQuotaExceeded);
+}
+
 }  // namespace
 
 bool Blob::has(ByteRange range) const {
@@ -39,6 +46,10 @@ bool Blob::has(ByteRange range) const {
 }
 
 Status Blob::write(Bytes offset, std::span<const std::byte> data) {
+  const std::shared_lock writing(gate_);
+  if (retired_) {
+    return Error{ErrorCode::kStale, cat("\"", item_.name, "\" was replaced in Drive")};
+  }
   {
     const std::lock_guard lock(mutex_);
     hidden_.add({offset, data.size()});
@@ -60,56 +71,100 @@ Status Blob::commit(ByteRange range) {
 }
 
 void Blob::discard(ByteRange range) {
+  const std::shared_lock writing(gate_);
+  if (retired_) return;  // what is here now is of the Blob that came after
   content_->discard(range);
   expose(range);
 }
 
+void Blob::retire() {
+  const std::unique_lock no_write(gate_);
+  if (std::exchange(retired_, true)) return;
+  const std::lock_guard lock(mutex_);
+  for (const ByteRange& range : hidden_.ranges()) content_->discard(range);
+}
+
+bool Blob::retired() const {
+  const std::shared_lock lock(gate_);
+  return retired_;
+}
+
 void Blob::verify_if_whole() {
-  if (!verified() && has({0, content_->size()})) verifier_.enqueue(item_);
+  if (content_->complete() && !content_->verified() && drive::expected_hash(item_)) {
+    verifier_.enqueue(item_);
+  }
+}
+
+bool Blob::trusted() const {
+  if (!drive::expected_hash(item_)) return true;
+  return content_->verified() && verifier_.rejections(content_->id()) == 0;
+}
+
+Status Blob::check() const {
+  constexpr int kMostRejections = 2;
+  if (verifier_.rejections(content_->id()) < kMostRejections) return {};
+  return Error{ErrorCode::kCorrupt,
+               cat("\"", item_.name, "\" does not have the checksum that Drive names")};
 }
 
 Result<std::shared_ptr<Blob>> Blobs::open(const drive::Item& item) {
   const auto id = drive::content_id(item);
   if (!id) return Error{ErrorCode::kUnsupported, cat("\"", item.name, "\" has no content")};
   const std::lock_guard lock(mutex_);
-  auto& entry = open_[{item.id, *id}];
-  if (auto blob = entry.lock()) return blob;
-  auto content = cache_.open_content(*id, item.size.value_or(0));
-  if (!content.ok()) {
-    open_.erase({item.id, *id});
-    return std::move(content).error();
+  if (const auto found = open_.find(*id); found != open_.end()) {
+    const auto blob = found->second.lock();
+    if (blob != nullptr && !blob->retired()) return blob;
   }
-  auto blob = std::make_shared<Blob>(item, *std::move(content), verifier_);
+  return make(item, *id);
+}
+
+// With mutex_ held.
+Result<std::shared_ptr<Blob>> Blobs::make(const drive::Item& item, const ContentId& id) {
+  DRIVEWAY_TRY(auto content, cache_.open_content(id, item.size.value_or(0)));
+  auto blob = std::make_shared<Blob>(item, std::move(content), verifier_);
   blob->verify_if_whole();
-  entry = blob;
+  open_[id] = blob;
   std::erase_if(open_, [](const auto& other) { return other.second.expired(); });
   return blob;
 }
 
-Result<std::size_t> Blobs::read(const Context& context, const std::shared_ptr<Blob>& blob,
-                                Bytes offset, std::span<std::byte> buffer) {
-  cache::Content& content = blob->content();
-  const ByteRange range = ByteRange{offset, buffer.size()}.intersect(ByteRange{0, content.size()});
+// `blob` cannot go on: from now on its content is fetched from `item`.
+Result<std::shared_ptr<Blob>> Blobs::replace(const std::shared_ptr<Blob>& blob,
+                                             const drive::Item& item) {
+  blob->retire();
+  return open(item);
+}
+
+Result<std::size_t> Blobs::read(const Context& context, const drive::Item& item,
+                                std::shared_ptr<Blob>& blob, Bytes offset,
+                                std::span<std::byte> buffer) {
+  const ByteRange range =
+      ByteRange{offset, buffer.size()}.intersect(ByteRange{0, blob->content().size()});
   if (range.empty()) return std::size_t{0};
   const auto part = buffer.first(range.length);
   for (int attempt = 1; attempt <= kReadAttempts; ++attempt) {
+    DRIVEWAY_CHECK(blob->check());
     if (!blob->has(range)) {
       const Status fetched = fetcher_.ensure(context, blob, range);
+      if (is_of_the_item(fetched) && blob->item().id != item.id) {
+        DRIVEWAY_TRY(blob, replace(blob, item));
+        continue;
+      }
       if (fetched.failed_with(ErrorCode::kNoSpace) || fetched.failed_with(ErrorCode::kLocalDisk)) {
         log::debug("reading past the cache: ", fetched.error());
-        return read_uncached(context, blob->item(), range, part);
+        return read_uncached(context, item, range, part);
       }
       if (fetched.failed_with(
               ErrorCode::kNotFound)) {  // R1a: the name has gone, the handle has not
-        return Error{ErrorCode::kStale, cat("\"", blob->item().name, "\" was deleted in Drive")};
+        return Error{ErrorCode::kStale, cat("\"", item.name, "\" was deleted in Drive")};
       }
       DRIVEWAY_CHECK(fetched);
     }
-    auto count = content.read(offset, part);
+    auto count = blob->content().read(offset, part);
     if (count.ok() || count.error().code != ErrorCode::kNotFound) return count;
   }
   return Error{ErrorCode::kCorrupt,
-               cat("the cached bytes of \"", blob->item().name,
+               cat("the cached bytes of \"", item.name,
                    "\" keep failing their checksum: the local disk is damaged")};
 }
 
@@ -120,7 +175,7 @@ Result<std::size_t> Blobs::read_uncached(const Context& context, const drive::It
   BufferSink sink(buffer);
   DRIVEWAY_CHECK(store_.read(context, item, range, sink));
   DRIVEWAY_TRY(const drive::Item now, store_.get(context, item.id));
-  if (drive::content_id(now) != drive::content_id(item)) {
+  if (!drive::same_revision(now, item)) {
     return Error{ErrorCode::kStale, cat("\"", item.name, "\" was replaced in Drive")};
   }
   return static_cast<std::size_t>(range.length);

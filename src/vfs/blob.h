@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <span>
 #include <utility>
 
@@ -18,8 +19,9 @@
 
 namespace driveway::vfs {
 
-// One revision of one item as the fetcher's target: what arrives goes to the content cache, hidden
-// from readers until it is known to be of that revision (R1). Thread-safe.
+// A content as the fetcher's target: what arrives goes to the content cache, hidden from readers
+// until it is known to be right (R1). Items of equal content share one Blob; it fetches from the
+// item that it was made for. Thread-safe.
 class Blob final : public transfer::FetchTarget {
  public:
   Blob(drive::Item item, std::shared_ptr<cache::Content> content, Verifier& verifier)
@@ -34,24 +36,30 @@ class Blob final : public transfer::FetchTarget {
   void expose(ByteRange range) override;
   Status commit(ByteRange range) override;
   void discard(ByteRange range) override;
-  void set_verified() override { content_->set_verified(); }
+  void set_verified() override { content_->set_verified(content_->generation()); }
+  void retire() override;
 
   cache::Content& content() const { return *content_; }
-  // Whether nothing more can be said against its bytes.
-  bool verified() const { return content_->verified() || !drive::expected_hash(item_); }
+  bool retired() const;
   // Has the hash compared, if all bytes are here and that was not done yet.
   void verify_if_whole();
+  // Whether nothing can be said against what the kernel has of it.
+  bool trusted() const;
+  // kCorrupt when its bytes came wrong again and again.
+  Status check() const;
 
  private:
   const drive::Item item_;
   const std::shared_ptr<cache::Content> content_;
   Verifier& verifier_;
+  mutable std::shared_mutex gate_;  // shared: a write is under way; before mutex_
+  bool retired_ = false;            // guarded by gate_
   mutable std::mutex mutex_;
-  IntervalSet hidden_;
+  IntervalSet hidden_;  // guarded by mutex_
 };
 
-// Opens and reads blobs. All who have the same revision of an item open share one Blob, so that a
-// block is fetched once. Thread-safe.
+// Opens and reads blobs. All who have the same content open share one Blob, so that a block is
+// fetched once. Thread-safe.
 class Blobs {
  public:
   Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, drive::RemoteStore& store,
@@ -63,20 +71,25 @@ class Blobs {
   Result<std::shared_ptr<Blob>> open(const drive::Item& item);
 
   // Fills `buffer` from `offset`; gives the count, short only at the end. Where the local disk has
-  // no room or fails, the bytes come straight from Drive. Errors: as OpenFile::read.
-  Result<std::size_t> read(const Context& context, const std::shared_ptr<Blob>& blob, Bytes offset,
-                           std::span<std::byte> buffer);
+  // no room or fails, the bytes come straight from Drive. `item` is the reader's own: where `blob`
+  // fetches from another item of equal content, which has gone, `blob` becomes one that fetches
+  // from this one. Errors: as OpenFile::read.
+  Result<std::size_t> read(const Context& context, const drive::Item& item,
+                           std::shared_ptr<Blob>& blob, Bytes offset, std::span<std::byte> buffer);
 
  private:
   Result<std::size_t> read_uncached(const Context& context, const drive::Item& item,
                                     ByteRange range, std::span<std::byte> buffer);
+
+  Result<std::shared_ptr<Blob>> make(const drive::Item& item, const ContentId& id);
+  Result<std::shared_ptr<Blob>> replace(const std::shared_ptr<Blob>& blob, const drive::Item& item);
 
   cache::ContentCache& cache_;
   transfer::Fetcher& fetcher_;
   drive::RemoteStore& store_;
   Verifier& verifier_;
   std::mutex mutex_;
-  std::map<std::pair<FileId, ContentId>, std::weak_ptr<Blob>> open_;
+  std::map<ContentId, std::weak_ptr<Blob>> open_;
 };
 
 }  // namespace driveway::vfs

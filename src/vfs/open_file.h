@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -12,20 +13,22 @@ namespace driveway::vfs {
 
 class BlobFile final : public OpenFile {
  public:
+  // REQUIRES a node with an item.
   BlobFile(tree::Node node, std::shared_ptr<Blob> blob, Blobs& blobs)
-      : node_(std::move(node)), blob_(std::move(blob)), blobs_(blobs) {}
+      : node_(std::move(node)), blobs_(blobs), blob_(std::move(blob)) {}
   const tree::Node& node() const override { return node_; }
   bool direct_io() const override { return false; }
-  bool keep_cache() const override { return blob_->verified(); }
+  bool keep_cache() const override { return blob()->trusted(); }
   Result<std::size_t> read(const Context& context, Bytes offset,
-                           std::span<std::byte> buffer) override {
-    return blobs_.read(context, blob_, offset, buffer);
-  }
+                           std::span<std::byte> buffer) override;
 
  private:
+  std::shared_ptr<Blob> blob() const;
+
   const tree::Node node_;
-  const std::shared_ptr<Blob> blob_;
   Blobs& blobs_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<Blob> blob_;  // guarded by mutex_
 };
 
 // Bytes that are at hand: a Doc's link file, or its export.

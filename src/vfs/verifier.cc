@@ -40,11 +40,17 @@ void Verifier::run() {
     if (stopping_) return;
     const drive::Item item = std::move(queue_.front());
     queue_.pop_front();
+    queued_.erase(*drive::content_id(item));
     lock.unlock();
     verify(item);
     lock.lock();
-    queued_.erase(*drive::content_id(item));
   }
+}
+
+int Verifier::rejections(const ContentId& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = rejections_.find(id);
+  return found == rejections_.end() ? 0 : found->second;
 }
 
 bool Verifier::stopping() {
@@ -54,8 +60,10 @@ bool Verifier::stopping() {
 
 void Verifier::verify(const drive::Item& item) {
   const drive::ExpectedHash expected = *drive::expected_hash(item);
-  const auto content = cache_.open_content(*drive::content_id(item), item.size.value_or(0));
-  if (!content.ok() || (*content)->verified()) return;
+  const ContentId id = *drive::content_id(item);
+  const auto content = cache_.open_content(id, item.size.value_or(0));
+  if (!content.ok() || (*content)->verified() || !(*content)->complete()) return;
+  const std::uint64_t generation = (*content)->generation();
   Hasher hasher(expected.kind);
   std::vector<std::byte> buffer(cache::kBlockSize);
   for (Bytes offset = 0; offset < (*content)->size();) {
@@ -66,11 +74,16 @@ void Verifier::verify(const drive::Item& item) {
     offset += *count;
   }
   if (hasher.finish_hex() == expected.hex) {
-    (*content)->set_verified();
+    (*content)->set_verified(generation);
     verified_.add();
     return;
   }
+  if ((*content)->generation() != generation) return;
   mismatches_.add();
+  {
+    const std::lock_guard lock(mutex_);
+    ++rejections_[id];
+  }
   log::warn("\"", item.name, "\" (", item.id,
             ") came with wrong bytes: what was cached of it is thrown away");
   (*content)->reject();

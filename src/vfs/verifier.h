@@ -1,15 +1,17 @@
 // Compares contents that came in pieces with the hash that Drive names, once all of them is here
 // (R1: "later at idle priority"). Contents that came whole were compared as they came.
 //
-// A content that differs is thrown away, which the log says: whoever opens it next gets it fetched
-// anew. Until a content has been compared, the kernel keeps none of its pages from one open() to
-// the next (OpenFile::keep_cache).
+// A content that differs is thrown away, which the log says, and fetched anew for whoever reads it
+// next; one that differs twice cannot be read any more (kCorrupt). Until a content has been
+// compared, or when it has differed once, the kernel keeps none of its pages from one open() to the
+// next (OpenFile::keep_cache).
 //
 // Thread-safe. Metrics: cache.verified, cache.md5_mismatches.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -31,6 +33,8 @@ class Verifier {
 
   // REQUIRES an item that has a content and an expected hash.
   void enqueue(const drive::Item& item);
+  // How often the content was thrown away since this was made.
+  int rejections(const ContentId& id) const;
 
  private:
   void run();
@@ -40,10 +44,11 @@ class Verifier {
   cache::ContentCache& cache_;
   Counter& verified_;
   Counter& mismatches_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::deque<drive::Item> queue_;
-  std::set<ContentId> queued_;  // and the one that is being compared
+  std::set<ContentId> queued_;
+  std::map<ContentId, int> rejections_;
   bool stopping_ = false;
   std::thread thread_;
 };

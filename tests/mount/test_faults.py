@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import errno
+import itertools
 import os
 import signal
 import subprocess
@@ -84,8 +85,7 @@ FAULTS = {
     "5xx without JSON": {"error_5xx": 0.10, "plain_error_bodies": True},
     "resets": {"reset": 0.05},
     "truncations": {"truncate": 0.05},
-    "wrong ranges": {"wrong_range": 0.3},  # only pieces of large files ask for a range
-    "flipped bits": {"flip": 0.03},
+    "wrong ranges": {"wrong_range": 1.0, "budget": 5},  # only pieces of large files ask for a range
     "rate limits": {"error_429": 0.05, "error_403_rate": 0.05},
 }
 
@@ -96,6 +96,39 @@ def test_one_kind_of_fault(simulator, machine, kind):
     mount = machine.mount()
     simulator.set(faults=FAULTS[kind])
     assert assert_all_right(simulator, mount, sums), "no fault happened"
+
+
+def test_flipped_bits_in_files_that_come_whole(simulator, machine):
+    sums = seed_files(simulator, 300)
+    del sums["big.bin"]
+    mount = machine.mount()
+    simulator.set(faults={"flip": 0.03})
+    assert assert_all_right(simulator, mount, sums), "no fault happened"
+
+
+def test_flipped_bits_in_a_file_that_comes_in_pieces(simulator, machine):
+    """Its readers have the bytes before the whole can be compared; then it is thrown away, and the log says so
+    (R1)."""
+    sums = {"big.bin": seed_files(simulator, 10)["big.bin"]}
+    simulator.seed(items=[{"path": "bad.bin", "size": 24 * MIB, "seed": 77}])
+    mount = machine.mount()
+    simulator.set(faults={"flip": 1.0, "budget": 1})
+    assert read_all(mount, sums), "the flipped bit should be seen"
+    wait_for(lambda: mount.status()["metrics"]["cache.md5_mismatches"] == 1, "the comparison")
+    assert "came with wrong bytes" in machine.log()
+    assert not read_all(mount, sums)
+    wait_for(lambda: mount.status()["metrics"]["cache.verified"] == 1, "the comparison")
+    # A content that is never what its md5 says cannot be read.
+    simulator.set(faults={"flip": 1.0, "budget": 1000})
+    bad = mount.my_drive / "bad.bin"
+    for times in (2, 3):
+        md5_of(bad)
+        wait_for(
+            lambda: mount.status()["metrics"]["cache.md5_mismatches"] == times, "the comparison"
+        )
+    with pytest.raises(OSError) as failed:
+        md5_of(bad)
+    assert failed.value.errno == errno.EIO
 
 
 def test_all_faults_at_once_while_500_files_are_read(simulator, machine):
@@ -115,16 +148,18 @@ def test_all_faults_at_once_while_500_files_are_read(simulator, machine):
 
 
 def test_bursts_of_429(simulator, machine):
+    """Drive refuses everything for half a second, again and again."""
     sums = seed_files(simulator, 200)
     mount = machine.mount()
+    refusing = itertools.cycle([0.0] * 5 + [1.0])
 
-    def burst():
-        simulator.set(faults={"error_429": 1.0, "budget": 50})
+    def next_moment():
+        simulator.set(faults={"error_429": next(refusing)})
 
-    burst()
-    with Meanwhile(burst, 1.0):
+    simulator.set(faults={"error_429": 1.0})
+    with Meanwhile(next_moment, 0.5):
         faults = assert_all_right(simulator, mount, sums)
-    assert faults.get("error_429", 0) >= 50
+    assert faults.get("error_429"), "nothing was refused"
 
 
 def test_tokens_that_expire_while_files_are_read(simulator, machine):

@@ -228,6 +228,7 @@ TEST_F(FetcherTest, ReaderWakesWhenItsOwnBytesHaveArrived) {
 TEST_F(FetcherTest, BytesAreHiddenUntilTheirRevisionIsKnownToBeCurrent) {
   const auto target = add(bytes_of(1, 3 * kPiece));
   ASSERT_TRUE(ensure(target, {0, kPiece}).ok());
+  ASSERT_TRUE(confirm(target).ok());
   store_.set_content(file_, bytes_of(2, 3 * kPiece));
   const auto gate = store_.faults().block(Method::kGet);
   auto reader = std::async(std::launch::async, [&] { return ensure(target, {kPiece, 1}); });

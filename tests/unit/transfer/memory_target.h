@@ -81,6 +81,10 @@ class MemoryTarget final : public FetchTarget {
   }
 
   void set_verified() override { verified_ = true; }
+  void retire() override {
+    const std::lock_guard lock(mutex_);
+    write_error_ = Error{ErrorCode::kStale, "retired"};
+  }
 
   // --- For tests.
 
