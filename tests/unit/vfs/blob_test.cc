@@ -1,0 +1,187 @@
+// Blobs over the real cache and fetcher, and a FakeStore.
+#include "vfs/blob.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/strings.h"
+#include "drive/decorated_store.h"
+#include "drive/fake_store.h"
+#include "unit/base/temporary_folder.h"
+
+namespace driveway::vfs {
+namespace {
+
+constexpr Bytes kPiece = 2 * cache::kBlockSize;
+
+// Flips a bit in the next so many reads.
+class FlippingStore final : public drive::DecoratedStore {
+ public:
+  using DecoratedStore::DecoratedStore;
+  int flips = 0;
+
+  Status read(const Context& context, const drive::Item& item, ByteRange range,
+              ByteSink& sink) override {
+    if (flips == 0) return inner_.read(context, item, range, sink);
+    --flips;
+    struct Flip final : ByteSink {
+      explicit Flip(ByteSink& sink) : sink(sink) {}
+      Status write(std::span<const std::byte> data) override {
+        std::vector<std::byte> copy(data.begin(), data.end());
+        copy.front() ^= std::byte{1};
+        return sink.write(copy);
+      }
+      ByteSink& sink;
+    } flip(sink);
+    return inner_.read(context, item, range, flip);
+  }
+
+ protected:
+  Status around(const Context&, const drive::CallInfo&, const Attempt& attempt) override {
+    return attempt();
+  }
+};
+
+std::string text(unsigned seed, Bytes size) {
+  std::string bytes(size, '\0');
+  for (Bytes i = 0; i < size; ++i) bytes[i] = static_cast<char>((i * 31 + i / 977 + seed) & 0xff);
+  return bytes;
+}
+
+class BlobTest : public testing::Test {
+ protected:
+  BlobTest() { open(); }
+  void open() {
+    blobs_.reset();
+    fetcher_.reset();
+    verifier_.reset();
+    cache_.reset();
+    cache_ = cache::ContentCache::open(folder_.path(), {.capacity = 64 * kMiB}, clock_, metrics_)
+                 .value();
+    verifier_ = std::make_unique<Verifier>(*cache_, metrics_);
+    fetcher_ = std::make_unique<transfer::Fetcher>(
+        transfer::FetcherOptions{.piece = kPiece, .block = cache::kBlockSize}, flipping_,
+        scheduler_, clock_, metrics_);
+    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, flipping_, *verifier_);
+  }
+  drive::Item add(const std::string& content) {
+    const FileId id = store_.add_file(store_.root(), cat("file", count_++), content);
+    return *store_.find(id);
+  }
+  Result<std::string> read(const drive::Item& item, std::shared_ptr<Blob>& blob, ByteRange range) {
+    std::string bytes(range.length, '\0');
+    DRIVEWAY_TRY(const std::size_t count, blobs_->read({}, item, blob, range.offset,
+                                                       std::as_writable_bytes(std::span(bytes))));
+    bytes.resize(count);
+    return bytes;
+  }
+  Result<std::string> read_whole(const drive::Item& item) {
+    DRIVEWAY_TRY(auto blob, blobs_->open(item));
+    return read(item, blob, {0, item.size.value_or(0)});
+  }
+  std::int64_t metric(const std::string& name) { return metrics_.snapshot()[name]; }
+  void await_metric(const std::string& name, std::int64_t value) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (metric(name) != value && std::chrono::steady_clock::now() < until) {
+      std::this_thread::yield();
+    }
+    ASSERT_EQ(metric(name), value) << name;
+  }
+
+  TemporaryFolder folder_;
+  SystemClock clock_;
+  FakeClock store_clock_;
+  Metrics metrics_;
+  drive::FakeStore store_{store_clock_};
+  FlippingStore flipping_{store_};
+  transfer::Scheduler scheduler_{{}, clock_, metrics_};
+  std::unique_ptr<cache::ContentCache> cache_;
+  std::unique_ptr<Verifier> verifier_;
+  std::unique_ptr<transfer::Fetcher> fetcher_;
+  std::unique_ptr<Blobs> blobs_;
+  int count_ = 0;
+};
+
+TEST_F(BlobTest, ContentInPiecesIsComparedOnceItIsWholeAndNotAgain) {
+  const std::string bytes = text(1, 3 * kPiece + 5);
+  const drive::Item item = add(bytes);
+  {
+    auto blob = blobs_->open(item).value();
+    EXPECT_EQ(read(item, blob, {0, kPiece}).value(), bytes.substr(0, kPiece));
+    EXPECT_FALSE(blob->trusted());
+    EXPECT_EQ(read(item, blob, {0, bytes.size()}).value(), bytes);
+  }
+  await_metric("cache.verified", 1);
+  EXPECT_TRUE(blobs_->open(item).value()->trusted());
+  open();  // the index remembers it
+  EXPECT_TRUE(blobs_->open(item).value()->trusted());
+  EXPECT_EQ(read_whole(item).value(), bytes);
+  EXPECT_EQ(metric("cache.verified"), 1);
+}
+
+// R1: "a mismatch throws it away and says so".
+TEST_F(BlobTest, ContentThatDiffersIsThrownAwayAndFetchedAnew) {
+  const std::string bytes = text(1, 3 * kPiece);
+  const drive::Item item = add(bytes);
+  flipping_.flips = 1;
+  EXPECT_NE(read_whole(item).value(), bytes);
+  await_metric("cache.md5_mismatches", 1);
+  EXPECT_EQ(read_whole(item).value(), bytes);
+  await_metric("cache.verified", 1);
+  // The kernel may have pages from before.
+  EXPECT_FALSE(blobs_->open(item).value()->trusted());
+}
+
+TEST_F(BlobTest, ContentThatDiffersTwiceIsRefused) {
+  const drive::Item item = add(text(1, 3 * kPiece));
+  for (const int times : {1, 2}) {
+    flipping_.flips = 1;
+    ASSERT_TRUE(read_whole(item).ok());
+    await_metric("cache.md5_mismatches", times);
+  }
+  EXPECT_TRUE(read_whole(item).failed_with(ErrorCode::kCorrupt));
+}
+
+TEST_F(BlobTest, ItemsOfEqualContentAreFetchedOnce) {
+  const std::string bytes = text(1, 3 * kPiece);
+  const drive::Item one = add(bytes);
+  const drive::Item two = add(bytes);
+  auto first = blobs_->open(one).value();
+  auto second = blobs_->open(two).value();
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(read(one, first, {0, bytes.size()}).value(), bytes);
+  EXPECT_EQ(read(two, second, {0, bytes.size()}).value(), bytes);
+  EXPECT_EQ(store_.bytes_read(), bytes.size());
+}
+
+// R1: what the twin's new content is must not come into this one's.
+TEST_F(BlobTest, ReaderWhoseTwinWasReplacedGoesOnFromItsOwnItem) {
+  const std::string bytes = text(1, 3 * kPiece);
+  const drive::Item one = add(bytes);
+  const drive::Item two = add(bytes);
+  auto first = blobs_->open(one).value();
+  auto second = blobs_->open(two).value();
+  ASSERT_TRUE(read(one, first, {0, kPiece}).ok());
+  store_.set_content(one.id, text(2, 3 * kPiece));
+  EXPECT_EQ(read(two, second, {0, bytes.size()}).value(), bytes);
+  EXPECT_EQ(second->item().id, two.id);
+  EXPECT_TRUE(read(one, first, {kPiece, 1}).failed_with(ErrorCode::kStale) ||
+              first->content().has({kPiece, 1}));
+  await_metric("cache.verified", 1);
+}
+
+TEST_F(BlobTest, DeletedFileIsStaleForItsReader) {
+  const drive::Item item = add(text(1, 3 * kPiece));
+  auto blob = blobs_->open(item).value();
+  ASSERT_TRUE(read(item, blob, {0, 1}).ok());
+  store_.remove(item.id);
+  EXPECT_TRUE(read(item, blob, {2 * kPiece, 1}).failed_with(ErrorCode::kStale));
+}
+
+}  // namespace
+}  // namespace driveway::vfs
