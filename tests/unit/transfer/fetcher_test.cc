@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/strings.h"
-#include "drive/decorated_store.h"
 #include "drive/fake_store.h"
+#include "unit/drive/passing_store.h"
 #include "unit/transfer/memory_target.h"
 
 namespace driveway::transfer {
@@ -20,7 +20,9 @@ namespace {
 
 using drive::CallInfo;
 using drive::FakeStore;
+using drive::FlippingStore;
 using drive::Method;
+using drive::PassingStore;
 using std::chrono::seconds;
 
 constexpr Bytes kBlock = 64 * kKiB;
@@ -177,17 +179,6 @@ TEST_P(FetcherReadersTest, ParallelReadersShareTheFetches) {
   EXPECT_EQ(metric("transfer.slots.media"), 0);
 }
 INSTANTIATE_TEST_SUITE_P(Order, FetcherReadersTest, testing::Bool());
-
-// A store to change some calls of.
-class PassingStore : public drive::DecoratedStore {
- public:
-  using DecoratedStore::DecoratedStore;
-
- protected:
-  Status around(const Context&, const CallInfo&, const Attempt& attempt) override {
-    return attempt();
-  }
-};
 
 // Gives the first `before` bytes of each read, waits, gives the rest.
 class SlowStore final : public PassingStore {
@@ -389,34 +380,6 @@ TEST_F(FetcherTest, GetsAreShared) {
 }
 
 // --- Wrong bytes
-
-// A store whose next reads deliver a flipped bit.
-class FlippingStore final : public PassingStore {
- public:
-  using PassingStore::PassingStore;
-  std::atomic<int> flips = 0;
-
-  Status read(const Context& context, const drive::Item& item, ByteRange range,
-              ByteSink& sink) override {
-    Flip flip(sink, flips.fetch_sub(1) > 0);
-    return inner_.read(context, item, range, flip);
-  }
-
- private:
-  class Flip final : public ByteSink {
-   public:
-    Flip(ByteSink& sink, bool flip) : sink_(sink), flip_(flip) {}
-    Status write(std::span<const std::byte> data) override {
-      std::vector<std::byte> copy(data.begin(), data.end());
-      if (std::exchange(flip_, false)) copy.front() ^= std::byte{1};
-      return sink_.write(copy);
-    }
-
-   private:
-    ByteSink& sink_;
-    bool flip_;
-  };
-};
 
 TEST_F(FetcherTest, WrongBytesAreFetchedOnceMoreThenCorrupt) {
   FlippingStore flipping(store_);

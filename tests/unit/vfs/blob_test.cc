@@ -10,42 +10,14 @@
 
 #include "base/clock.h"
 #include "base/strings.h"
-#include "drive/decorated_store.h"
 #include "drive/fake_store.h"
 #include "unit/base/temporary_folder.h"
+#include "unit/drive/passing_store.h"
 
 namespace driveway::vfs {
 namespace {
 
 constexpr Bytes kPiece = 2 * cache::kBlockSize;
-
-// Flips a bit in the next so many reads.
-class FlippingStore final : public drive::DecoratedStore {
- public:
-  using DecoratedStore::DecoratedStore;
-  int flips = 0;
-
-  Status read(const Context& context, const drive::Item& item, ByteRange range,
-              ByteSink& sink) override {
-    if (flips == 0) return inner_.read(context, item, range, sink);
-    --flips;
-    struct Flip final : ByteSink {
-      explicit Flip(ByteSink& sink) : sink(sink) {}
-      Status write(std::span<const std::byte> data) override {
-        std::vector<std::byte> copy(data.begin(), data.end());
-        copy.front() ^= std::byte{1};
-        return sink.write(copy);
-      }
-      ByteSink& sink;
-    } flip(sink);
-    return inner_.read(context, item, range, flip);
-  }
-
- protected:
-  Status around(const Context&, const drive::CallInfo&, const Attempt& attempt) override {
-    return attempt();
-  }
-};
 
 std::string text(unsigned seed, Bytes size) {
   std::string bytes(size, '\0');
@@ -98,7 +70,7 @@ class BlobTest : public testing::Test {
   FakeClock store_clock_;
   Metrics metrics_;
   drive::FakeStore store_{store_clock_};
-  FlippingStore flipping_{store_};
+  drive::FlippingStore flipping_{store_};
   transfer::Scheduler scheduler_{{}, clock_, metrics_};
   std::unique_ptr<cache::ContentCache> cache_;
   std::unique_ptr<Verifier> verifier_;
