@@ -79,14 +79,14 @@ void Verifier::verify(const drive::Item& item) {
     return;
   }
   if ((*content)->generation() != generation) return;
-  mismatches_.add();
+  (*content)->reject();
   {
     const std::lock_guard lock(mutex_);
     ++rejections_[id];
   }
   log::warn("\"", item.name, "\" (", item.id,
             ") came with wrong bytes: what was cached of it is thrown away");
-  (*content)->reject();
+  mismatches_.add();
 }
 
 }  // namespace driveway::vfs
