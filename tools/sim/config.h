@@ -45,9 +45,10 @@ struct FaultConfig {
   double error_403_rate = 0;        // 403 userRateLimitExceeded
   bool retry_after = false;         // with "Retry-After: 1"
   bool plain_error_bodies = false;  // 429/403/5xx without JSON
-  double reset = 0;                 // media: RST in the middle of the body
-  double truncate = 0;              // media: clean close before Content-Length
-  double stall = 0;                 // media: nothing for stall_time in the middle
+  // Media, exports, lists, changes, gets:
+  double reset = 0;     // RST in the middle of the body
+  double truncate = 0;  // clean close before Content-Length
+  double stall = 0;     // nothing for stall_time in the middle
   Millis stall_time{20000};
   double wrong_range = 0;   // media: 206 with other bytes than were asked for (and a Content-Range
                             // that says so), or 200 and all
