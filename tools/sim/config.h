@@ -77,6 +77,8 @@ struct DriveConfig {
       true;  // a non-final chunk that is no multiple of 256 KiB: 400 (else rounded down)
   bool upload_cap_reached = false;  // writes answer 403 "User rate limit exceeded." (750 GB a day)
   bool legacy_sizes_of_docs = false;  // native Docs without size
+  double incomplete_search = 0;       // a list of corpora domain or allDrives says that it is not
+                                      // all there is
 };
 
 struct OauthConfig {
