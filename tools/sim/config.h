@@ -90,7 +90,7 @@ struct OauthConfig {
   std::string denied_scopes;      // granular consent: scopes that the user unticks, space separated
   bool deny_consent = false;      // the page answers error=access_denied
   std::chrono::seconds device_approval_delay{0};
-  int metadata_404_count = 0;  // so many token requests of the metadata server answer 404 first
+  int metadata_404_count = 0;  // so many requests for service-accounts/… answer 404 first
   std::string metadata_scopes = "https://www.googleapis.com/auth/drive";
   // Domain-wide delegation: what every service account may do in any user's name, space separated.
   // "": it is not set up.
