@@ -282,6 +282,20 @@ TEST_F(PersistentTest, RevisionIdsAndRefusalsOfDownloadsSurvive) {
   EXPECT_EQ(get("/drive/v3/files/" + popular + "?alt=media").reason(), "downloadQuotaExceeded");
 }
 
+TEST_F(PersistentTest, ARestartForgetsNotWhatHasLeftALog) {
+  const json made = seed({{"shared_drives", {{{"name", "Team"}}}}});
+  const std::string drive = made["drives"]["Team"];
+  const std::string id = put_file("f", "x");
+  const std::string from = start_token();
+  const std::string move = cat("/drive/v3/files/", id, "?supportsAllDrives=true&addParents=", drive,
+                               "&removeParents=root");
+  ASSERT_EQ(call("PATCH", move, "{}").status, 200);
+  start(dir);
+  const json told = changes(from).parsed();
+  ASSERT_THAT(told["changes"], SizeIs(1));
+  EXPECT_EQ(told["changes"][0]["removed"], true);
+}
+
 TEST_F(PersistentTest, WithoutSnapshotsOnlySaveWrites) {
   sim.reset();
   std::filesystem::remove(dir / "state.ndjson");
