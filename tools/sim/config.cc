@@ -70,6 +70,7 @@ void visit_drive(DriveConfig& c, Visit&& visit) {
   visit("strict_chunks", c.strict_chunks);
   visit("upload_cap_reached", c.upload_cap_reached);
   visit("legacy_sizes_of_docs", c.legacy_sizes_of_docs);
+  visit("incomplete_search", Probability{c.incomplete_search});
 }
 
 template <typename Visit>

@@ -45,9 +45,10 @@ struct FaultConfig {
   double error_403_rate = 0;        // 403 userRateLimitExceeded
   bool retry_after = false;         // with "Retry-After: 1"
   bool plain_error_bodies = false;  // 429/403/5xx without JSON
-  double reset = 0;                 // media: RST in the middle of the body
-  double truncate = 0;              // media: clean close before Content-Length
-  double stall = 0;                 // media: nothing for stall_time in the middle
+  // Media, exports, lists, changes, gets:
+  double reset = 0;     // RST in the middle of the body
+  double truncate = 0;  // clean close before Content-Length
+  double stall = 0;     // nothing for stall_time in the middle
   Millis stall_time{20000};
   double wrong_range = 0;   // media: 206 with other bytes than were asked for (and a Content-Range
                             // that says so), or 200 and all
@@ -76,6 +77,8 @@ struct DriveConfig {
       true;  // a non-final chunk that is no multiple of 256 KiB: 400 (else rounded down)
   bool upload_cap_reached = false;  // writes answer 403 "User rate limit exceeded." (750 GB a day)
   bool legacy_sizes_of_docs = false;  // native Docs without size
+  double incomplete_search = 0;       // a list of corpora domain or allDrives says that it is not
+                                      // all there is
 };
 
 struct OauthConfig {
@@ -87,7 +90,7 @@ struct OauthConfig {
   std::string denied_scopes;      // granular consent: scopes that the user unticks, space separated
   bool deny_consent = false;      // the page answers error=access_denied
   std::chrono::seconds device_approval_delay{0};
-  int metadata_404_count = 0;  // so many token requests of the metadata server answer 404 first
+  int metadata_404_count = 0;  // so many requests for service-accounts/… answer 404 first
   std::string metadata_scopes = "https://www.googleapis.com/auth/drive";
   // Domain-wide delegation: what every service account may do in any user's name, space separated.
   // "": it is not set up.

@@ -1,5 +1,8 @@
 #include "sim/sim.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
@@ -46,6 +49,18 @@ class ScratchFolder {
  private:
   std::filesystem::path path_;
 };
+
+// One simulator a data folder: a second one would write its state over the first one's. Held while
+// the descriptor is open. Errors: kBusy, as errno_error.
+Result<UniqueFd> lock_folder(const std::filesystem::path& folder) {
+  const std::string path = (folder / "lock").native();
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.valid()) return errno_error(errno, path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+  if (errno != EWOULDBLOCK) return errno_error(errno, path);
+  return Error{ErrorCode::kBusy, cat("another simulator uses the data folder ", folder.string(),
+                                     ": stop it, or name another folder")};
+}
 
 // Which seeds a data folder has had: their sha256, one a line.
 Result<bool> had_seed(const std::filesystem::path& list, const std::string& hash) {
@@ -154,6 +169,7 @@ struct SimServer::Parts {
   void keep_logins();
 
   SimOptions options;
+  UniqueFd lock;  // of the data folder
   ScratchFolder scratch;
   ConfigStore config;
   Engine engine;
@@ -210,10 +226,12 @@ Result<std::unique_ptr<SimServer>> SimServer::start(SimOptions options, Clock& c
     DRIVEWAY_TRY(ca_folder, p.scratch.create());
   } else {
     DRIVEWAY_CHECK(make_private_directory(p.options.data_dir));
+    DRIVEWAY_TRY(p.lock, lock_folder(p.options.data_dir));
   }
   DRIVEWAY_TRY(p.certificates, make_certificates(ca_folder));
   DRIVEWAY_CHECK(p.make_services(clock));
   DRIVEWAY_CHECK(p.make_accounts());
+  p.drive->start_snapshots();
   std::optional<TlsContext> tls;
   if (has_tls(p.options.listen)) {
     DRIVEWAY_TRY(tls,
@@ -236,6 +254,7 @@ TokenAdmin& SimServer::tokens() { return parts_->oauth; }
 
 void SimServer::stop() {
   parts_->server->stop();
+  if (const Status saved = parts_->drive->save(); !saved.ok()) log::error("sim: ", saved.error());
   if (parts_->saver.joinable()) {
     parts_->saver.join();
     parts_->logins.save_if_changed();

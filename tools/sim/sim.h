@@ -36,8 +36,9 @@ struct SimOptions {
 class SimServer {
  public:
   // Returns when it listens and the seeds are applied; hashes of seeded content may still be
-  // computed (state().ready()). REQUIRES: `clock` lives longer. Errors: of the addresses, the data
-  // folder, a seed.
+  // computed (state().ready()). A data folder belongs to one simulator at a time; of a seed that
+  // fails it keeps nothing. REQUIRES: `clock` lives longer. Errors: of the addresses, a seed, the
+  // data folder (kBusy: another simulator's).
   static Result<std::unique_ptr<SimServer>> start(SimOptions options, Clock& clock);
   static Result<std::unique_ptr<SimServer>> start(SimOptions options);  // the system's clock
   ~SimServer();

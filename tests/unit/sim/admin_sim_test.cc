@@ -14,6 +14,7 @@ namespace driveway::sim::test {
 namespace {
 
 using nlohmann::json;
+using testing::HasSubstr;
 
 constexpr char kSeed[] =
     R"({"items":[{"path":"a/b.txt","content":"hello"},{"path":"a/big.bin","size":1000000,"seed":1}]})";
@@ -109,10 +110,39 @@ TEST_F(SimWhole, ServesTheMetadataProtocol) {  // oauth-headless reference 9
 TEST_F(SimWhole, StopsWhenAsked) {
   start();
   EXPECT_EQ(client().post("/__sim/stop", "").status, 200);
-  EXPECT_TRUE(stop_asked_);
+  while (!stop_asked_) std::this_thread::yield();  // the answer comes first
   server_->stop();
   server_->stop();
   EXPECT_FALSE(client().connected());
+}
+
+TEST_F(SimWhole, StoppingWritesWhatIsToPersist) {
+  const TemporaryFolder folder;
+  start(folder.path());
+  ASSERT_EQ(client().post("/__sim/seed", R"({"items":[{"path":"late","content":"x"}]})").status,
+            200);
+  server_->stop();
+  EXPECT_THAT(read_file(folder.path() / "state.ndjson").value_or(""), HasSubstr("\"late\""));
+  server_.reset();  // before its folder
+}
+
+TEST_F(SimWhole, ADataFolderHasOneSimulator) {
+  const TemporaryFolder folder;
+  start(folder.path());
+  SimOptions second;
+  second.data_dir = folder.path();
+  EXPECT_TRUE(SimServer::start(second).failed_with(ErrorCode::kBusy));
+  server_.reset();
+  EXPECT_TRUE(SimServer::start(second).ok());
+}
+
+TEST_F(SimWhole, ASeedThatFailsLeavesNothing) {
+  const TemporaryFolder folder;
+  SimOptions options;
+  options.data_dir = folder.path();
+  options.seeds = {R"({"items":[{"path":"half","content":"x"},{"path":"wrong","size":-1}]})"};
+  EXPECT_TRUE(SimServer::start(options).failed_with(ErrorCode::kInvalidArgument));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "state.ndjson"));
 }
 
 TEST_F(SimWhole, ABadSeedIsAnError) {

@@ -177,6 +177,44 @@ TEST_F(SharedDriveTest, FoldersDoNotMoveIn) {
   EXPECT_EQ(file(id)["driveId"], drive);
 }
 
+TEST_F(SharedDriveTest, WhatMovesIntoADriveLeavesTheUsersLog) {
+  const std::string id = put_file("f", "x");
+  const std::string from = start_token();
+  const std::string target = cat("/drive/v3/files/", id, "?supportsAllDrives=true");
+  ASSERT_EQ(call("PATCH", cat(target, "&addParents=", folder, "&removeParents=root"), "{}").status,
+            200);
+  call("PATCH", target, R"({"name":"g"})");  // its entry takes the place of the move's
+  const json told = changes(from).parsed();
+  ASSERT_THAT(told["changes"], SizeIs(1));
+  EXPECT_EQ(told["changes"][0]["removed"], true);
+  EXPECT_FALSE(told["changes"][0].contains("file"));
+  EXPECT_THAT(changes(from, "&includeRemoved=false").parsed()["changes"], SizeIs(0));
+  const json shown = changes(from, "&includeCorpusRemovals=true").parsed();
+  EXPECT_EQ(shown["changes"][0]["removed"], true);
+  EXPECT_EQ(shown["changes"][0]["file"]["name"], "g");
+  const json all = changes(from, "&supportsAllDrives=true&includeItemsFromAllDrives=true").parsed();
+  EXPECT_EQ(all["changes"].back()["removed"], false);
+}
+
+TEST_F(SharedDriveTest, WhatMovesOutOfADriveLeavesItsLog) {
+  const std::string id =
+      get(cat("/drive/v3/files?q=name='a.txt'", kAll)).parsed()["files"][0]["id"];
+  const std::string from = start_token("&driveId=" + drive);
+  const Answer moved =
+      call("PATCH",
+           cat("/drive/v3/files/", id, "?supportsAllDrives=true&addParents=", root_id,
+               "&removeParents=", folder),
+           "{}");
+  ASSERT_EQ(moved.status, 200) << moved.body;
+  const std::string flags =
+      cat("&driveId=", drive, "&supportsAllDrives=true&includeItemsFromAllDrives=true");
+  const json told = changes(from, flags).parsed();
+  ASSERT_THAT(told["changes"], SizeIs(1));
+  EXPECT_EQ(told["changes"][0]["removed"], true);
+  EXPECT_FALSE(told["changes"][0].contains("file"));
+  EXPECT_EQ(changes(from).parsed()["changes"][0]["removed"], false);  // to the user it has come
+}
+
 TEST_F(SharedDriveTest, LivesAndDies) {
   const Answer made = call("POST", "/drive/v3/drives?requestId=r1", R"({"name":"New"})");
   ASSERT_EQ(made.status, 200) << made.body;
@@ -252,6 +290,26 @@ TEST_F(DriveTest, BatchAnswersPartByPart) {
   }
 }
 
+TEST_F(DriveTest, ABatchFromNobodyIsRefusedAsAWhole) {
+  const std::string body =
+      "--B\r\nContent-Type: application/http\r\n\r\nGET /drive/v3/about?fields=user HTTP/1.1\r\n"
+      "\r\n\r\n--B--\r\n";
+  const std::pair<std::string, std::string> type{"Content-Type", "multipart/mixed; boundary=B"};
+  const Answer anonymous = raw("POST", "/batch/drive/v3", {type}, TextReader(body));
+  EXPECT_EQ(anonymous.status, 401);
+  EXPECT_EQ(anonymous.reason(), "required");
+  const Answer expired = raw("POST", "/batch/drive/v3",
+                             {type, {"Authorization", "Bearer nonsense"}}, TextReader(body));
+  EXPECT_EQ(expired.status, 401);
+  EXPECT_EQ(expired.reason(), "authError");
+  // A call that brings its own token needs none around it.
+  const std::string own =
+      "--B\r\nContent-Type: application/http\r\n\r\nGET /drive/v3/about?fields=user HTTP/1.1\r\n"
+      "Authorization: Bearer ann\r\n\r\n\r\n--B--\r\n";
+  EXPECT_THAT(raw("POST", "/batch/drive/v3", {type}, TextReader(own)).body,
+              HasSubstr("HTTP/1.1 200 OK"));
+}
+
 TEST_F(DriveTest, WhoMayCall) {
   const Answer anonymous = raw("GET", "/drive/v3/files", {}, TextReader(""));
   EXPECT_EQ(anonymous.status, 403);
@@ -274,6 +332,8 @@ TEST_F(DriveTest, ScopesDecide) {
   const Answer refused = call("POST", "/drive/v3/files", "{}");
   EXPECT_EQ(refused.status, 403);
   EXPECT_EQ(refused.reason(), "insufficientPermissions");
+  EXPECT_EQ(refused.parsed()["error"]["details"][0]["metadata"]["method"],
+            "google.apps.drive.v3.DriveFiles.Create");
   add_token("meta", "ann@example.com", "drive.metadata");
   token = "ann";
   const std::string id = put_file("a", "x");
@@ -284,6 +344,11 @@ TEST_F(DriveTest, ScopesDecide) {
 
 TEST_F(DriveTest, XgafvComesBeforeEverything) {
   EXPECT_EQ(raw("GET", "/drive/v3/files?$.xgafv=3", {}, TextReader("")).status, 400);
+}
+
+TEST_F(DriveTest, HeadOfMediaIsUnreliable) {
+  const std::string id = put_file("a", "x");
+  EXPECT_EQ(call("HEAD", cat("/drive/v3/files/", id, "?alt=media")).status, 503);
 }
 
 TEST_F(DriveTest, UnroutedPathsAreHtml) {

@@ -254,6 +254,23 @@ TEST_F(DriveTest, SharedWithMeHasNoParents) {
             "insufficientParentPermissions");
 }
 
+TEST_F(DriveTest, AReaderChangesOnlyWhatIsHisOwn) {
+  const std::string id = put_file("a", "x");
+  call("POST", cat("/drive/v3/files/", id, "/permissions"),
+       R"({"type":"user","role":"reader","emailAddress":"bob@example.com"})");
+  token = "bob";
+  const std::string target = "/drive/v3/files/" + id;
+  EXPECT_EQ(call("PATCH", target, R"({"starred":true})").status, 200);
+  for (const char* field :
+       {R"("properties":{"k":"v"})", R"("appProperties":{"k":"v"})",
+        R"("contentRestrictions":[{"readOnly":true}])", R"("copyRequiresWriterPermission":true)",
+        R"("writersCanShare":false)", R"("folderColorRgb":"#ff0000")", R"("originalFilename":"b")",
+        R"("description":"d")", R"("name":"b")"}) {
+    EXPECT_EQ(call("PATCH", target, cat("{\"starred\":true,", field, "}")).status, 403) << field;
+  }
+  EXPECT_EQ(call("PATCH", target + "?addParents=root", R"({"starred":true})").status, 403);
+}
+
 TEST_F(DriveTest, OnlyTheOwnerTrashes) {
   const std::string id = put_file("a", "x");
   call("POST", cat("/drive/v3/files/", id, "/permissions"),

@@ -114,6 +114,7 @@ class DriveTest : public ::testing::Test {
         DriveSim::create(config, clock, tokens, {data_dir, std::chrono::hours(1), 1, "project-1"});
     ASSERT_TRUE(made.ok()) << made.error().to_string();
     sim = std::move(*made);
+    sim->start_snapshots();
   }
 
   void add_token(const std::string& token, const std::string& mail, const std::string& scope,

@@ -145,6 +145,18 @@ TEST_F(DriveTest, EmptyGroupFault) {
   EXPECT_THAT(names(list(cat("'", a, "' in parents"))), ElementsAre("x"));
 }
 
+TEST_F(DriveTest, SearchesOfSeveralCorporaMayBeIncomplete) {
+  patch_config({{"drive", {{"incomplete_search", 1}}}});
+  const std::string flags = "&includeItemsFromAllDrives=true&supportsAllDrives=true";
+  const auto incomplete = [&](const std::string& corpora) {
+    return list("", cat("&corpora=", corpora, flags)).parsed()["incompleteSearch"];
+  };
+  EXPECT_EQ(incomplete("allDrives"), true);
+  EXPECT_EQ(incomplete("user"), false);
+  patch_config({{"drive", {{"incomplete_search", 0}}}});
+  EXPECT_EQ(incomplete("allDrives"), false);
+}
+
 TEST_F(DriveTest, ShortPagesStillLeadToTheEnd) {
   for (int i = 0; i < 20; ++i) put_file("x", "");
   patch_config({{"drive", {{"short_page", 1.0}}}});

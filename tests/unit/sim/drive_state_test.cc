@@ -1,5 +1,6 @@
 // Seeds, dumps, synthetic content, snapshots, speed of lists.
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,9 @@
 #include "sim/drive/exports.h"
 #include "sim/drive/ids.h"
 #include "sim/drive/json_text.h"
+#include "sim/drive/spec.h"
+#include "sim/drive/upload_sessions.h"
+#include "unit/base/temporary_folder.h"
 #include "unit/sim/drive_fixture.h"
 
 namespace driveway::sim::test {
@@ -54,6 +58,50 @@ TEST(SyntheticContentTest, AnyRangeIsTheSameBytes) {
   const Hashes hashes = compute_hashes(content);
   EXPECT_EQ(hex_of(hashes.md5), hash_hex(HashKind::kMd5, whole));
   EXPECT_EQ(hex_of(hashes.sha256), hash_hex(HashKind::kSha256, whole));
+}
+
+TEST(SyntheticContentTest, HashingIsGivenUpWhenAsked) {
+  const std::atomic<bool> stop{true};
+  EXPECT_FALSE(compute_hashes(SyntheticContent(7, 1000), stop).has_value());
+}
+
+TEST(ContentStoreTest, EndsWhileItHashes) {
+  ContentStore store("");
+  // Hashing this much takes hours: the test ends because the store gives up.
+  store.synthetic(1, kMaxFileSize);
+  store.synthetic(2, kMaxFileSize);
+  EXPECT_FALSE(store.ready());
+}
+
+TEST(ContentStoreTest, WritersMakeTheirFileWithTheFirstByte) {
+  const TemporaryFolder folder;
+  ContentStore store(folder.path());
+  const auto content = folder.path() / "content";
+  auto writer = store.writer();
+  EXPECT_TRUE(std::filesystem::is_empty(content));
+  ASSERT_TRUE(writer->append(std::as_bytes(std::span("x", 1))).ok());
+  EXPECT_FALSE(std::filesystem::is_empty(content));
+  writer.reset();
+  EXPECT_TRUE(std::filesystem::is_empty(content));
+  const auto empty = store.writer()->finish();
+  ASSERT_TRUE(empty.ok()) << empty.error().to_string();
+  EXPECT_EQ((*empty)->size(), 0U);
+}
+
+TEST(UploadSessionsTest, ExpiredOnesAreSweptOut) {
+  UploadSessions sessions;
+  const auto add = [&](const char* id, Ms expires, Ms now) {
+    auto session = std::make_shared<UploadSession>();
+    session->id = id;
+    session->expires = expires;
+    sessions.add(session, now);
+    return std::weak_ptr<UploadSession>(session);
+  };
+  const auto old = add("old", 1000, 0);
+  const auto fresh = add("fresh", 10'000'000, 100'000);
+  EXPECT_TRUE(old.expired());
+  EXPECT_FALSE(fresh.expired());
+  EXPECT_EQ(sessions.find("fresh", 100'000), fresh.lock());
 }
 
 TEST(IdsTest, OnlyGeneratedIdsOfTheirUse) {
@@ -117,6 +165,22 @@ TEST_F(DriveTest, SeedRefusesUnknownKeys) {
   const auto wrong = sim->seed({{"items", {{{"path", "a"}, {"colour", "red"}}}}});
   ASSERT_FALSE(wrong.ok());
   EXPECT_THAT(wrong.error().message, HasSubstr("colour"));
+}
+
+TEST_F(DriveTest, SeedRefusesImpossibleNumbers) {
+  for (const char* item : {R"({"path":"a","size":-1})", R"({"path":"a","size":5497558138881})",
+                           R"({"path":"a","size":1.5})", R"({"path":"a","copies":-1})"}) {
+    const auto wrong = sim->seed({{"items", json::array({json::parse(item)})}});
+    EXPECT_TRUE(wrong.failed_with(ErrorCode::kInvalidArgument)) << item;
+  }
+  for (const char* tree : {R"({"path":"t","files":1,"min_size":0,"max_size":18446744073709551615})",
+                           R"({"path":"t","files":-1})", R"({"path":"t","files":1,"size":-5})"}) {
+    const auto wrong = sim->seed({{"trees", json::array({json::parse(tree)})}});
+    EXPECT_TRUE(wrong.failed_with(ErrorCode::kInvalidArgument)) << tree;
+  }
+  EXPECT_TRUE(sim->create_account({{"email", "c@example.com"}, {"storage_limit", -1}})
+                  .failed_with(ErrorCode::kInvalidArgument));
+  EXPECT_TRUE(sim->create_account({{"email", "c@example.com"}, {"storage_limit", nullptr}}).ok());
 }
 
 TEST_F(DriveTest, SharedSeedsAreDumpedForTheOther) {
@@ -202,6 +266,42 @@ TEST_F(PersistentTest, StateSurvivesARestart) {
   EXPECT_TRUE(sim->ready());  // hashes are kept, not computed again
   token = "bob";
   EXPECT_EQ(get("/drive/v3/files/" + id).status, 200);
+}
+
+TEST_F(PersistentTest, RevisionIdsAndRefusalsOfDownloadsSurvive) {
+  const std::string id = put_file("a", "one");
+  const std::string media = cat("/upload/drive/v3/files/", id, "?uploadType=media");
+  call("PATCH", media, "two");
+  const std::string second = file(id)["headRevisionId"];
+  ASSERT_EQ(call("DELETE", cat("/drive/v3/files/", id, "/revisions/", second)).status, 204);
+  seed({{"items", {{{"path", "popular"}, {"content", "x"}, {"download_quota_exceeded", true}}}}});
+  start(dir);
+  call("PATCH", media, "three");
+  EXPECT_NE(file(id)["headRevisionId"], second);
+  const std::string popular = list("name = 'popular'").parsed()["files"][0]["id"];
+  EXPECT_EQ(get("/drive/v3/files/" + popular + "?alt=media").reason(), "downloadQuotaExceeded");
+}
+
+TEST_F(PersistentTest, ARestartForgetsNotWhatHasLeftALog) {
+  const json made = seed({{"shared_drives", {{{"name", "Team"}}}}});
+  const std::string drive = made["drives"]["Team"];
+  const std::string id = put_file("f", "x");
+  const std::string from = start_token();
+  const std::string move = cat("/drive/v3/files/", id, "?supportsAllDrives=true&addParents=", drive,
+                               "&removeParents=root");
+  ASSERT_EQ(call("PATCH", move, "{}").status, 200);
+  start(dir);
+  const json told = changes(from).parsed();
+  ASSERT_THAT(told["changes"], SizeIs(1));
+  EXPECT_EQ(told["changes"][0]["removed"], true);
+}
+
+TEST_F(PersistentTest, WithoutSnapshotsOnlySaveWrites) {
+  sim.reset();
+  std::filesystem::remove(dir / "state.ndjson");
+  const DriveOptions options{dir, std::chrono::hours(1), 1, "project-1"};
+  { const auto made = DriveSim::create(config, clock, tokens, options); }
+  EXPECT_FALSE(std::filesystem::exists(dir / "state.ndjson"));
 }
 
 TEST_F(PersistentTest, ADamagedSnapshotIsSaid) {

@@ -252,6 +252,31 @@ TEST_F(UploadTest, OnlyHeadAndKeptRevisionsDownload) {
             "illegalKeepForeverModification");
 }
 
+TEST_F(UploadTest, ADeletedHeadsIdDoesNotComeBack) {
+  const std::string id = put_file("a", "one");
+  const std::string media = cat("/upload/drive/v3/files/", id, "?uploadType=media");
+  call("PATCH", media, "two");
+  const std::string second = file(id)["headRevisionId"];
+  ASSERT_EQ(call("DELETE", cat("/drive/v3/files/", id, "/revisions/", second)).status, 204);
+  EXPECT_EQ(get(cat("/drive/v3/files/", id, "?alt=media")).body, "one");
+  call("PATCH", media, "three");
+  EXPECT_NE(file(id)["headRevisionId"], second);
+}
+
+TEST_F(UploadTest, SeedsMayRefuseTheirDownload) {
+  seed({{"items",
+         {{{"path", "bad"}, {"content", "b"}, {"abusive", true}},
+          {{"path", "popular"}, {"content", "p"}, {"download_quota_exceeded", true}}}}});
+  const auto media = [&](const std::string& name) {
+    const std::string id = list(cat("name = '", name, "'")).parsed()["files"][0]["id"];
+    return cat("/drive/v3/files/", id, "?alt=media");
+  };
+  EXPECT_EQ(get(media("bad")).reason(), "cannotDownloadAbusiveFile");
+  EXPECT_EQ(get(media("bad") + "&acknowledgeAbuse=true").body, "b");
+  EXPECT_EQ(get(media("popular")).reason(), "downloadQuotaExceeded");
+  EXPECT_EQ(get(media("popular") + "&acknowledgeAbuse=true").status, 403);
+}
+
 TEST_F(UploadTest, OldRevisionsGoAfterThirtyDays) {
   const std::string id = put_file("a", "one");
   call("PATCH", cat("/upload/drive/v3/files/", id, "?uploadType=media"), "two");

@@ -169,6 +169,10 @@ TEST(Discovery, DescribesTheMethods) {
   EXPECT_EQ(files["export"]["parameters"]["mimeType"]["required"], true);
   EXPECT_EQ(document["resources"]["changes"]["methods"]["list"]["parameterOrder"],
             json::array({"pageToken"}));
+  // What is not simulated is not offered.
+  EXPECT_FALSE(files.contains("download"));
+  EXPECT_FALSE(files.contains("watch"));
+  EXPECT_FALSE(document["resources"].contains("channels"));
 }
 
 // No reference leads nowhere, and no method names a scope that is not listed.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/strings.h"
 #include "gmock/gmock.h"
 #include "sim/lang/query.h"
 #include "sim/lang/query_terms.h"
@@ -186,6 +187,17 @@ TEST(Query, ADeepOneIsRefusedNotARisk) {
   text.clear();
   for (int i = 0; i < 50'000; ++i) text += "not ";
   EXPECT_FALSE(Query::parse(text + "starred = true").ok());
+}
+
+TEST(Query, TooManyComparisonsAreTooComplex) {
+  std::string text = "'p0' in parents";
+  for (int i = 1; i < 100; ++i) text += cat(" or 'p", i, "' in parents");
+  EXPECT_TRUE(Query::parse(text).ok());
+  const auto refused = Query::parse(cat("(", text, ") and trashed = false"));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().http, 400);
+  EXPECT_EQ(refused.error().location, "q");
+  EXPECT_EQ(refused.error().message, "The query is too complex");
 }
 
 TEST(Query, OfSharedDrives) {

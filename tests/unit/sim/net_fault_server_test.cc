@@ -178,6 +178,71 @@ TEST_F(SimServerFaults, DeadUntilSetBack) {
   EXPECT_EQ(service_.commits, 1);
 }
 
+TEST_F(SimServerFaults, WhoLeftWithABodyUnreadHasWrittenNothing) {
+  set_faults({{"dead", true}});
+  start();
+  const std::string head = "POST /t/write HTTP/1.1\r\nContent-Length: 50000\r\n\r\n";
+  RawClient leaves = client();
+  leaves.send(head);
+  RawClient breaks = client();
+  breaks.send(head);
+  while (engine_.faults.count(FaultKind::kDead) < 2) std::this_thread::yield();
+  // It lies in the server's socket, in front of the end.
+  leaves.send(std::string(50'000, 'x'));
+  breaks.send(std::string(50'000, 'x'));
+  const linger reset{1, 0};
+  ::setsockopt(breaks.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  leaves.close();
+  breaks.close();
+  set_faults({{"dead", false}});
+  await_log();
+  EXPECT_EQ(service_.commits, 0);
+}
+
+TEST_F(SimServerFaults, ListsAndGetsAreCutAsMediaIs) {
+  start();
+  set_faults({{"truncate", 1}});
+  for (const char* target : {"/t/get?size=100", "/t/list?size=500000"}) {
+    const ClientResponse cut = client().get(target);
+    EXPECT_EQ(cut.status, 200) << target;
+    EXPECT_FALSE(cut.whole) << target;
+    EXPECT_FALSE(cut.reset) << target;
+    EXPECT_EQ(last_log_entry()["fault"], "truncate");
+  }
+  EXPECT_TRUE(client().get("/t/other?size=100").whole);
+  EXPECT_TRUE(client().post("/t/write", "x").whole);
+  set_faults({{"truncate", 0}, {"reset", 1}});
+  const ClientResponse broken = client().get("/t/list?size=500000");
+  EXPECT_TRUE(broken.reset);
+  EXPECT_FALSE(broken.whole);
+}
+
+TEST_F(SimServerFaults, ExportsAreCutAndStallToo) {
+  start();
+  set_faults({{"truncate", 1}});
+  const ClientResponse cut = client().get("/t/chunked?size=700000");
+  EXPECT_FALSE(cut.whole);
+  EXPECT_LT(cut.body.size(), 700'000u);
+  set_faults({{"truncate", 0}, {"stall", 1}, {"stall_time", 20000}});
+  const ClientResponse stalled = client().get("/t/chunked?size=700000");
+  EXPECT_TRUE(stalled.whole);
+  EXPECT_TRUE(stalled.body == PatternContent::text(0, 700'000));
+  EXPECT_GE(last_log_entry()["duration_ms"].get<double>(), 20000);
+}
+
+TEST_F(SimServerFaults, SingleCallsOfABatchAreStruck) {
+  set_faults({{"error_429", 0.5}});
+  start();
+  RawClient client = this->client();
+  std::map<int, int> inner;
+  for (int i = 0; i < 200; ++i) {
+    const ClientResponse response = client.get("/t/inner");
+    if (response.header("X-Inner")) ++inner[response.status];
+  }
+  EXPECT_GT(inner[200], 20);
+  EXPECT_GT(inner[429], 20);
+}
+
 TEST_F(SimServerFaults, RefusedConnections) {
   set_faults({{"refuse", true}});
   start();

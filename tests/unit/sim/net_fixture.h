@@ -83,6 +83,7 @@ class TestService final : public Service {
     if (head.path == "/t/silent") return;
     if (head.path == "/t/drop") return responder.drop_connection();
     if (head.path == "/t/inner") {
+      responder.add_header("X-Inner", "reached");
       if (const auto refusal = responder.charge_inner_call(info)) {
         return responder.send(refusal->status, "application/json", refusal->body);
       }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <memory>
+#include <thread>
 
 #include "sim/net/ca.h"
 #include "unit/base/temporary_folder.h"
@@ -35,6 +36,14 @@ class TlsClient {
     unsigned length = 0;
     SSL_get0_alpn_selected(ssl_.get(), &name, &length);
     return {reinterpret_cast<const char*>(name), length};
+  }
+  void send(std::string_view text) {
+    SSL_write(ssl_.get(), text.data(), static_cast<int>(text.size()));
+  }
+  // As clients end: with TLS's last words, then the socket.
+  void close() {
+    SSL_shutdown(ssl_.get());
+    raw_.close();
   }
   // Everything that comes until the server ends the connection.
   std::string request(std::string_view text, bool& clean_end) {
@@ -113,6 +122,22 @@ TEST_F(SimTls, TruncationAndResetDiffer) {
   TlsClient reset(port(), certificates_.ca_path, "localhost");
   EXPECT_LT(reset.request(request, clean_end).size(), 1'000'000u);
   EXPECT_FALSE(clean_end);
+}
+
+TEST_F(SimTls, WhoLeftADeadServerHasWrittenNothing) {
+  start_tls();
+  patch({{"faults", {{"dead", true}}}});
+  TlsClient brief(port(), certificates_.ca_path, "localhost");
+  brief.send("POST /t/write HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
+  TlsClient ample(port(), certificates_.ca_path, "localhost");
+  ample.send("POST /t/write HTTP/1.1\r\nContent-Length: 50000\r\n\r\n");
+  while (engine_.faults.count(FaultKind::kDead) < 2) std::this_thread::yield();
+  ample.send(std::string(50'000, 'x'));
+  brief.close();
+  ample.close();
+  patch({{"faults", {{"dead", false}}}});
+  await_log();
+  EXPECT_EQ(service_.commits, 0);
 }
 
 TEST_F(SimTls, HasNoAdmin) {

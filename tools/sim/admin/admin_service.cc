@@ -59,8 +59,13 @@ Result<TokenRequest> token_request(const json& body) {
     }
   }
   if (const auto life = body.find("life"); life != body.end()) {
-    if (!life->is_number_integer()) return invalid("'life' must be a whole number of seconds");
-    request.life = std::chrono::seconds(life->get<std::int64_t>());
+    constexpr std::int64_t kTenYears = 315'360'000;
+    const bool number = life->is_number_integer();
+    const std::int64_t seconds = number ? life->get<std::int64_t>() : -1;
+    if (seconds < 0 || seconds > kTenYears) {
+      return invalid("'life' must be a whole number of seconds, at most ten years");
+    }
+    request.life = std::chrono::seconds(seconds);
   }
   return request;
 }
@@ -101,6 +106,7 @@ struct AdminService::Answer {
   Answer(std::string type, std::string text)
       : content_type(std::move(type)), body(std::move(text)) {}
   int status = 200;
+  bool then_stops = false;
   std::string content_type = "application/json; charset=UTF-8";
   std::string body;
 };
@@ -173,6 +179,8 @@ void AdminService::serve(const RequestHead& head, const CallInfo& /*info*/, Body
             "\n");
   } else {
     responder.send(answer->status, answer->content_type, answer->body);
+    // Not before: stopping cuts this connection as well.
+    if (answer->then_stops) parts_.stop();
   }
 }
 
@@ -295,8 +303,9 @@ Result<AdminService::Answer> AdminService::service_account(const RequestHead&, c
 }
 
 Result<AdminService::Answer> AdminService::stop(const RequestHead&, const json&) {
-  parts_.stop();
-  return Answer(json{{"stopping", true}});
+  Answer answer(json{{"stopping", true}});
+  answer.then_stops = true;
+  return answer;
 }
 
 }  // namespace driveway::sim

@@ -42,10 +42,12 @@ class StateAdmin {
   //   of an item of the same call or an older one) or "target_id" (which may dangle). Any:
   //   "mime_type", "modified", "created" (RFC 3339), "properties", "app_properties",
   //   "description", "starred", "trashed", "share_with": {"b@example.com":"reader"}, "id",
-  //   "copies": N (the same item so many times: duplicates).
+  //   "copies": N (the same item so many times: duplicates), "abusive" (flagged: its download
+  //   needs acknowledgeAbuse), "download_quota_exceeded" (its download is refused).
   // TREE: "path": "train", "folders": 1000 (0: the files lie in `path` itself), "files": 100 (in
   //   each folder), "size": 1024 (or "min_size" and "max_size", drawn by the seed), "seed": 1,
   //   "prefix": "f", "suffix": ".bin", "mime_type". Names are d00000/f00000000.bin, numbered.
+  // Sizes go up to 5 TiB, counts to 10 million.
   //
   // Hashes of synthetic content are computed in the background: see ready(). Returns
   // {"items": how many were made, "bytes": their content in all, "drives": {"Team":"0A…"}}.

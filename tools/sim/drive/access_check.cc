@@ -5,15 +5,6 @@
 
 namespace driveway::sim {
 
-namespace {
-
-bool is_media(Method method) {
-  return method == Method::kFilesGetMedia || method == Method::kRevisionsGetMedia ||
-         method == Method::kFilesExport;
-}
-
-}  // namespace
-
 std::optional<std::string> access_token_of(const RequestHead& head) {
   constexpr std::string_view kBearer = "bearer ";
   if (const std::string* header = head.header("Authorization")) {
@@ -27,6 +18,12 @@ std::optional<std::string> access_token_of(const RequestHead& head) {
     if (const std::string* value = head.query_value(name)) return *value;
   }
   return std::nullopt;
+}
+
+void check_login_of_batch(const RequestHead& head, TokenVerifier& tokens) {
+  const auto token = access_token_of(head);
+  if (!token) return;  // its calls may bring their own
+  if (token->empty() || !tokens.verify(*token)) refuse(errors::invalid_credentials());
 }
 
 TokenInfo authenticate(const RequestHead& head, const Route& route, TokenVerifier& tokens) {
@@ -50,7 +47,7 @@ Viewer authorize(const TokenInfo& token, const Route& route) {
   viewer.project = intern(token.project);
   viewer.scopes = parse_scopes(token.scopes);
   if ((viewer.scopes & traits.scopes) == 0) {
-    refuse(errors::insufficient_scope(cat("google.apps.drive.v3.", traits.api_name)));
+    refuse(errors::insufficient_scope(traits.api_name));
   }
   return viewer;
 }

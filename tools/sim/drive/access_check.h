@@ -15,6 +15,8 @@ namespace driveway::sim {
 // The access token of a request: the Authorization header, or the parameter access_token.
 std::optional<std::string> access_token_of(const RequestHead& head);
 
+// A batch whose own token is refused is refused as a whole. Throws Refused.
+void check_login_of_batch(const RequestHead& head, TokenVerifier& tokens);
 // Throws Refused: 401 or 403 in the forms of the method.
 TokenInfo authenticate(const RequestHead& head, const Route& route, TokenVerifier& tokens);
 // Throws Refused insufficientPermissions.

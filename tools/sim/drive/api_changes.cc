@@ -46,6 +46,7 @@ struct ChangeRequest {
   bool include_all = false;
   bool include_removed = true;
   bool my_drive_only = false;
+  bool corpus_removals = false;
   bool in_drive = true;
   bool in_app_data = false;
 };
@@ -64,7 +65,7 @@ ChangeRequest parse_request(const Call& call) {
   request.page_size = static_cast<std::size_t>(call.number("pageSize", {100, 1, 1000}));
   request.include_removed = call.flag("includeRemoved", true);
   request.my_drive_only = call.flag("restrictToMyDrive");
-  call.flag("includeCorpusRemovals");
+  request.corpus_removals = call.flag("includeCorpusRemovals");
   request.supports_all = call.supports_all_drives();
   const bool include = call.literal_flag("includeItemsFromAllDrives");
   request.include_all = call.literal_flag("includeTeamDriveItems") || include;
@@ -139,6 +140,12 @@ class ChangeWriter {
     return true;
   }
 
+  // Whether the item is still to be seen, but no longer in the log that was asked for.
+  bool has_left(const ChangeEntry& entry, const Item& item) const {
+    if (request_.drive_id.empty()) return entry.left && !belongs(item);
+    return item.drive == nullptr || *item.drive != request_.drive_id;
+  }
+
   // Whether it hangs below the user's own root.
   bool in_my_drive(const Item& item) const {
     const Account* account = call_.state.world.account(call_.viewer.mail);
@@ -161,12 +168,16 @@ class ChangeWriter {
     const Item* item = access_.table().peek(entry.id);
     const bool visible =
         item != nullptr && access_.standing(*item).visible() && scope_opens(call_.viewer, *item);
-    if (visible && (item->root || !belongs(*item))) return false;
-    if (!visible && !request_.include_removed) return false;
+    if (visible && item->root) return false;
+    const bool left = visible && has_left(entry, *item);
+    if (visible && !left && !belongs(*item)) return false;
+    const bool removed = !visible || left;
+    if (removed && !request_.include_removed) return false;
     JsonObject json(out);
-    begin(json, entry, !visible);
+    begin(json, entry, removed);
     if (mask_.wants("fileId")) json.text("fileId", entry.id);
-    if (visible && mask_.wants("file")) files_.append(json.key("file"), *item);
+    const bool shows_file = visible && (!left || request_.corpus_removals);
+    if (shows_file && mask_.wants("file")) files_.append(json.key("file"), *item);
     json.close();
     return true;
   }

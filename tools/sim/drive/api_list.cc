@@ -275,13 +275,18 @@ std::size_t shortened(Call& call, std::size_t page_size) {
   return dice.happens(0.2) ? 0 : std::max<std::size_t>(1, page_size / 2);
 }
 
-std::string write_page(Call& call, const FieldMask& mask, Lister& lister,
+bool is_incomplete(Call& call, Corpora corpora) {
+  if (corpora != Corpora::kAllDrives && corpora != Corpora::kDomain) return false;
+  return call.state.dice.happens(call.state.config.get()->drive.incomplete_search);
+}
+
+std::string write_page(Call& call, const FieldMask& mask, Lister& lister, bool incomplete,
                        const std::vector<const Item*>& items, const std::string& token) {
   std::string out;
   out.reserve(items.size() * 256 + 256);
   JsonObject json(out);
   if (mask.wants("kind")) json.plain("kind", "drive#fileList");
-  if (mask.wants("incompleteSearch")) json.boolean("incompleteSearch", false);
+  if (mask.wants("incompleteSearch")) json.boolean("incompleteSearch", incomplete);
   if (mask.wants("nextPageToken") && !token.empty()) json.plain("nextPageToken", token);
   if (mask.wants("files")) {
     std::string& files = json.key("files");
@@ -328,7 +333,8 @@ Reply files_list(Call& call) {
       }
     }
   }
-  return {200, write_page(call, mask, lister, items, token), false};
+  const bool incomplete = is_incomplete(call, request.corpora);
+  return {200, write_page(call, mask, lister, incomplete, items, token), false};
 }
 
 }  // namespace driveway::sim::api

@@ -50,6 +50,11 @@ Reply send_content(Call& call, const ContentPtr& content, std::string_view type)
   return {200, "", true};
 }
 
+void check_download_quota(const Item& item) {
+  if (!item.extra().download_quota_exceeded) return;
+  refuse(403, "downloadQuotaExceeded", "The download quota for this file has been exceeded.");
+}
+
 struct Download {
   ContentPtr content;
   std::string type;
@@ -64,6 +69,7 @@ Download find_download(const Call& call, bool supports) {
     refuse(403, "cannotDownloadFile", "This file cannot be downloaded by the user.");
   }
   check_abuse(call, access, item);
+  check_download_quota(item);
   return {item.content, *item.mime};
 }
 
@@ -73,6 +79,8 @@ Download find_revision(const Call& call) {
   const Item& item = find_visible(call.state.world, access, call.viewer, call.route.id, true);
   if (item.kind != Kind::kFile) refuse_alt();
   require(access, item, Capability::kCanReadRevisions);
+  check_abuse(call, access, item);
+  check_download_quota(item);
   if (revision_id(item, item.head_number) == call.route.second_id)
     return {item.content, *item.mime};
   for (const Revision& revision : item.extra().old_revisions) {

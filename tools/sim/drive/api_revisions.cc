@@ -170,6 +170,7 @@ Reply revisions_delete(Call& call) {
     refuse(403, "cannotDeleteRevision", "This revision cannot be deleted.");
   }
   if (at == extras.old_revisions.size()) {  // the one before is the content again
+    extras.last_revision = std::max(extras.last_revision, item.head_number);
     const Revision& before = extras.old_revisions.back();
     item.content = before.content;
     item.head_number = before.number;

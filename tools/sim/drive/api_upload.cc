@@ -129,12 +129,13 @@ Reply start_session(Call& call, Target target) {
   session->pretty = call.pretty;
   if (const std::string* type = call.head.header("X-Upload-Content-Type")) session->type = *type;
   session->total = total;
-  session->expires = call.state.world.now() + call.state.config.get()->drive.session_life.count();
+  const Ms now = call.state.world.now();
+  session->expires = now + call.state.config.get()->drive.session_life.count();
   session->writer = call.state.contents.writer();
   const std::string id = session->id;
   std::string location = cat(call.origin(), kUploadPath);
   if (target.update) location += "/" + percent_encode(target.file_id);
-  call.state.uploads.add(std::move(session));
+  call.state.uploads.add(std::move(session), now);
   call.out.add_header("Location", cat(location, "?uploadType=resumable&upload_id=", id));
   call.out.add_header("X-GUploader-UploadID", id);
   call.out.send(200, "", "");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "sim/drive/access_check.h"
 #include "sim/drive/call.h"
 #include "sim/drive/routes.h"
 #include "sim/lang/multipart.h"
@@ -53,11 +54,6 @@ class KeptAnswer final : public Responder {
 };
 
 constexpr std::string_view kJson = "application/json; charset=UTF-8";
-
-bool is_media(Method method) {
-  return method == Method::kFilesGetMedia || method == Method::kRevisionsGetMedia ||
-         method == Method::kFilesExport;
-}
 
 // Media is not delivered within a batch, but named (drive-api reference 1.10).
 void redirect_media(const RequestHead& inner, KeptAnswer& answer) {
@@ -113,6 +109,10 @@ void serve_batch(const RequestHead& head, BodyReader& body, Responder& responder
   }
   if (!text.ok()) throw BodyGone{};
   const std::vector<BatchCall> calls = value_or_refuse(parse_batch(head, *text));
+  for (const BatchCall& call : calls) {
+    // With no token around its calls either, it comes from nobody.
+    if (!access_token_of(call.head)) refuse(errors::login_required());
+  }
   BatchAnswer answer;
   for (const BatchCall& call : calls) {
     RequestHead inner = call.head;

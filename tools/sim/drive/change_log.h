@@ -22,6 +22,9 @@ struct ChangeEntry {
   std::string id;  // of a file, or of a shared drive
   Ms time = 0;
   bool is_drive = false;
+  // It went from a My Drive to a shared drive: who reads the users' log alone has lost it, though
+  // he may still see it.
+  bool left = false;
 };
 
 class ChangeLog {

@@ -55,7 +55,7 @@ void MemoryContent::read_at(Bytes offset, std::span<std::byte> buffer) const {
   std::memcpy(buffer.data(), bytes_.data() + offset, buffer.size());
 }
 
-Hashes compute_hashes(const ContentSource& source) {
+std::optional<Hashes> compute_hashes(const ContentSource& source, const std::atomic<bool>& stop) {
   Hashes result;
   result.only_md5 = source.size() > kFullHashLimit;
   Hasher md5(HashKind::kMd5);
@@ -63,6 +63,7 @@ Hashes compute_hashes(const ContentSource& source) {
   Hasher sha256(HashKind::kSha256);
   std::vector<std::byte> buffer(std::min<Bytes>(source.size(), 256 * kKiB));
   for (Bytes offset = 0; offset < source.size();) {
+    if (stop.load(std::memory_order_relaxed)) return std::nullopt;
     const std::span<std::byte> piece(buffer.data(),
                                      std::min<Bytes>(buffer.size(), source.size() - offset));
     source.read_at(offset, piece);
@@ -79,6 +80,11 @@ Hashes compute_hashes(const ContentSource& source) {
     copy_digest(sha256.finish(), result.sha256);
   }
   return result;
+}
+
+Hashes compute_hashes(const ContentSource& source) {
+  const std::atomic<bool> never{false};
+  return *compute_hashes(source, never);
 }
 
 std::string hex_of(std::span<const std::uint8_t> digest) {

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
@@ -71,7 +72,9 @@ class MemoryContent final : public Content {
   std::string bytes_;
 };
 
-// The hashes of all of `source`, in one pass of 256 KiB pieces.
+// The hashes of all of `source`, in one pass of 256 KiB pieces; nothing once `stop` is set, which
+// is looked at between two pieces.
+std::optional<Hashes> compute_hashes(const ContentSource& source, const std::atomic<bool>& stop);
 Hashes compute_hashes(const ContentSource& source);
 std::string hex_of(std::span<const std::uint8_t> digest);
 

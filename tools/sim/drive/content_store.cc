@@ -146,11 +146,7 @@ fs::path content_path(const fs::path& data_dir, const std::string& sha256) {
 
 class FileWriter final : public ContentWriter {
  public:
-  explicit FileWriter(fs::path data_dir) : data_dir_(std::move(data_dir)) {
-    std::string pattern = (data_dir_ / "content" / "upload-XXXXXX").string();
-    fd_.reset(::mkostemp(pattern.data(), O_CLOEXEC));
-    temporary_ = pattern;
-  }
+  explicit FileWriter(fs::path data_dir) : data_dir_(std::move(data_dir)) {}
   ~FileWriter() override {
     if (!temporary_.empty()) ::unlink(temporary_.c_str());
   }
@@ -158,9 +154,7 @@ class FileWriter final : public ContentWriter {
   FileWriter& operator=(const FileWriter&) = delete;
 
   Status append(std::span<const std::byte> data) override {
-    if (!fd_.valid()) {
-      return Error{ErrorCode::kLocalDisk, cat("no file for an upload in ", data_dir_.string())};
-    }
+    DRIVEWAY_CHECK(open());
     DRIVEWAY_CHECK(pwrite_all(fd_.get(), data, static_cast<off_t>(size_)));
     hashes_.update(data);
     size_ += data.size();
@@ -168,11 +162,12 @@ class FileWriter final : public ContentWriter {
   }
   Bytes size() const override { return size_; }
   Result<ContentPtr> finish() override {
+    DRIVEWAY_CHECK(open());
     const Hashes hashes = hashes_.finish();
     const fs::path path = content_path(data_dir_, hex_of(hashes.sha256));
     std::error_code ignored;
     fs::create_directories(path.parent_path(), ignored);
-    if (!fd_.valid() || ::rename(temporary_.c_str(), path.c_str()) != 0) {
+    if (::rename(temporary_.c_str(), path.c_str()) != 0) {
       return errno_error(errno, cat("cannot store an upload as ", path.string()));
     }
     temporary_.clear();
@@ -182,6 +177,16 @@ class FileWriter final : public ContentWriter {
   }
 
  private:
+  // Only when there is something to store: sessions that never get a byte may be many.
+  Status open() {
+    if (fd_.valid()) return {};
+    std::string pattern = (data_dir_ / "content" / "upload-XXXXXX").string();
+    fd_.reset(::mkostemp(pattern.data(), O_CLOEXEC));
+    if (!fd_.valid()) return errno_error(errno, cat("no file for an upload: ", pattern));
+    temporary_ = std::move(pattern);
+    return {};
+  }
+
   fs::path data_dir_;
   std::string temporary_;
   UniqueFd fd_;
@@ -256,7 +261,10 @@ ContentStore::ContentStore(fs::path data_dir)
   load_hashes();
 }
 
-ContentStore::~ContentStore() { pool_.stop(); }
+ContentStore::~ContentStore() {
+  stopping_.store(true);
+  pool_.stop();
+}
 
 ContentPtr ContentStore::synthetic(std::uint64_t seed, Bytes size) {
   const std::lock_guard lock(mutex_);
@@ -279,12 +287,14 @@ ContentPtr ContentStore::synthetic(std::uint64_t seed, Bytes size) {
 
 void ContentStore::hash_queued() {
   std::unique_lock lock(mutex_);
-  while (!queue_.empty()) {
+  while (!queue_.empty() && !stopping_.load()) {
     const auto content = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    content->set_hashes(compute_hashes(*content));
+    const auto hashes = compute_hashes(*content, stopping_);
+    if (hashes) content->set_hashes(*hashes);
     lock.lock();
+    if (!hashes) break;
     --pending_;
     if (!data_dir_.empty()) unsaved_.push_back(content);
   }

@@ -6,6 +6,7 @@
 // Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -59,6 +60,7 @@ class ContentStore {
  public:
   // `data_dir` empty: nothing outlives the process.
   explicit ContentStore(std::filesystem::path data_dir);
+  // Hashes that are being computed are given up.
   ~ContentStore();
   ContentStore(const ContentStore&) = delete;
   ContentStore& operator=(const ContentStore&) = delete;
@@ -83,7 +85,7 @@ class ContentStore {
  private:
   using Key = std::pair<std::uint64_t, Bytes>;
   void load_hashes();
-  void hash_queued();  // a worker's task: until the queue is empty
+  void hash_queued();  // a worker's task: until the queue is empty, or the store is to end
 
   const std::filesystem::path data_dir_;
   std::shared_ptr<BlockSpool> spool_;  // null with a data folder
@@ -95,6 +97,7 @@ class ContentStore {
   int workers_ = 0;            // tasks that drain the queue
   std::uint64_t pending_ = 0;  // queued or being hashed
   std::vector<std::shared_ptr<SyntheticContent>> unsaved_;
+  std::atomic<bool> stopping_{false};
   WorkerPool pool_;  // last: its threads end before what they use
 };
 

@@ -21,6 +21,7 @@
 #include "sim/drive/method_override.h"
 #include "sim/drive/seeder.h"
 #include "sim/drive/snapshot.h"
+#include "sim/drive/spec.h"
 #include "sim/lang/discovery.h"
 
 namespace driveway::sim {
@@ -29,6 +30,7 @@ namespace {
 
 constexpr std::string_view kJson = "application/json; charset=UTF-8";
 constexpr std::size_t kMaxSnapshot = std::size_t{4} << 30;
+constexpr Bytes kMaxStorage = Bytes{1} << 60;
 
 using Handler = Reply (*)(Call&);
 
@@ -293,6 +295,7 @@ void DriveSim::Impl::answer(const RequestHead& head, const Route& route, BodyRea
   const CommonParameters common = value_or_refuse(common_parameters(head));
   value_or_refuse(alt_parameter(head));
   if (route.method == Method::kBatch) {
+    check_login_of_batch(head, tokens_);
     serve_batch(
         head, body, out, [this](const RequestHead& inner) { return classify(inner); },
         [this](const RequestHead& inner, BodyReader& inner_body, Responder& answer) {
@@ -316,7 +319,9 @@ void DriveSim::Impl::serve(const RequestHead& head, BodyReader& body, Responder&
     const auto overridden = method_override(head, body);
     const RequestHead& effective = overridden ? *overridden : head;
     const auto route = route_of(effective);
-    if (!route || route->method == Method::kUnrouted) {
+    if (is_head_of_media(effective)) {
+      refuse(errors::backend(503));  // not to be relied on (drive-api reference 4)
+    } else if (!route || route->method == Method::kUnrouted) {
       send_not_found_page(out);
     } else if (route->method == Method::kDiscovery) {
       const std::string* host = head.header("Host");
@@ -343,13 +348,15 @@ Result<nlohmann::json> DriveSim::Impl::create_account(const nlohmann::json& spec
   try {
     const std::string mail = spec.at("email");
     const bool service = spec.value("service_account", false);
+    std::optional<Bytes> storage_limit;
+    if (const auto limit = spec.find("storage_limit"); limit != spec.end() && !limit->is_null()) {
+      DRIVEWAY_TRY(storage_limit, whole_number(*limit, "storage_limit", kMaxStorage));
+    }
     const std::unique_lock lock(world_.mutex());
     Account& account = world_.ensure_account(mail, service);
     if (spec.contains("name")) account.name = spec.at("name");
     if (spec.contains("service_account")) account.service_account = service;
-    if (const auto limit = spec.find("storage_limit"); limit != spec.end()) {
-      account.storage_limit = limit->is_null() ? std::nullopt : std::optional(limit->get<Bytes>());
-    }
+    if (spec.contains("storage_limit")) account.storage_limit = storage_limit;
     ++settings_;
     return nlohmann::json{{"email", *account.mail},
                           {"permission_id", account.permission_id},
@@ -377,7 +384,6 @@ Result<std::unique_ptr<DriveSim>> DriveSim::create(ConfigStore& config, Clock& c
   if (!options.data_dir.empty()) DRIVEWAY_CHECK(make_private_directory(options.data_dir));
   auto impl = std::make_unique<Impl>(config, clock, tokens, std::move(options));
   DRIVEWAY_CHECK(impl->load());
-  impl->start_snapshots();
   return std::unique_ptr<DriveSim>(new DriveSim(std::move(impl)));
 }
 
@@ -394,6 +400,7 @@ Result<nlohmann::json> DriveSim::create_account(const nlohmann::json& spec) {
 Result<nlohmann::json> DriveSim::seed(const nlohmann::json& spec) { return impl_->seed(spec); }
 Result<std::string> DriveSim::dump(const DumpRequest& request) { return impl_->dump(request); }
 bool DriveSim::ready() const { return impl_->ready(); }
+void DriveSim::start_snapshots() { impl_->start_snapshots(); }
 Status DriveSim::save() { return impl_->save(); }
 
 }  // namespace driveway::sim

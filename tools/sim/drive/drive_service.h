@@ -1,8 +1,9 @@
 // The simulated Google Drive v3: routes, authorisation, dispatch; state and its administration.
 //
 // Thread-safe. Facts: drive-api reference; §10 there is the checklist. With a data folder the state
-// outlives the process: a snapshot is written when it is destroyed, and by save() and in between
-// (see Options). A process that is killed loses what came after the last snapshot.
+// outlives the process: a snapshot is written by save(), and from start_snapshots() on also in
+// between (see Options) and at the end. A process that is killed loses what came after the last
+// snapshot.
 #pragma once
 
 #include <chrono>
@@ -48,6 +49,9 @@ class DriveSim final : public Service, public StateAdmin {
   Result<std::string> dump(const DumpRequest& request) override;
   bool ready() const override;
 
+  // Until this is called only save() writes: a start that fails leaves the folder as it was.
+  // Nothing without a data folder. REQUIRES: called once at most.
+  void start_snapshots();
   // Writes the snapshot now. Nothing without a data folder. Errors: kLocalDisk, kNoSpace.
   Status save();
 

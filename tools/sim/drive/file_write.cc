@@ -125,7 +125,8 @@ bool has_content(const Extras& extras) {
          !extras.permissions.empty() || !extras.old_revisions.empty() || extras.keep_head ||
          !extras.original_name.empty() || !extras.personal.empty() || !extras.apps.empty() ||
          extras.app_data_of != nullptr || extras.trashing_user != nullptr || extras.read_only ||
-         extras.copy_requires_writer || !extras.writers_can_share || !extras.folder_color.empty();
+         extras.copy_requires_writer || !extras.writers_can_share || !extras.folder_color.empty() ||
+         extras.abusive || extras.download_quota_exceeded;
 }
 
 void publish(Item& item, Extras extras) {
@@ -150,7 +151,7 @@ void replace_content(SimState& state, const Viewer& viewer, const NewContent& me
                                     extras.original_name});
   }
   item.content = media.content;
-  ++item.head_number;
+  item.head_number = std::max(item.head_number, extras.last_revision) + 1;
   item.head_modified = state.world.now();
   item.modified = item.head_modified;
   item.last_user = viewer.mail;
@@ -178,15 +179,24 @@ void check_content_target(Access& access, const Item& item) {
   require(access, item, Capability::kCanModifyContent);
 }
 
+// Whether it changes only what everybody who sees the item has for himself.
+bool is_personal(const FileEdit& edit) {
+  const bool of_everybody = edit.name || edit.mime_type || edit.description || edit.folder_color ||
+                            edit.original_name || edit.shortcut_target || edit.created ||
+                            edit.modified || edit.trashed || edit.copy_requires_writer ||
+                            edit.writers_can_share || edit.read_only || !edit.properties.empty() ||
+                            !edit.app_properties.empty();
+  return !of_everybody && (edit.starred || edit.viewed);
+}
+
 // The parts of an update that need no bytes; gives the item as it will be.
 std::pair<Item, Extras> edited(SimState& state, const Viewer& viewer, const std::string& id,
                                const FileEdit& edit, const WriteOptions& options, bool with_media,
                                std::optional<Bytes> size) {
   Access access(state.world.current(), viewer.mail);
   const Item& old = find_visible(state.world, access, viewer, id, options.supports_all_drives);
-  const bool personal_only = !with_media && !edit.name && !edit.description && !edit.trashed &&
-                             !edit.modified && (edit.starred || edit.viewed);
-  if (!personal_only) require(access, old, Capability::kCanEdit);
+  const bool moves = !options.add_parents.empty() || !options.remove_parents.empty();
+  if (with_media || moves || !is_personal(edit)) require(access, old, Capability::kCanEdit);
   if (edit.name && *edit.name != old.name) require(access, old, Capability::kCanRename);
   if (with_media) {
     check_content_target(access, old);

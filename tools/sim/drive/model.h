@@ -95,6 +95,7 @@ struct Extras {
   std::vector<Permission> permissions;  // granted on the item itself
   std::vector<Revision> old_revisions;  // oldest first, without the head
   bool keep_head = false;
+  std::uint64_t last_revision = 0;    // of heads that were deleted: their ids do not come again
   std::string original_name;          // as it was when the head was uploaded
   std::map<Text, Personal> personal;  // by mail
   std::set<Text> apps;                // projects with the drive.file scope that made or opened it
@@ -104,7 +105,8 @@ struct Extras {
   std::string restriction_reason;
   bool copy_requires_writer = false;
   bool writers_can_share = true;
-  bool abusive = false;  // flagged: media needs acknowledgeAbuse by the owner
+  bool abusive = false;                  // flagged: media needs acknowledgeAbuse by the owner
+  bool download_quota_exceeded = false;  // too many have downloaded it of late
 };
 
 struct Item {

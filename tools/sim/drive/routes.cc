@@ -216,6 +216,19 @@ ScopeSet parse_scopes(std::string_view scopes) {
   return set;
 }
 
+bool is_media(Method method) {
+  return method == Method::kFilesGetMedia || method == Method::kRevisionsGetMedia ||
+         method == Method::kFilesExport;
+}
+
+bool is_head_of_media(const RequestHead& head) {
+  if (head.method != "HEAD") return false;
+  RequestHead get = head;
+  get.method = "GET";
+  const auto route = route_of(get);
+  return route && is_media(route->method);
+}
+
 std::optional<Route> route_of(const RequestHead& head) {
   Route route;
   if (const auto api = segments_behind(head, "/drive/v3/")) {
@@ -227,10 +240,7 @@ std::optional<Route> route_of(const RequestHead& head) {
   } else if (const auto download = segments_behind(head, "/download/drive/v3/")) {
     route_api(head, *download, route);
     route.download_path = true;
-    const bool media = route.method == Method::kFilesGetMedia ||
-                       route.method == Method::kRevisionsGetMedia ||
-                       route.method == Method::kFilesExport;
-    if (!media) route.method = Method::kUnrouted;
+    if (!is_media(route.method)) route.method = Method::kUnrouted;
   } else if (head.path == kExportLinkPath) {
     if (head.method == "GET") route.method = Method::kFilesExport;
   } else if (head.path == "/batch/drive/v3") {

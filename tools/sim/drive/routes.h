@@ -83,5 +83,9 @@ struct Route {
 };
 // Nothing if the path is none of Drive's.
 std::optional<Route> route_of(const RequestHead& head);
+// The bytes of a file, of a revision, or of an export.
+bool is_media(Method method);
+// HEAD where GET would be answered with media.
+bool is_head_of_media(const RequestHead& head);
 
 }  // namespace driveway::sim

@@ -8,12 +8,16 @@
 #include "base/strings.h"
 #include "sim/drive/ids.h"
 #include "sim/drive/mime_types.h"
+#include "sim/drive/spec.h"
 
 namespace driveway::sim {
 
 namespace {
 
 using nlohmann::json;
+
+// More would be a slip of the keyboard: it takes hours and all memory.
+constexpr std::uint64_t kMaxCount = 10'000'000;
 
 Error invalid(std::string message) {
   return Error{ErrorCode::kInvalidArgument, "seed: " + std::move(message)};
@@ -40,6 +44,19 @@ Result<T> member(const json& object, const char* key, T fallback) {
   } catch (const json::exception&) {
     return invalid(cat("\"", key, "\" has the wrong type"));
   }
+}
+
+Result<std::uint64_t> number_of(const json& object, const char* key, std::uint64_t fallback,
+                                std::uint64_t most) {
+  const auto found = object.find(key);
+  if (found == object.end()) return fallback;
+  auto number = whole_number(*found, key, most);
+  if (!number.ok()) return invalid(number.error().message);
+  return number;
+}
+
+Result<Bytes> size_of(const json& object, const char* key, Bytes fallback) {
+  return number_of(object, key, fallback, kMaxFileSize);
 }
 
 Result<std::vector<std::string>> names_of(const json& object, const char* key) {
@@ -176,7 +193,7 @@ Status Seeder::fill_content(const json& spec, Item& item) {
   DRIVEWAY_TRY(const std::string type, member<std::string>(spec, "type", "file"));
   DRIVEWAY_TRY(std::string text, member<std::string>(spec, "content", ""));
   DRIVEWAY_TRY(const std::string encoded, member<std::string>(spec, "content_base64", ""));
-  DRIVEWAY_TRY(const Bytes size, member<Bytes>(spec, "size", 0));
+  DRIVEWAY_TRY(const Bytes size, size_of(spec, "size", 0));
   DRIVEWAY_TRY(const std::uint64_t seed, member<std::uint64_t>(spec, "seed", 0));
   DRIVEWAY_TRY(const std::string mime_type, member<std::string>(spec, "mime_type", ""));
   if (!encoded.empty()) {
@@ -207,6 +224,9 @@ Status Seeder::fill_details(const Place& place, const json& spec, Item& item) {
   DRIVEWAY_TRY(extras.properties, member<Texts>(spec, "properties", {}));
   DRIVEWAY_TRY(Texts app_properties, member<Texts>(spec, "app_properties", {}));
   if (!app_properties.empty()) extras.app_properties[project_] = std::move(app_properties);
+  DRIVEWAY_TRY(extras.abusive, member<bool>(spec, "abusive", false));
+  DRIVEWAY_TRY(extras.download_quota_exceeded,
+               member<bool>(spec, "download_quota_exceeded", false));
   DRIVEWAY_TRY(const bool starred, member<bool>(spec, "starred", false));
   if (starred) extras.personal[place.user].starred = true;
   DRIVEWAY_TRY(const Texts shares, member<Texts>(spec, "share_with", {}));
@@ -222,7 +242,8 @@ Status Seeder::fill_details(const Place& place, const json& spec, Item& item) {
   }
   const bool plain = extras.description.empty() && extras.properties.empty() &&
                      extras.app_properties.empty() && extras.permissions.empty() &&
-                     extras.personal.empty() && !item.extras;
+                     extras.personal.empty() && !extras.abusive &&
+                     !extras.download_quota_exceeded && !item.extras;
   if (!plain) item.set_extras(std::move(extras));
   return {};
 }
@@ -243,19 +264,22 @@ Status Seeder::fill_shortcut(const json& spec, Item& item, Names& target) {
 
 Status Seeder::add_item(const Place& place, const json& spec) {
   DRIVEWAY_CHECK(
-      check_keys(spec, "an item",
-                 {"path", "type", "size", "seed", "content", "content_base64", "target",
-                  "target_id", "mime_type", "modified", "created", "properties", "app_properties",
-                  "description", "starred", "trashed", "share_with", "id", "copies"}));
+      check_keys(spec, "an item", {"path",           "type",        "size",
+                                   "seed",           "content",     "content_base64",
+                                   "target",         "target_id",   "mime_type",
+                                   "modified",       "created",     "properties",
+                                   "app_properties", "description", "starred",
+                                   "trashed",        "share_with",  "id",
+                                   "copies",         "abusive",     "download_quota_exceeded"}));
   DRIVEWAY_TRY(const std::string type, member<std::string>(spec, "type", "file"));
   DRIVEWAY_TRY(const Kind kind, kind_of(type));
   DRIVEWAY_TRY(Names names, names_of(spec, "path"));
-  DRIVEWAY_TRY(const int copies, member<int>(spec, "copies", 1));
+  DRIVEWAY_TRY(const std::uint64_t copies, number_of(spec, "copies", 1, kMaxCount));
   if (names.empty()) return invalid("\"path\" names nothing");
   const std::string name = names.back();
   names.pop_back();
   const std::string parent = folder(place, names);
-  for (int copy = 0; copy < copies; ++copy) {
+  for (std::uint64_t copy = 0; copy < copies; ++copy) {
     Item item = new_item(place, parent, name, kind);
     Names target;
     if (kind == Kind::kFile || kind == Kind::kDoc) DRIVEWAY_CHECK(fill_content(spec, item));
@@ -295,11 +319,11 @@ Status Seeder::add_tree(const Place& place, const json& spec) {
                             {"path", "folders", "files", "size", "min_size", "max_size", "seed",
                              "prefix", "suffix", "mime_type"}));
   DRIVEWAY_TRY(const Names names, names_of(spec, "path"));
-  DRIVEWAY_TRY(const std::uint64_t folders, member<std::uint64_t>(spec, "folders", 0));
-  DRIVEWAY_TRY(const std::uint64_t files, member<std::uint64_t>(spec, "files", 0));
-  DRIVEWAY_TRY(const Bytes size, member<Bytes>(spec, "size", 0));
-  DRIVEWAY_TRY(const Bytes min_size, member<Bytes>(spec, "min_size", size));
-  DRIVEWAY_TRY(const Bytes max_size, member<Bytes>(spec, "max_size", size));
+  DRIVEWAY_TRY(const std::uint64_t folders, number_of(spec, "folders", 0, kMaxCount));
+  DRIVEWAY_TRY(const std::uint64_t files, number_of(spec, "files", 0, kMaxCount));
+  DRIVEWAY_TRY(const Bytes size, size_of(spec, "size", 0));
+  DRIVEWAY_TRY(const Bytes min_size, size_of(spec, "min_size", size));
+  DRIVEWAY_TRY(const Bytes max_size, size_of(spec, "max_size", size));
   DRIVEWAY_TRY(const std::uint64_t seed, member<std::uint64_t>(spec, "seed", 1));
   DRIVEWAY_TRY(const std::string prefix, member<std::string>(spec, "prefix", "f"));
   DRIVEWAY_TRY(const std::string suffix, member<std::string>(spec, "suffix", ".bin"));

@@ -35,7 +35,8 @@ class Reader {
     if (type == "account") return read_account(line);
     if (type == "drive") return read_drive(line);
     if (type == "item") return read_item(line);
-    const ChangeEntry entry{line.at("id"), line.at("time"), line.at("drive")};
+    const ChangeEntry entry{line.at("id"), line.at("time"), line.at("drive"),
+                            line.value("left", false)};
     const std::string whose = line.at("of");
     world_.restore_change(type == "user_change" ? intern(whose) : nullptr, whose, line.at("number"),
                           entry);
@@ -150,6 +151,7 @@ class Reader {
       extras.apps.insert(intern(app.get<std::string>()));
     }
     extras.keep_head = object.at("keep_head");
+    extras.last_revision = object.value("last_revision", std::uint64_t{0});
     extras.original_name = object.at("original_name");
     extras.app_data_of = optional_text(object, "app_data_of");
     extras.trashing_user = optional_text(object, "trashing_user");
@@ -158,6 +160,7 @@ class Reader {
     extras.copy_requires_writer = object.at("copy_requires_writer");
     extras.writers_can_share = object.at("writers_can_share");
     extras.abusive = object.at("abusive");
+    extras.download_quota_exceeded = object.value("download_quota_exceeded", false);
     item.set_extras(std::move(extras));
     return {};
   }

@@ -127,6 +127,7 @@ void write_extras(std::string& out, const Extras& extras) {
   if (!extras.personal.empty()) write_personal(json.key("personal"), extras.personal);
   if (!extras.apps.empty()) write_texts(json.key("apps"), extras.apps);
   json.boolean("keep_head", extras.keep_head);
+  if (extras.last_revision > 0) json.number("last_revision", extras.last_revision);
   json.text("original_name", extras.original_name);
   json.text("app_data_of", text_of(extras.app_data_of));
   json.text("trashing_user", text_of(extras.trashing_user));
@@ -135,6 +136,7 @@ void write_extras(std::string& out, const Extras& extras) {
   json.boolean("copy_requires_writer", extras.copy_requires_writer);
   json.boolean("writers_can_share", extras.writers_can_share);
   json.boolean("abusive", extras.abusive);
+  if (extras.download_quota_exceeded) json.boolean("download_quota_exceeded", true);
   json.close();
 }
 
@@ -203,6 +205,7 @@ void write_log(std::string& out, std::string_view kind, std::string_view whose,
     json.number("number", number);
     json.number("time", entry.time);
     json.boolean("drive", entry.is_drive);
+    if (entry.left) json.boolean("left", true);
     json.text("id", entry.id);
     json.close();
     out += '\n';

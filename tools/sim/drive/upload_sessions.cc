@@ -6,6 +6,10 @@
 
 namespace driveway::sim {
 
+namespace {
+constexpr Ms kSweepInterval = 60LL * 1000;
+}  // namespace
+
 std::optional<UploadRange> parse_upload_range(std::string_view header) {
   constexpr std::string_view kUnit = "bytes ";
   header = trim(header);
@@ -35,8 +39,12 @@ std::optional<UploadRange> parse_upload_range(std::string_view header) {
   return range;
 }
 
-void UploadSessions::add(std::shared_ptr<UploadSession> session) {
+void UploadSessions::add(std::shared_ptr<UploadSession> session, Ms now) {
   const std::lock_guard lock(mutex_);
+  if (now >= next_sweep_) {
+    std::erase_if(sessions_, [&](const auto& entry) { return entry.second->expires <= now; });
+    next_sweep_ = now + kSweepInterval;
+  }
   std::string id = session->id;
   sessions_.emplace(std::move(id), std::move(session));
 }

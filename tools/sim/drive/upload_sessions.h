@@ -54,7 +54,8 @@ struct UploadSession {
 // Thread-safe.
 class UploadSessions {
  public:
-  void add(std::shared_ptr<UploadSession> session);
+  // Those that have expired at `now` go, with what they stored.
+  void add(std::shared_ptr<UploadSession> session, Ms now);
   // Null: unknown, or expired at `now`.
   std::shared_ptr<UploadSession> find(std::string_view id, Ms now);
   void drop(std::string_view id);
@@ -62,6 +63,7 @@ class UploadSessions {
  private:
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<UploadSession>, std::less<>> sessions_;
+  Ms next_sweep_ = 0;
 };
 
 }  // namespace driveway::sim

@@ -177,7 +177,7 @@ void World::note_drive_change(const SharedDrive& drive) {
   const Item* root = current_.peek(*drive.id);
   if (root == nullptr) return;
   const ChangeNumber number = new_change();
-  const ChangeEntry entry{*drive.id, now(), true};
+  const ChangeEntry entry{*drive.id, now(), true, false};
   for (const Text user : audience_of(*root).users) user_logs_[user].add(number, entry);
   drive_logs_[*drive.id].add(number, entry);
 }
@@ -210,9 +210,9 @@ World::Audience World::audience_of(const Item& item) const {
   return audience;
 }
 
-void World::log_change(const std::string& id, const Audience& audience) {
+void World::log_change(const std::string& id, const Audience& audience, bool left) {
   const ChangeNumber number = new_change();
-  const ChangeEntry entry{id, now(), false};
+  const ChangeEntry entry{id, now(), false, left};
   for (const Text user : audience.users) user_logs_[user].add(number, entry);
   if (audience.drive != nullptr) drive_logs_[*audience.drive].add(number, entry);
 }
@@ -283,7 +283,7 @@ ItemPtr World::put(Item item) {
   const Text old_drive = audience.drive;
   audience.users.insert(after.users.begin(), after.users.end());
   audience.drive = after.drive;
-  log_change(made->id, audience);
+  log_change(made->id, audience, old && old_drive == nullptr && after.drive != nullptr);
   if (old_drive != nullptr && old_drive != after.drive) log_change(made->id, {{}, old_drive});
   if (made->trashed || !made->extra().old_revisions.empty()) ageing_.insert(made->id);
   return made;

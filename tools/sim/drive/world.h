@@ -101,7 +101,7 @@ class World {
   };
 
   Audience audience_of(const Item& item) const;
-  void log_change(const std::string& id, const Audience& audience);
+  void log_change(const std::string& id, const Audience& audience, bool left = false);
   void log_new_audience(const Item& folder, const Audience& before, const Audience& after);
   void account_for(const Item& item, bool add);
   void feed_index(const std::string& id, ItemPtr item);

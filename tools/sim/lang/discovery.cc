@@ -60,8 +60,6 @@ constexpr MethodRow kMethods[] = {
      "driveId supportsAllDrives:b=false supportsTeamDrives:b=false teamDriveId", "",
      "StartPageToken", kReads},
     {"changes.list", "GET", "changes", kListChanges, "", "ChangeList", kReads},
-    {"changes.watch", "POST", "changes/watch", kListChanges, "Channel", "Channel", kReads},
-    {"channels.stop", "POST", "channels/stop", "", "Channel", "", kReads},
     {"drives.create", "POST", "drives", "requestId!", "Drive", "Drive", "drive"},
     {"drives.delete", "DELETE", "drives/{driveId}",
      "allowItemDeletion:b=false useDomainAdminAccess:b=false", "", "", "drive"},
@@ -77,8 +75,6 @@ constexpr MethodRow kMethods[] = {
     {"files.delete", "DELETE", "files/{fileId}",
      "enforceSingleParent:b=false supportsAllDrives:b=false supportsTeamDrives:b=false", "", "",
      kEdits},
-    {"files.download", "POST", "files/{fileId}/download", "mimeType revisionId", "", "Operation",
-     "drive drive.file drive.readonly", kDownload},
     {"files.emptyTrash", "DELETE", "files/trash", "driveId enforceSingleParent:b=false", "", "",
      "drive"},
     {"files.export", "GET", "files/{fileId}/export", "mimeType!", "", "",
@@ -96,10 +92,6 @@ constexpr MethodRow kMethods[] = {
      "keepRevisionForever:b=false ocrLanguage removeParents supportsAllDrives:b=false "
      "supportsTeamDrives:b=false useContentAsIndexableText:b=false",
      "File", "File", kUpdates, kUpload},
-    {"files.watch", "POST", "files/{fileId}/watch", kGetFile, "Channel", "Channel", kReads,
-     kDownload},
-    {"operations.get", "GET", "operations/{name}", "", "", "Operation",
-     "drive drive.file drive.readonly"},
     {"permissions.create", "POST", "files/{fileId}/permissions",
      "emailMessage enforceSingleParent:b=false moveToNewOwnersRoot:b=false "
      "sendNotificationEmail:b supportsAllDrives:b=false supportsTeamDrives:b=false "

@@ -121,7 +121,8 @@ class Query {
  public:
   enum class Language { kFiles, kDrives };
 
-  // An empty or blank text matches everything. Errors: 400 "Invalid Value" with location q.
+  // An empty or blank text matches everything. Errors: 400 with location q: "Invalid Value", and
+  // "The query is too complex" for more than 100 comparisons.
   static ApiResult<Query> parse(std::string_view text, Language language = Language::kFiles);
   // Matches everything.
   Query() = default;

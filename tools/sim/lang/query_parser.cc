@@ -16,6 +16,15 @@ namespace {
 
 // Deeper than any client writes, and far from the end of a thread's stack.
 constexpr int kMaxDepth = 200;
+// Of comparisons; Drive has such a bound, but does not say where (drive-api reference 3.4).
+constexpr std::size_t kMaxComparisons = 100;
+
+std::size_t comparisons_in(const QueryExpr& expr) {
+  if (expr.kind == QueryExpr::Kind::kComparison) return 1;
+  std::size_t sum = 0;
+  for (const QueryExpr& child : expr.children) sum += comparisons_in(child);
+  return sum;
+}
 
 // Recursive descent; a nothing anywhere means that the text is not a query.
 class Parser {
@@ -251,6 +260,11 @@ ApiResult<Query> Query::parse(std::string_view text, Language language) {
   if (trim(text).empty()) return query;
   auto expr = Parser(text, language).parse();
   if (!expr) return errors::invalid_value("q");
+  if (comparisons_in(*expr) > kMaxComparisons) {
+    ApiError error = errors::invalid_value("q");
+    error.message = "The query is too complex";
+    return error;
+  }
   query.root_ = std::make_shared<const QueryExpr>(std::move(*expr));
   return query;
 }

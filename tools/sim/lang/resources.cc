@@ -117,10 +117,6 @@ constexpr Row kRows[] = {
      "exportFormats:M appInstalled:b canCreateDrives:b canCreateTeamDrives:b folderColorPalette:[] "
      "driveThemes:[DriveTheme] teamDriveThemes:[DriveTheme]"},
     {"GeneratedIds", "kind space ids:[]"},
-    {"Channel",
-     "kind id resourceId resourceUri token expiration:l type address payload:b params:m"},
-    {"OperationError", "code:i message"},
-    {"Operation", "name metadata:m done:b error:OperationError response:m"},
 };
 
 Field::Type type_named(std::string_view type) {

@@ -38,7 +38,7 @@ struct Resource {
 };
 
 // By the name of its schema: File, FileList, Change, ChangeList, StartPageToken, Drive, DriveList,
-// Permission, PermissionList, Revision, RevisionList, About, GeneratedIds, User, Operation.
+// Permission, PermissionList, Revision, RevisionList, About, GeneratedIds, User.
 // REQUIRES: exists. Built once; thread-safe.
 const Resource& resource(std::string_view name);
 // All of them, those that others refer to first.

@@ -1,5 +1,6 @@
 #include "sim/net/connection.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -200,8 +201,9 @@ Connection::Exchange Connection::begin_exchange(ParsedHead parsed) {
 }
 
 bool Connection::peer_has_gone() const {
-  char byte = 0;
-  return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  // Not by reading: behind a FIN there may be a body, or TLS's own last words, not read yet.
+  pollfd state{fd_, POLLRDHUP, 0};
+  return ::poll(&state, 1, 0) == 1 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 // `refuse` and `dead`. False when the connection is to be cut.

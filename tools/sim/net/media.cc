@@ -12,8 +12,7 @@ namespace driveway::sim {
 struct Response::MediaPlan {
   ByteRange range;       // what is sent
   bool partial = false;  // 206
-  FaultKind fault = FaultKind::kNone;
-  Bytes fault_at = 0;  // how much of the body comes before the fault
+  BodyFault fault;
 };
 
 namespace {
@@ -49,11 +48,11 @@ Response::MediaPlan Response::plan_media(const ContentSource& content,
   const auto config = engine_.config.get();
   FaultConfig faults = config->faults;
   if (!range) faults.wrong_range = 0;  // nothing was asked for that could be answered wrongly
-  plan.fault =
+  plan.fault.kind =
       engine_.faults.media(faults, config->network.seed, record_.request, request_.head.path);
-  plan.fault_at = static_cast<Bytes>(position() * static_cast<double>(plan.range.length));
-  record_.fault = plan.fault;
-  if (plan.fault == FaultKind::kWrongRange) {
+  plan.fault.at = static_cast<Bytes>(position() * static_cast<double>(plan.range.length));
+  record_.fault = plan.fault.kind;
+  if (plan.fault.kind == FaultKind::kWrongRange) {
     const ByteRange other = shifted(plan.range, size);
     if (engine_.faults.next_turn(FaultKind::kWrongRange) % 2 == 0 && other != plan.range) {
       plan.range = other;
@@ -68,27 +67,16 @@ Response::MediaPlan Response::plan_media(const ContentSource& content,
 void Response::send_media_body(const ContentSource& content, const MediaPlan& plan,
                                Transfer& transfer) {
   buffer_.resize(kBufferSize);
-  const bool cuts = plan.fault == FaultKind::kReset || plan.fault == FaultKind::kTruncate;
-  const bool pauses = plan.fault == FaultKind::kStall;
+  const BodyFault& fault = plan.fault;
   for (Bytes sent = 0; sent < plan.range.length;) {
-    if (cuts && sent == plan.fault_at) {
-      return abort(plan.fault == FaultKind::kReset ? Aftermath::kReset : Aftermath::kClose);
-    }
-    if (pauses && sent == plan.fault_at) {
-      const Millis stall = engine_.config.get()->faults.stall_time;
-      if (!engine_.waiter.wait_until(engine_.clock.now() + stall)) {
-        return abort(Aftermath::kReset);
-      }
-    }
+    if (sent == fault.at && !interrupt(fault.kind)) return;
     const Transfer::Rates limits = rates();
     Bytes count =
         std::min(pacing_quantum(limits.connection, limits.total), plan.range.length - sent);
-    if ((cuts || pauses) && sent < plan.fault_at) count = std::min(count, plan.fault_at - sent);
+    if (sent < fault.at) count = std::min(count, fault.at - sent);
     const std::span<std::byte> part = std::span(buffer_).first(count);
     content.read_at(plan.range.offset + sent, part);
-    if (plan.fault == FaultKind::kFlip && plan.fault_at >= sent && plan.fault_at - sent < count) {
-      part[plan.fault_at - sent] ^= std::byte{0x10};
-    }
+    if (fault.kind == FaultKind::kFlip && sent == fault.at) part.front() ^= std::byte{0x10};
     if (!transfer.pass(count, limits)) return abort(Aftermath::kReset);
     if (!stream_.write(part, false).ok()) return abort(Aftermath::kReset);
     sent += count;

@@ -144,6 +144,45 @@ bool Response::write_paced(std::string_view body) {
   return true;
 }
 
+// The fault of an answer that is no media: it may be cut or stall as media does. Writes have their
+// own (lost_answer), and a login or an error is always told in full.
+Response::BodyFault Response::draw_text_fault(int status, Bytes length) {
+  const bool reads = info_.call_class == CallClass::kGet || info_.call_class == CallClass::kList ||
+                     info_.call_class == CallClass::kMedia;
+  if (!options_.faulty || !reads || status >= 300 || length == 0) return {};
+  const auto config = engine_.config.get();
+  FaultConfig faults = config->faults;
+  faults.wrong_range = 0;
+  faults.flip = 0;
+  const FaultKind kind =
+      engine_.faults.media(faults, config->network.seed, record_.request, request_.head.path);
+  if (kind == FaultKind::kNone) return {};
+  record_.fault = kind;
+  return {kind, static_cast<Bytes>(position() * static_cast<double>(length))};
+}
+
+// The middle of a body, where a fault strikes; whether the body goes on.
+bool Response::interrupt(FaultKind kind) {
+  if (kind == FaultKind::kReset || kind == FaultKind::kTruncate) {
+    abort(kind == FaultKind::kReset ? Aftermath::kReset : Aftermath::kClose);
+    return false;
+  }
+  if (kind != FaultKind::kStall) return true;
+  const Millis stall = engine_.config.get()->faults.stall_time;
+  if (engine_.waiter.wait_until(engine_.clock.now() + stall)) return true;
+  abort(Aftermath::kReset);
+  return false;
+}
+
+// A part of a body, which begins at `offset` of the whole.
+bool Response::write_faulty(std::string_view body, Bytes offset, const BodyFault& fault) {
+  const bool here = fault.at >= offset && fault.at - offset < body.size();
+  if (fault.kind == FaultKind::kNone || !here) return write_paced(body);
+  const std::size_t before = fault.at - offset;
+  return write_paced(body.substr(0, before)) && interrupt(fault.kind) &&
+         write_paced(body.substr(before));
+}
+
 // Google's servers compress for clients that accept gzip and also say so in their User-Agent
 // (drive-api reference 7).
 std::optional<std::string> Response::compressed(std::string_view content_type,
@@ -165,12 +204,14 @@ void Response::send(int status, std::string_view content_type, std::string_view 
   if (smaller) body = *smaller;
   std::string out = head(status, content_type, body.size());
   if (head_only_ || !may_have_body(status)) body = {};
-  if (body.size() <= kSmallBody && rates().connection == 0 && rates().total == 0) {
+  const BodyFault fault = draw_text_fault(status, body.size());
+  const bool at_once = fault.kind == FaultKind::kNone && body.size() <= kSmallBody;
+  if (at_once && rates().connection == 0 && rates().total == 0) {
     out += body;
     if (write(out, false)) record_.bytes_out += body.size();
     return;
   }
-  if (write(out, !body.empty())) write_paced(body);
+  if (write(out, !body.empty())) write_faulty(body, 0, fault);
 }
 
 void Response::send_chunked(int status, std::string_view content_type, std::string_view body) {
@@ -180,14 +221,14 @@ void Response::send_chunked(int status, std::string_view content_type, std::stri
   }
   if (!begin(status) || !write(head(status, content_type, std::nullopt), true)) return;
   constexpr std::size_t kChunk = 256 * kKiB;
-  while (!body.empty()) {
-    const std::string_view chunk = body.substr(0, kChunk);
-    body.remove_prefix(chunk.size());
+  const BodyFault fault = draw_text_fault(status, body.size());
+  for (Bytes offset = 0; offset < body.size(); offset += kChunk) {
+    const std::string_view chunk = body.substr(offset, kChunk);
     char digits[16];
     const auto end = std::to_chars(digits, digits + sizeof digits, chunk.size(), 16).ptr;
     if (!write(cat(std::string_view(digits, static_cast<std::size_t>(end - digits)), "\r\n"),
                true) ||
-        !write_paced(chunk) || !write("\r\n", true)) {
+        !write_faulty(chunk, offset, fault) || !write("\r\n", true)) {
       return;
     }
   }
@@ -212,10 +253,31 @@ void Response::drop_connection() {
 }
 
 std::optional<Responder::Refusal> Response::charge_inner_call(const CallInfo& info) {
-  const auto refusal = engine_.quota.charge(info, engine_.config.get()->quota, engine_.clock.now());
+  const auto config = engine_.config.get();
+  auto refusal = engine_.quota.charge(info, config->quota, engine_.clock.now());
+  if (!refusal) refusal = draw_inner_error(*config);
   if (!refusal) return std::nullopt;
   engine_.traffic.inner_call(info.method, refusal->http, 0);
   return Refusal{refusal->http, refusal->body()};
+}
+
+// An injected error that strikes one call of a batch, and spares its neighbours.
+std::optional<ApiError> Response::draw_inner_error(const Config& config) {
+  if (!options_.faulty) return std::nullopt;
+  // Each has a number of its own in the draws, apart from those of requests.
+  const std::uint64_t number = record_.request + (++inner_calls_ << 32);
+  const FaultKind kind =
+      engine_.faults.before_service(config.faults, config.network.seed, number, request_.head.path);
+  switch (kind) {
+    case FaultKind::kNone:
+      return std::nullopt;
+    case FaultKind::kError429:
+      return errors::rate_limit_429();
+    case FaultKind::kError403:
+      return errors::user_rate_limit();
+    default:
+      return engine_.faults.next_turn(kind) % 2 == 0 ? errors::internal() : errors::backend(503);
+  }
 }
 
 void Response::count_inner_call(const CallInfo& info, int status) {

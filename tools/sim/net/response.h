@@ -54,6 +54,11 @@ class Response final : public Responder {
   Aftermath aftermath() const { return aftermath_; }
 
  private:
+  // Where a body breaks off, or pauses.
+  struct BodyFault {
+    FaultKind kind = FaultKind::kNone;
+    Bytes at = 0;  // how much comes before
+  };
   struct MediaPlan;
   MediaPlan plan_media(const ContentSource& content, std::optional<ByteRange> range);
   void send_media_body(const ContentSource& content, const MediaPlan& plan, Transfer& transfer);
@@ -61,10 +66,14 @@ class Response final : public Responder {
   bool begin(int status);
   bool write(std::string_view text, bool more);
   bool write_paced(std::string_view body);
+  bool write_faulty(std::string_view body, Bytes offset, const BodyFault& fault);
+  BodyFault draw_text_fault(int status, Bytes length);
+  bool interrupt(FaultKind kind);
   Transfer::Rates rates() const;
   std::optional<std::string> compressed(std::string_view content_type, std::string_view body);
   void abort(Aftermath aftermath);
   double position() const;
+  std::optional<ApiError> draw_inner_error(const Config& config);
 
   Engine& engine_;
   Stream& stream_;
@@ -79,6 +88,7 @@ class Response final : public Responder {
   const bool head_only_;
   std::string headers_;
   bool used_ = false;
+  std::uint64_t inner_calls_ = 0;
   Aftermath aftermath_;
 };
 

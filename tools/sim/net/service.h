@@ -86,7 +86,8 @@ class Responder {
  public:
   virtual ~Responder() = default;
   virtual void add_header(std::string_view name, std::string_view value) = 0;
-  // A body that is at hand. `status` may have none (204, 304, 499…): then body is empty.
+  // A body that is at hand; what faults may cut off of lists and gets happens in here, too.
+  // `status` may have none (204, 304, 499…): then body is empty.
   virtual void send(int status, std::string_view content_type, std::string_view body) = 0;
   // Media with Range support: answers 200 or 206 (with Content-Range) through the download bucket.
   // `range_header` is the request's Range or null; the 416 answer is the caller's: REQUIRES range
@@ -100,8 +101,9 @@ class Responder {
   virtual void drop_connection() = 0;
 
   // For the inner calls of a batch, which count on their own (drive-api reference 7): charges
-  // `info` to its user's quota. Nothing: go on, and count_inner_call() afterwards; else the refusal
-  // (which has been counted), status and JSON body, to put into the part.
+  // `info` to its user's quota, and draws whether an injected error strikes it. Nothing: go on, and
+  // count_inner_call() afterwards; else the refusal (which has been counted), status and JSON body,
+  // to put into the part.
   struct Refusal {
     int status = 403;
     std::string body;

@@ -34,8 +34,13 @@ std::string text_claim(const json& claims, const char* name) {
 }
 
 std::int64_t number_claim(const json& claims, const char* name) {
+  // Of any size in a token, but a time that can be reckoned with is not farther off than this.
+  constexpr std::int64_t kMost = 1'000'000'000'000;
   const auto found = claims.find(name);
-  return found != claims.end() && found->is_number() ? found->get<std::int64_t>() : 0;
+  if (found == claims.end() || !found->is_number_integer()) return 0;
+  if (found->is_number_unsigned() && found->get<std::uint64_t>() > kMost) return 0;
+  const auto number = found->get<std::int64_t>();
+  return number >= -kMost ? number : 0;
 }
 
 std::optional<Claims> claims_of(const Jwt& jwt) {

@@ -66,7 +66,7 @@ void MetadataSim::serve(const RequestHead& head, const CallInfo& /*info*/, BodyR
     return refuse(responder, 404, "Not Found");
   }
   path.remove_prefix(kAccounts.size());
-  if (!has_consent(path.ends_with("/token"))) return refuse(responder, 404, "Not Found");
+  if (!has_consent()) return refuse(responder, 404, "Not Found");
   if (path.empty()) return responder.send(200, kText, cat("default/\n", account, "/\n"));
   const std::string_view name = path.substr(0, path.find('/'));
   if (name != "default" && name != account) return refuse(responder, 404, "Not Found");
@@ -87,12 +87,12 @@ void MetadataSim::serve(const RequestHead& head, const CallInfo& /*info*/, BodyR
           .dump());
 }
 
-bool MetadataSim::has_consent(bool counts) {
+bool MetadataSim::has_consent() {
   const int configured = book_.config()->oauth.metadata_404_count;
   const std::lock_guard lock(mutex_);
   if (configured != configured_404s_) remaining_404s_ = configured_404s_ = configured;
   if (remaining_404s_ <= 0) return true;
-  if (counts) --remaining_404s_;
+  --remaining_404s_;
   return false;
 }
 

@@ -14,7 +14,8 @@ namespace driveway::sim {
 
 // Thread-safe. Tokens are the first account's, with OauthConfig::metadata_scopes (narrowed by
 // ?scopes=a,b). The same one is given until 5 minutes before its end. The first
-// OauthConfig::metadata_404_count requests for one answer 404, as before a user's consent.
+// OauthConfig::metadata_404_count requests below service-accounts/ answer 404, as before a user's
+// consent: Google's libraries ask for the account's description before they ask for a token.
 class MetadataSim final : public Service {
  public:
   explicit MetadataSim(TokenBook& book) : book_(book) {}  // REQUIRES: lives longer
@@ -28,7 +29,7 @@ class MetadataSim final : public Service {
     std::string scopes;
   };
   void answer_token(const RequestHead& head, const std::string& account, Responder& responder);
-  bool has_consent(bool counts);
+  bool has_consent();
 
   TokenBook& book_;
   std::mutex mutex_;
