@@ -31,6 +31,9 @@ inline constexpr std::string_view kScopeDrive = "https://www.googleapis.com/auth
 inline constexpr std::string_view kScopeDriveReadOnly =
     "https://www.googleapis.com/auth/drive.readonly";
 
+// Tells a login from every other one, of whatever account: 16 hex digits, which give nothing away.
+std::string fingerprint(const Credential& credential);
+
 // What `driveway login` asks for (oauth reference 6).
 std::vector<std::string> drive_scopes(bool read_only);
 // Whether files can be listed and read with these.

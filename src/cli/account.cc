@@ -4,6 +4,7 @@
 
 #include "auth/choose_source.h"
 #include "auth/environment.h"
+#include "base/strings.h"
 #include "cli/http_options.h"
 #include "drive/drive_store.h"
 #include "drive/quota.h"
@@ -13,6 +14,11 @@
 namespace driveway::cli {
 namespace {
 
+std::string key_of(const auth::TokenSource& tokens) {
+  const std::string& fingerprint = tokens.fingerprint();
+  return fingerprint.empty() ? "" : cat(tokens.describe(), " ", fingerprint);
+}
+
 class AccountImpl final : public Account {
  public:
   AccountImpl(std::unique_ptr<http::HttpClient> http, std::unique_ptr<auth::TokenSource> tokens,
@@ -20,15 +26,18 @@ class AccountImpl final : public Account {
       : http_(std::move(http)),
         tokens_(std::move(tokens)),
         label_(tokens_->describe()),
+        login_key_(key_of(*tokens_)),
         stack_(drive::make_store_stack(drive::make_drive_store(*http_, *tokens_, clock), options,
                                        clock, metrics)) {}
   const std::string& label() const override { return label_; }
+  const std::string& login_key() const override { return login_key_; }
   drive::RemoteStore& store() override { return stack_->store(); }
 
  private:
   const std::unique_ptr<http::HttpClient> http_;
   const std::unique_ptr<auth::TokenSource> tokens_;
   const std::string label_;
+  const std::string login_key_;
   const std::unique_ptr<drive::StoreStack> stack_;
 };
 

@@ -35,7 +35,7 @@ Result<std::string> permission_id(const Context& context, Clock& clock, Account&
   DRIVEWAY_CHECK(make_private_directory(cache_dir));
   const std::filesystem::path file = cache_dir / "accounts.json";
   json known = read_known(file);
-  const auto entry = known.find(account.label());
+  const auto entry = known.find(account.login_key());
   const std::string last =
       entry != known.end() && entry->is_string() ? entry->get<std::string>() : "";
   const auto about = account.store().about(
@@ -51,8 +51,8 @@ Result<std::string> permission_id(const Context& context, Clock& clock, Account&
   if (!is_plain(about->permission_id)) {
     return Error{ErrorCode::kCorrupt, "Drive's answer names no account"};
   }
-  if (about->permission_id != last) {
-    known[account.label()] = about->permission_id;
+  if (about->permission_id != last && !account.login_key().empty()) {
+    known[account.login_key()] = about->permission_id;
     DRIVEWAY_CHECK(write_file_atomically(file, known.dump(2), 0600));
   }
   return about->permission_id;

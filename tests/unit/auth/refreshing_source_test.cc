@@ -36,6 +36,19 @@ class RefreshingSourceTest : public testing::Test {
   LoginStore store_{fixture_.environment.config_folder, fixture_.clock};
 };
 
+TEST_F(RefreshingSourceTest, TellsALoginFromAnotherInTheSamePlaceD5) {
+  save(credential("1//first"));
+  const auto first = source();
+  const auto again = source();
+  save(credential("1//second"));
+  const auto second = source();
+  EXPECT_EQ(first->describe(), second->describe());
+  EXPECT_EQ(first->fingerprint(), again->fingerprint());
+  EXPECT_NE(first->fingerprint(), second->fingerprint());
+  EXPECT_EQ(first->fingerprint().size(), 16U);
+  EXPECT_EQ(source("missing")->fingerprint(), "");
+}
+
 TEST_F(RefreshingSourceTest, AsksAsOAuthHasItAndKeepsTheToken) {
   save(credential());
   fixture_.server.extra = R"(,"scope":"https://www.googleapis.com/auth/drive openid")";

@@ -81,9 +81,13 @@ class FakeTokens final : public auth::TokenSource {
     if (used.value.reveal() == cat("token-", refusals + 1)) ++refusals;
   }
   std::string describe() const override { return "stored login demo"; }
+  const std::string& fingerprint() const override { return fingerprint_; }
 
   int refusals = 0;
   std::optional<Error> fails;
+
+ private:
+  const std::string fingerprint_ = "0123456789abcdef";
 };
 
 }  // namespace driveway::drive
