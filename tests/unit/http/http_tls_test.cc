@@ -71,6 +71,22 @@ TEST_F(HttpTls, ManyConnectionsShareTheirRoots) {
   EXPECT_EQ(server.connections(), 16);
 }
 
+// A request that times out must take its connection with it: libcurl keeps one of HTTP/2.
+TEST_F(HttpTls, SpeaksHttp1AlsoWhereHttp2IsOffered) {
+  TestAuthority authority(ca_file_);
+  authority.prefer_http2();
+  TestServer server([](const ReceivedRequest&, Peer& peer) { peer.respond(200, "x"); },
+                    authority.wrap());
+  const ScopedVariable file("SSL_CERT_FILE", ca_file_.c_str());
+  TestClient client;
+  for (const Pool pool : {Pool::kMetadata, Pool::kMedia}) {
+    const auto response =
+        client.http->fetch(client.soon(), client.get(server.url("/", "https"), pool));
+    ASSERT_TRUE(response.ok()) << response.error().to_string();
+    EXPECT_EQ(response->body, "x");
+  }
+}
+
 TEST_F(HttpTls, RefusesAnUnknownAuthority) {
   TestAuthority authority(ca_file_);
   TestServer server([](const ReceivedRequest&, Peer& peer) { peer.respond(200, "x"); },
