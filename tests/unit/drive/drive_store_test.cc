@@ -245,8 +245,8 @@ TEST_F(DriveReadTest, AWholeFileIsAskedForWithoutRange) {
 TEST_F(DriveReadTest, WrongRangesAreDiscarded) {
   for (const char* range :
        {"bytes 101-150/10000", "bytes 0-49/10000", "bytes 100-148/10000", "bytes 100-150/10000",
-        "bytes */10000", "bytes 149-100/10000", "items 100-149/10000", "bytes 100-149", "",
-        "bytes 100-149/x", "bytes 100-18446744073709551615/*"}) {
+        "bytes 100-9999/10000", "bytes */10000", "bytes 149-100/10000", "items 100-149/10000",
+        "bytes 100-149", "", "bytes 100-149/x", "bytes 100-18446744073709551615/*"}) {
     http.answers.push_back(partial(content.substr(100, 50), range));
     const Status status = read({100, 50});
     EXPECT_TRUE(status.failed_with(ErrorCode::kCorrupt)) << range;
@@ -316,7 +316,11 @@ TEST_F(DriveReadTest, RefusalsAndAFreshToken) {
   FakeAnswer refusal;
   refusal.status = 416;
   http.answers.push_back(refusal);
+  EXPECT_TRUE(read({0, 5}).failed_with(ErrorCode::kStale));
+  const auto size = std::exchange(file.size, std::nullopt);
+  http.answers.push_back(refusal);
   EXPECT_TRUE(read({0, 5}).failed_with(ErrorCode::kOutOfRange));
+  file.size = size;
   refusal.status = 401;
   http.answers.push_back(refusal);
   http.answers.push_back(partial(content.substr(0, 5), "bytes 0-4/10000"));
