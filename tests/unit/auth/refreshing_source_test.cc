@@ -322,6 +322,23 @@ TEST_F(RefreshingSourceTest, ARefusalIsRememberedForAMinute) {
   EXPECT_TRUE(tokens->token({}).ok());
 }
 
+// E1: a login stops working only by OAuth's own word, not by a page of the network.
+TEST_F(RefreshingSourceTest, WhatIsNotOAuthsSaysNothingOfTheLogin) {
+  save(credential());
+  for (const int status : {200, 302, 400, 401, 403, 404}) {
+    for (const char* body : {"<html>portal</html>", "", "[]", R"({"message":"no"})",
+                             R"({"error":{"code":403,"status":"PERMISSION_DENIED"}})"}) {
+      fixture_.server.answer_with({{status, body, {}}, {}});
+      const auto token = source()->token({});
+      EXPECT_TRUE(token.ok()) << status << " " << body;  // asked again, and got one
+    }
+  }
+  fixture_.server.answer_with({{403, "<html>", {}}});
+  const auto token = source()->token({});
+  ASSERT_TRUE(token.failed_with(ErrorCode::kUnavailable));
+  EXPECT_TRUE(token.error().retryable);
+}
+
 // E1: `driveway login` wakes the daemon without a remount.
 TEST_F(RefreshingSourceTest, ANewLoginIsSeenAtOnce) {
   save(credential("1//old"));
