@@ -28,10 +28,8 @@ bool is_plain(const std::string& id) {
   });
 }
 
-}  // namespace
-
-Result<std::string> permission_id(const Context& context, Clock& clock, Account& account,
-                                  const std::filesystem::path& cache_dir) {
+Result<std::string> find_out(const Context& context, Clock& clock, Account& account,
+                             const std::filesystem::path& cache_dir) {
   DRIVEWAY_CHECK(make_private_directory(cache_dir));
   const std::filesystem::path file = cache_dir / "accounts.json";
   json known = read_known(file);
@@ -56,6 +54,15 @@ Result<std::string> permission_id(const Context& context, Clock& clock, Account&
     DRIVEWAY_CHECK(write_file_atomically(file, known.dump(2), 0600));
   }
   return about->permission_id;
+}
+
+}  // namespace
+
+Result<std::string> permission_id(const Context& context, Clock& clock, Account& account,
+                                  const std::filesystem::path& cache_dir) {
+  DRIVEWAY_TRY(std::string id, find_out(context, clock, account, cache_dir));
+  account.keep_learned_in(cache_dir / id);
+  return id;
 }
 
 }  // namespace driveway::cli

@@ -112,18 +112,20 @@ QuotaBudget::QuotaBudget(QuotaModel model, Clock& clock, Metrics& metrics, Quota
       waiting_gauge_(metrics.gauge("drive.quota.waiting")),
       refused_counter_(metrics.counter("drive.quota.refused")),
       counts_requests_(model == QuotaModel::kLegacy || model == QuotaModel::kAuto),
-      counts_units_(model == QuotaModel::k2026 ||
-                    (model == QuotaModel::kAuto && learned.counts_units)),
+      counts_units_(model == QuotaModel::k2026),
       requests_{kRequestsPerSecond, kRequestsCapacity, kRequestsCapacity},
       units_{kUnitsPerSecond, kUnitsCapacity, kUnitsCapacity},
       advanced_to_(clock.now()),
       paused_until_(TimePoint::min()),
       last_change_of_pace_(clock.now()) {
-  if (model == QuotaModel::kAuto) {
-    set_pace(learned.pace);
-    units_.level = units_.capacity;
-    requests_.level = requests_.capacity;
-  }
+  recall(learned);
+}
+
+void QuotaBudget::recall(const QuotaState& learned) {
+  const std::lock_guard lock(mutex_);
+  if (model_ != QuotaModel::kAuto) return;
+  counts_units_ = learned.counts_units;
+  set_pace(learned.pace);
 }
 
 void QuotaBudget::set_pace(double pace) {

@@ -60,6 +60,8 @@ class QuotaBudget {
   void refused(std::optional<Duration> asked);
 
   QuotaState learned() const;
+  // Goes on with what was learned before, as if given at the start. Without effect but for `auto`.
+  void recall(const QuotaState& learned);
   std::uint64_t units_last_minute() const;
   int waiting() const;
 

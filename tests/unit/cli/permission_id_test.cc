@@ -21,7 +21,9 @@ class FakeAccount final : public Account {
   const std::string& label() const override { return label_; }
   const std::string& login_key() const override { return login_key_; }
   drive::RemoteStore& store() override { return store_; }
+  void keep_learned_in(const std::filesystem::path& folder) override { learned_in = folder; }
   void answer_nothing() { store_.faults().fail(drive::Method::kAbout, kNoAnswer, 1000); }
+  std::filesystem::path learned_in;
 
  private:
   drive::FakeStore store_;
@@ -40,7 +42,10 @@ class PermissionIdTest : public testing::Test {
   FakeAccount mine_{clock_, "stored login default 1111", "111"};
 };
 
-TEST_F(PermissionIdTest, IsWhatDriveSays) { EXPECT_EQ(ask(mine_).value_or(""), "111"); }
+TEST_F(PermissionIdTest, IsWhatDriveSays) {
+  EXPECT_EQ(ask(mine_).value_or(""), "111");
+  EXPECT_EQ(mine_.learned_in, folder_ / "111");
+}
 
 TEST_F(PermissionIdTest, IsKnownWithoutNetworkFromTheLastTime) {
   ASSERT_TRUE(ask(mine_).ok());
