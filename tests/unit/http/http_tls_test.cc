@@ -175,6 +175,29 @@ TEST_F(HttpTls, GoesThroughTheHttpsProxy) {
   EXPECT_EQ(server.requests().at(0).header("authorization"), "Bearer ya29.token");
 }
 
+TEST_F(HttpTls, AProxysPasswordIsInNoError) {
+  for (const char* proxy : {"foo://user:pr0xypass@127.0.0.1:1", "http://user:pr0xypass@127.0.0.1:1",
+                            "http://user:pr0xypass@no-such-host.invalid:1"}) {
+    const ScopedVariable variable("HTTPS_PROXY", proxy);
+    TestClient client;
+    const auto response = client.http->fetch(client.soon(), client.get("https://127.0.0.1:2/"));
+    ASSERT_TRUE(response.failed_with(ErrorCode::kUnavailable)) << response.error().to_string();
+    EXPECT_THAT(response.error().to_string(), testing::Not(HasSubstr("pr0xypass")));
+  }
+}
+
+TEST_F(HttpTls, AWrongClockIsNamed) {
+  TestAuthority authority(ca_file_);
+  authority.expire();
+  TestServer server([](const ReceivedRequest&, Peer& peer) { peer.respond(200, "x"); },
+                    authority.wrap());
+  const ScopedVariable file("SSL_CERT_FILE", ca_file_.c_str());
+  TestClient client;
+  const auto response = client.http->fetch(client.soon(), client.get(server.url("/", "https")));
+  ASSERT_TRUE(response.failed_with(ErrorCode::kCorrupt)) << response.error().to_string();
+  EXPECT_THAT(response.error().to_string(), HasSubstr("clock"));
+}
+
 TEST_F(HttpTls, HonoursHttpProxyNoProxyAndUseProxy) {
   TestServer server([](const ReceivedRequest&, Peer& peer) { peer.respond(200, "direct"); });
   TestServer proxy([](const ReceivedRequest&, Peer& peer) { peer.respond(200, "proxied"); });
