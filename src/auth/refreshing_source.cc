@@ -145,6 +145,7 @@ class RefreshingSource final : public TokenSource {
                  endpoint_.refresh(context, credential, purpose,
                                    still_good ? 1 : TokenEndpoint::kMaxAttempts));
     if (answer.token.scopes.empty()) answer.token.scopes = credential.scopes;
+    answer.token.quota_project = credential.quota_project;
     if (!answer.refresh_token.empty() && answer.refresh_token != credential.refresh_token) {
       const Status kept =
           home_->replace_refresh_token(credential.refresh_token, answer.refresh_token);

@@ -17,6 +17,7 @@ struct AccessToken {
   TimePoint expires =
       TimePoint::max();  // on the monotonic clock, from the time of the answer (oauth reference 13)
   std::vector<std::string> scopes;  // empty = not known
+  std::string quota_project;        // as Credential's
 };
 
 // Thread-safe. One refresh serves all who wait for it.

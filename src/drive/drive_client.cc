@@ -83,6 +83,9 @@ Result<http::Response> DriveClient::send(
     DRIVEWAY_TRY(const auth::AccessToken token, tokens_.token(context));
     http::Request authorised = request;
     authorised.bearer = token.value;
+    if (!token.quota_project.empty()) {
+      authorised.headers.emplace_back("X-Goog-User-Project", token.quota_project);
+    }
     auto response = exchange(std::move(authorised));
     if (!response.ok() || response->status != 401) return response;
     tokens_.refused(token);

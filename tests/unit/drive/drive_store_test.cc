@@ -57,6 +57,16 @@ TEST_F(DriveStoreTest, GetAsksForTheItemsFields) {
   EXPECT_EQ(request.pool, http::Pool::kMetadata);
 }
 
+TEST_F(DriveStoreTest, TheLoginsQuotaProjectIsNamed) {
+  answer(R"({"id":"1","name":"n"})");
+  ASSERT_TRUE(store->get(context, FileId("1")).ok());
+  EXPECT_EQ(header(http.requests.back(), "X-Goog-User-Project"), "");
+  tokens.quota_project = "my-project";
+  answer(R"({"id":"1","name":"n"})");
+  ASSERT_TRUE(store->get(context, FileId("1")).ok());
+  EXPECT_EQ(header(http.requests.back(), "X-Goog-User-Project"), "my-project");
+}
+
 TEST_F(DriveStoreTest, AnotherItemThanAskedForIsCorrupt) {
   answer(R"({"id":"other"})");
   EXPECT_TRUE(store->get(context, FileId("1")).failed_with(ErrorCode::kCorrupt));

@@ -75,6 +75,7 @@ class FakeTokens final : public auth::TokenSource {
     if (fails) return *fails;
     auth::AccessToken token;
     token.value = Secret(cat("token-", refusals + 1));
+    token.quota_project = quota_project;
     return token;
   }
   void refused(const auth::AccessToken& used) override {
@@ -85,6 +86,7 @@ class FakeTokens final : public auth::TokenSource {
 
   int refusals = 0;
   std::optional<Error> fails;
+  std::string quota_project;
 
  private:
   const std::string fingerprint_ = "0123456789abcdef";
