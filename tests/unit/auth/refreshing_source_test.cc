@@ -36,6 +36,29 @@ class RefreshingSourceTest : public testing::Test {
   LoginStore store_{fixture_.environment.config_folder, fixture_.clock};
 };
 
+TEST_F(RefreshingSourceTest, AClientWithoutASecretSendsNone) {
+  Credential login = credential();
+  login.client.secret = Secret();
+  save(login);
+  ASSERT_TRUE(source()->token({}).ok());
+  EXPECT_FALSE(fixture_.server.form(0).contains("client_secret"));
+}
+
+TEST_F(RefreshingSourceTest, AWrongClockIsWarnedOf) {
+  const auto log_file = fixture_.folder.path() / "log.txt";
+  ASSERT_TRUE(log::init_file(log_file).ok());
+  save(credential());
+  const auto token_at = [&](const char* date) {
+    fixture_.server.answer_with(
+        {{200, R"({"access_token":"ya29.t","expires_in":3599})", {{"Date", date}}}});
+    EXPECT_TRUE(source()->token({}).ok());
+    return read_file(log_file).value_or("");
+  };
+  EXPECT_THAT(token_at("no date"), Not(HasSubstr("clock")));
+  EXPECT_THAT(token_at("Sat, 21 Nov 1970 02:03:04 GMT"), HasSubstr("this machine's clock is"));
+  log::init_stderr();
+}
+
 TEST_F(RefreshingSourceTest, TellsALoginFromAnotherInTheSamePlaceD5) {
   save(credential("1//first"));
   const auto first = source();
