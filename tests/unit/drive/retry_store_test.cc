@@ -10,6 +10,8 @@
 
 #include "base/strings.h"
 #include "drive/fake_store.h"
+#include "drive/fault_store.h"
+#include "drive/metered_store.h"
 #include "drive/retry_hint.h"
 #include "unit/drive/test_sinks.h"
 
@@ -169,6 +171,17 @@ TEST_F(RetryReadTest, GoesOnWhereItBrokeOff) {
   EXPECT_EQ(sink.text, content.substr(100, 500'000));
   const auto log = fake.log();
   EXPECT_EQ(log.back().range, (ByteRange{100 + 82'777, 500'000 - 82'777}));
+}
+
+TEST_F(RetryReadTest, NewAnswersAreToldThroughEveryDecorator) {  // R1
+  FaultPlan plan(clock);
+  FaultStore faulty(store(), plan);
+  MeteredStore metered(faulty, clock, metrics);
+  plan.cut(Method::kRead, 10'000, kFault);
+  fake.faults().cut(Method::kRead, 5'000, kFault);
+  EXPECT_TRUE(metered.read(context, item, {0, 20'000}, sink).failed_with(ErrorCode::kUnavailable));
+  EXPECT_EQ(sink.text, content.substr(0, 10'000));
+  EXPECT_EQ(sink.new_answers, 1);
 }
 
 TEST_F(RetryReadTest, ProgressStartsTheCountAnew) {
