@@ -44,7 +44,8 @@ Status check_type(const fs::path& path, std::string_view text) {
 
 class ApplicationHome final : public CredentialHome {
  public:
-  explicit ApplicationHome(fs::path path) : path_(std::move(path)) {}
+  ApplicationHome(fs::path path, std::string quota_project)
+      : path_(std::move(path)), quota_project_(std::move(quota_project)) {}
 
   Result<Credential> load() override {
     const std::string version = file_version(path_);
@@ -55,6 +56,7 @@ class ApplicationHome final : public CredentialHome {
     const Secret content(*std::move(text));
     DRIVEWAY_CHECK(check_type(path_, content.reveal()));
     DRIVEWAY_TRY(kept_, parse_credential(content.reveal(), describe(), kRemedy));
+    if (!quota_project_.empty()) kept_->quota_project = quota_project_;
     kept_version_ = version;
     return *kept_;
   }
@@ -69,14 +71,16 @@ class ApplicationHome final : public CredentialHome {
 
  private:
   const fs::path path_;
+  const std::string quota_project_;
   std::optional<Credential> kept_;
   std::string kept_version_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<CredentialHome>> open_application_credentials(const fs::path& path) {
-  auto home = std::make_unique<ApplicationHome>(path);
+Result<std::unique_ptr<CredentialHome>> open_application_credentials(const fs::path& path,
+                                                                     std::string quota_project) {
+  auto home = std::make_unique<ApplicationHome>(path, std::move(quota_project));
   DRIVEWAY_CHECK(home->load());
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {

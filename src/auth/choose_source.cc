@@ -33,7 +33,8 @@ Result<std::unique_ptr<TokenSource>> choose_source(const SourceOptions& options,
     return make_refreshing_source(store.home(name), endpoint, clock);
   }
   if (environment.application_credentials.empty()) return nothing_found(store);
-  DRIVEWAY_TRY(auto home, open_application_credentials(environment.application_credentials));
+  DRIVEWAY_TRY(auto home, open_application_credentials(environment.application_credentials,
+                                                       environment.quota_project));
   return make_refreshing_source(std::move(home), endpoint, clock);
 }
 

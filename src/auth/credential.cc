@@ -2,9 +2,15 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
 #include "base/strings.h"
 
 namespace driveway::auth {
+
+std::string fingerprint(const Credential& credential) {
+  const Secret login(cat(credential.client.id, "\n", credential.refresh_token.reveal()));
+  return hash_hex(HashKind::kSha256, login.reveal()).substr(0, 16);
+}
 
 std::vector<std::string> drive_scopes(bool read_only) {
   return {std::string(read_only ? kScopeDriveReadOnly : kScopeDrive)};

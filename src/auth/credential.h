@@ -23,6 +23,9 @@ struct Credential {
   Secret refresh_token;
   std::vector<std::string> scopes;  // granted; empty = not known
   std::string account;              // mail address; empty = not known
+  // The Cloud project whose quota is used, instead of the client's own: Google asks for one where
+  // the login is gcloud's (oauth reference 8). Empty = none.
+  std::string quota_project{};
   std::optional<WallTime> created;
   std::optional<WallTime> grant_ends;  // where the access was given for a limited time
 };
@@ -30,6 +33,9 @@ struct Credential {
 inline constexpr std::string_view kScopeDrive = "https://www.googleapis.com/auth/drive";
 inline constexpr std::string_view kScopeDriveReadOnly =
     "https://www.googleapis.com/auth/drive.readonly";
+
+// Tells a login from every other one, of whatever account: 16 hex digits, which give nothing away.
+std::string fingerprint(const Credential& credential);
 
 // What `driveway login` asks for (oauth reference 6).
 std::vector<std::string> drive_scopes(bool read_only);

@@ -33,6 +33,7 @@ Result<Credential> parse_credential(std::string_view text, std::string_view what
   if (credential.client.id.empty()) return refuse("has no client_id");
   if (credential.refresh_token.empty()) return refuse("has no refresh_token");
   credential.account = text_field(*json, "account");
+  credential.quota_project = text_field(*json, "quota_project_id");
   credential.created = time_field(*json, "created");
   credential.grant_ends = time_field(*json, "grant_ends");
   if (const auto scopes = json->find("scopes"); scopes != json->end() && scopes->is_array()) {
@@ -51,6 +52,7 @@ std::string credential_json(const Credential& credential) {
                          {"refresh_token", credential.refresh_token.reveal()},
                          {"scopes", credential.scopes}};
   if (!credential.account.empty()) json["account"] = credential.account;
+  if (!credential.quota_project.empty()) json["quota_project_id"] = credential.quota_project;
   if (credential.created) json["created"] = format_rfc3339(*credential.created);
   if (credential.grant_ends) json["grant_ends"] = format_rfc3339(*credential.grant_ends);
   // `replace`: bytes that are no UTF-8 must not throw.

@@ -39,6 +39,7 @@ Environment Environment::from_process() {
   environment.accounts_url = url_variable("DRIVEWAY_ACCOUNTS_URL", environment.accounts_url);
   environment.config_folder = config_home() / "driveway";
   environment.application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS");
+  environment.quota_project = variable("GOOGLE_CLOUD_QUOTA_PROJECT");
   environment.client_id = variable("DRIVEWAY_CLIENT_ID");
   environment.client_secret = Secret(variable("DRIVEWAY_CLIENT_SECRET"));
   return environment;

@@ -16,6 +16,8 @@ struct Environment {
   std::filesystem::path config_folder{};
   // GOOGLE_APPLICATION_CREDENTIALS; empty = not set.
   std::filesystem::path application_credentials{};
+  // GOOGLE_CLOUD_QUOTA_PROJECT; empty = not set.
+  std::string quota_project{};
   // The user's own OAuth client: DRIVEWAY_CLIENT_ID, DRIVEWAY_CLIENT_SECRET.
   std::string client_id{};
   Secret client_secret{};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "auth/loopback.h"
+#include "auth/refreshing_source.h"
 #include "base/hash.h"
 #include "base/strings.h"
 
@@ -78,11 +79,40 @@ Result<ClientIdentity> client_identity(const std::string& id, const Secret& secr
   return Error{
       ErrorCode::kLoginNeeded,
       "a login needs an OAuth client of your own: pass --client-id and --client-secret, or set "
-      "DRIVEWAY_CLIENT_ID and DRIVEWAY_CLIENT_SECRET. To get one, at console.cloud.google.com: "
+      "DRIVEWAY_CLIENT_ID and DRIVEWAY_CLIENT_SECRET, or client-id and client-secret in "
+      "config.toml. To get one, at console.cloud.google.com: "
       "make "
       "a project, enable the Google Drive API, set up the consent screen and publish it (\"In "
       "production\"; else each login ends after 7 days), then Credentials, Create credentials, "
       "OAuth client ID, type \"Desktop app\""};
+}
+
+namespace {
+
+class TrialHome final : public CredentialHome {
+ public:
+  explicit TrialHome(Credential& credential) : credential_(credential) {}
+  Result<Credential> load() override { return credential_; }
+  std::string version() const override { return "trial"; }
+  Status replace_refresh_token(const Secret& old, const Secret& fresh) override {
+    if (credential_.refresh_token == old) credential_.refresh_token = fresh;
+    return {};
+  }
+  std::optional<FileLock> lock(const Context&, Clock&) override { return std::nullopt; }
+  std::string describe() const override { return "the new login"; }
+  std::string remedy() const override { return std::string(kAgain); }
+
+ private:
+  Credential& credential_;
+};
+
+}  // namespace
+
+std::unique_ptr<TokenSource> make_trial_source(Credential& credential,
+                                               const Environment& environment,
+                                               http::HttpClient& http, Clock& clock) {
+  return make_refreshing_source(std::make_unique<TrialHome>(credential),
+                                TokenEndpoint(http, clock, environment.oauth_url), clock);
 }
 
 Result<Secret> code_of_answer(std::string_view answer, std::string_view state) {

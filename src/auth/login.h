@@ -19,6 +19,7 @@
 #include "auth/credential.h"
 #include "auth/environment.h"
 #include "auth/token_endpoint.h"
+#include "auth/token_source.h"
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/file.h"
@@ -75,6 +76,13 @@ class PendingLogin {
 Result<std::unique_ptr<PendingLogin>> begin_login(LoginRequest request,
                                                   const Environment& environment,
                                                   http::HttpClient& http, Clock& clock);
+
+// Tokens of a login that is not stored yet, to try it before it takes another one's place. A
+// refresh token that Google gives anew goes into `credential`, which must outlive the source, as
+// must `http` and `clock`.
+std::unique_ptr<TokenSource> make_trial_source(Credential& credential,
+                                               const Environment& environment,
+                                               http::HttpClient& http, Clock& clock);
 
 // The code in an answer. Errors: as PendingLogin::finish.
 Result<Secret> code_of_answer(std::string_view answer, std::string_view state);

@@ -2,8 +2,8 @@
 //
 // A file is replaced atomically, under a lock that also covers read-refresh-write of other
 // processes (oauth reference 12). Format, version 1: {"version": 1, "type": "authorized_user",
-// "client_id", "client_secret", "refresh_token", "scopes": [...], "account", "created",
-// "grant_ends"}, the last three optional, times in RFC 3339. `type` makes it a file that
+// "client_id", "client_secret", "refresh_token", "scopes": [...], "account", "quota_project_id",
+// "created", "grant_ends"}, the last four optional, times in RFC 3339. `type` makes it a file that
 // GOOGLE_APPLICATION_CREDENTIALS can name.
 #pragma once
 

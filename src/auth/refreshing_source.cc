@@ -30,7 +30,10 @@ Duration refresh_ahead(Duration lifetime) {
 class RefreshingSource final : public TokenSource {
  public:
   RefreshingSource(std::unique_ptr<CredentialHome> home, TokenEndpoint endpoint, Clock& clock)
-      : home_(std::move(home)), endpoint_(std::move(endpoint)), clock_(clock) {}
+      : home_(std::move(home)),
+        endpoint_(std::move(endpoint)),
+        clock_(clock),
+        fingerprint_(fingerprint_of(*home_)) {}
 
   Result<AccessToken> token(const Context& context) override {
     DRIVEWAY_CHECK(context.check(clock_));
@@ -54,8 +57,14 @@ class RefreshingSource final : public TokenSource {
   }
 
   std::string describe() const override { return home_->describe(); }
+  const std::string& fingerprint() const override { return fingerprint_; }
 
  private:
+  static std::string fingerprint_of(CredentialHome& home) {
+    const auto credential = home.load();
+    return credential.ok() ? auth::fingerprint(*credential) : "";
+  }
+
   // Another process has logged in anew, or out: what is known of the old login is void.
   void notice_new_login() {
     if (refreshing_) return;  // its leader settles the version
@@ -136,6 +145,7 @@ class RefreshingSource final : public TokenSource {
                  endpoint_.refresh(context, credential, purpose,
                                    still_good ? 1 : TokenEndpoint::kMaxAttempts));
     if (answer.token.scopes.empty()) answer.token.scopes = credential.scopes;
+    answer.token.quota_project = credential.quota_project;
     if (!answer.refresh_token.empty() && answer.refresh_token != credential.refresh_token) {
       const Status kept =
           home_->replace_refresh_token(credential.refresh_token, answer.refresh_token);
@@ -148,6 +158,7 @@ class RefreshingSource final : public TokenSource {
   const std::unique_ptr<CredentialHome> home_;
   TokenEndpoint endpoint_;
   Clock& clock_;
+  const std::string fingerprint_;
 
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;

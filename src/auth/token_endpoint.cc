@@ -4,6 +4,7 @@
 #include <random>
 
 #include "auth/json_fields.h"
+#include "base/http_date.h"
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr Duration kFirstPause = std::chrono::milliseconds(500);
 constexpr Duration kLongestPause = std::chrono::seconds(16);
+constexpr auto kClockTolerance = std::chrono::minutes(5);
 constexpr std::int64_t kAssumedLifetime = 3600;  // seconds, where none is said
 constexpr std::int64_t kLongestLifetime = 365 * 24 * 3600;
 
@@ -23,6 +25,25 @@ Duration with_jitter(Duration pause) {
          Duration(std::uniform_int_distribution<Duration::rep>(0, (pause / 2).count())(random));
 }
 
+// A client without a secret sends none: Google refuses an empty one.
+void add_secret(std::vector<std::pair<std::string, std::string>>& form,
+                const ClientIdentity& client) {
+  if (!client.secret.empty()) form.emplace_back("client_secret", client.secret.reveal());
+}
+
+// TLS, file times and tokens of service accounts go wrong with the clock, and none of their errors
+// says so (oauth reference 13).
+void warn_of_wrong_clock(const http::Response& response, WallTime now) {
+  const std::string* const said = response.header("date");
+  const auto there = said == nullptr ? std::nullopt : parse_http_date(*said);
+  if (!there) return;
+  const auto ahead = std::chrono::duration_cast<std::chrono::seconds>(now - *there);
+  if (std::chrono::abs(ahead) <= kClockTolerance) return;
+  log::warn("this machine's clock is ", std::chrono::abs(ahead).count(), " s ",
+            ahead.count() > 0 ? "ahead of" : "behind", " Google's: set it (Google says it is ",
+            format_rfc3339(*there), "), or connections and the times of files go wrong");
+}
+
 bool is_header_text(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
@@ -31,10 +52,10 @@ bool is_header_text(std::string_view text) {
 
 Result<TokenAnswer> TokenEndpoint::refresh(const Context& context, const Credential& credential,
                                            const TokenPurpose& purpose, int attempts) {
-  const Form form = {{"grant_type", "refresh_token"},
-                     {"client_id", credential.client.id},
-                     {"client_secret", credential.client.secret.reveal()},
-                     {"refresh_token", credential.refresh_token.reveal()}};
+  Form form = {{"grant_type", "refresh_token"},
+               {"client_id", credential.client.id},
+               {"refresh_token", credential.refresh_token.reveal()}};
+  add_secret(form, credential.client);
   return ask(context, form, purpose, attempts);
 }
 
@@ -48,7 +69,7 @@ Result<TokenAnswer> TokenEndpoint::exchange_code(const Context& context,
                {"client_id", client.id},
                {"code_verifier", verifier.reveal()},
                {"redirect_uri", redirect_uri}};
-  if (!client.secret.empty()) form.emplace_back("client_secret", client.secret.reveal());
+  add_secret(form, client);
   return ask(context, form, purpose, kMaxAttempts);
 }
 
@@ -87,7 +108,9 @@ Result<TokenAnswer> TokenEndpoint::ask_once(const Context& context, const Form& 
     const auto seconds = parse_uint(*said).value_or(0);
     retry_after = std::chrono::seconds(std::min<std::uint64_t>(seconds, 120));
   }
-  return read_answer(*response, purpose);
+  auto answer = read_answer(*response, purpose);
+  if (answer.ok()) warn_of_wrong_clock(*response, clock_.wall_now());
+  return answer;
 }
 
 Result<TokenAnswer> TokenEndpoint::read_answer(const http::Response& response,

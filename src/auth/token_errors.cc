@@ -100,21 +100,21 @@ std::string why_client_is_refused(std::string_view error) {
 Error token_refusal(int http_status, std::string_view body, const TokenPurpose& purpose,
                     WallTime now) {
   Refusal refusal;
-  const auto json = parse_object(body);
-  if (json) {
+  if (const auto json = parse_object(body)) {
     refusal = {text_field(*json, "error"), text_field(*json, "error_description"),
                text_field(*json, "error_subtype")};
     if (refusal.error.empty()) refusal.error = text_field(*json, "error_code");
   }
-  if (is_transient(http_status, refusal.error) || (http_status == 200 && refusal.error.empty())) {
+  if (refusal.error.empty() || is_transient(http_status, refusal.error)) {
+    std::string detail;
+    if (!refusal.error.empty()) {
+      detail = cat(" ", shown_name(refusal.error));
+    } else if (!is_transient(http_status, "")) {
+      detail = " with something that is not OAuth's (a page of the network?)";
+    }
     return Error{ErrorCode::kUnavailable,
-                 cat(purpose.of, ": Google's token service answers HTTP ", http_status,
-                     refusal.error.empty() ? "" : cat(" ", shown_name(refusal.error))),
+                 cat(purpose.of, ": Google's token service answers HTTP ", http_status, detail),
                  true};
-  }
-  if (!json) {
-    return Error{ErrorCode::kCorrupt, cat(purpose.of, ": the token service answers HTTP ",
-                                          http_status, " with something that is not JSON")};
   }
   std::string why;
   if (refusal.error == "invalid_grant") {

@@ -20,8 +20,10 @@ struct TokenPurpose {
   std::optional<WallTime> grant_ends{};
 };
 
-// The Error of an answer that is no token: kLoginNeeded where only a new login helps, kUnavailable
-// (retryable) where asking again may. Of the answer's own words only the error's name is shown.
+// The Error of an answer that is no token: kLoginNeeded where it names an error of OAuth that only
+// a new login helps against; kUnavailable (retryable) where asking again may help, and where it
+// names none: a proxy's page or a portal's says nothing of the login. Of the answer's own words
+// only the error's name is shown.
 Error token_refusal(int http_status, std::string_view body, const TokenPurpose& purpose,
                     WallTime now);
 

@@ -17,6 +17,7 @@ struct AccessToken {
   TimePoint expires =
       TimePoint::max();  // on the monotonic clock, from the time of the answer (oauth reference 13)
   std::vector<std::string> scopes;  // empty = not known
+  std::string quota_project;        // as Credential's
 };
 
 // Thread-safe. One refresh serves all who wait for it.
@@ -32,6 +33,9 @@ class TokenSource {
   // "stored login NAME", "GOOGLE_APPLICATION_CREDENTIALS (authorized_user)": for status and error
   // texts.
   virtual std::string describe() const = 0;
+  // As fingerprint() of credential.h: what describe() says may come to mean another Google account.
+  // Of the login as it was when the source was made; "" where it could not be read.
+  virtual const std::string& fingerprint() const = 0;
 };
 
 }  // namespace driveway::auth

@@ -51,7 +51,7 @@ void error(const Parts&... parts) {
 
 // `text` with every secret replaced by "[redacted]": Bearer values, ya29.…, 1//…, 4/0…, GOCSPX-…,
 // the JSON and query values of access_token, refresh_token, id_token, client_secret, private_key,
-// assertion, code, code_verifier, device_code, upload_id, resourceKey, and PEM blocks.
+// assertion, code, code_verifier, device_code, upload_id, resourceKey, PEM blocks, user:password@.
 std::string redact(std::string_view text);
 
 }  // namespace driveway::log

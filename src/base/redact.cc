@@ -92,6 +92,7 @@ constexpr std::array<bool, 256> trigger_table() {
   for (const auto url : kOpenUrls) mark(url[0]);
   mark('b');  // Bearer
   mark('-');  // PEM
+  mark(':');  // "://user:password@"
   return table;
 }
 
@@ -137,6 +138,7 @@ class Redactor {
     for (const auto prefix : kTokenPrefixes) {
       if (rest.starts_with(prefix)) return Found{at, skip(at, is_token)};
     }
+    if (rest.starts_with("://")) return user_info(at + 3);
     for (const auto url : kOpenUrls) {
       if (starts_ignoring_case(rest, url)) return open_url(at + url.size());
     }
@@ -178,6 +180,16 @@ class Redactor {
       return !is_space(c) && std::string_view("\"'<>\\").find(c) == std::string_view::npos;
     });
     return something(from, to);
+  }
+
+  // What stands before the '@' of a URL's host, as a proxy variable has it.
+  std::optional<Found> user_info(std::size_t from) const {
+    const std::size_t end = skip(from, [](char c) {
+      return !is_space(c) && std::string_view("/?#\"'<>\\").find(c) == std::string_view::npos;
+    });
+    const std::size_t at_sign = text_.substr(from, end - from).rfind('@');
+    if (at_sign == std::string_view::npos) return std::nullopt;
+    return something(from, from + at_sign);
   }
 
   std::optional<Found> short_token(std::size_t at, std::size_t prefix) const {

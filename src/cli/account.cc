@@ -1,17 +1,25 @@
 #include "cli/account.h"
 
+#include <optional>
 #include <utility>
 
 #include "auth/choose_source.h"
 #include "auth/environment.h"
+#include "base/strings.h"
 #include "cli/http_options.h"
 #include "drive/drive_store.h"
 #include "drive/quota.h"
+#include "drive/quota_memory.h"
 #include "drive/store_stack.h"
 #include "http/http_client.h"
 
 namespace driveway::cli {
 namespace {
+
+std::string key_of(const auth::TokenSource& tokens) {
+  const std::string& fingerprint = tokens.fingerprint();
+  return fingerprint.empty() ? "" : cat(tokens.describe(), " ", fingerprint);
+}
 
 class AccountImpl final : public Account {
  public:
@@ -20,16 +28,25 @@ class AccountImpl final : public Account {
       : http_(std::move(http)),
         tokens_(std::move(tokens)),
         label_(tokens_->describe()),
+        login_key_(key_of(*tokens_)),
+        clock_(clock),
         stack_(drive::make_store_stack(drive::make_drive_store(*http_, *tokens_, clock), options,
                                        clock, metrics)) {}
   const std::string& label() const override { return label_; }
+  const std::string& login_key() const override { return login_key_; }
   drive::RemoteStore& store() override { return stack_->store(); }
+  void keep_learned_in(const std::filesystem::path& folder) override {
+    memory_.emplace(folder / "quota.json", stack_->quota(), clock_);
+  }
 
  private:
   const std::unique_ptr<http::HttpClient> http_;
   const std::unique_ptr<auth::TokenSource> tokens_;
   const std::string label_;
+  const std::string login_key_;
+  Clock& clock_;
   const std::unique_ptr<drive::StoreStack> stack_;
+  std::optional<drive::QuotaMemory> memory_;
 };
 
 }  // namespace

@@ -21,15 +21,22 @@ class Account {
   static Result<std::unique_ptr<Account>> open(const std::string& name, const std::string& quota,
                                                Clock& clock, Metrics& metrics);
   virtual ~Account() = default;
-  // Where the credentials come from, for status and messages; also what tells this account from
-  // others on this machine.
+  // Where the credentials come from, for status and messages.
   virtual const std::string& label() const = 0;
+  // The label with the login's fingerprint: the same place may hold another account's login later.
+  // Without a fingerprint "", which is nobody.
+  virtual const std::string& login_key() const = 0;
   virtual drive::RemoteStore& store() = 0;
+  // From now on what `--quota auto` learns of Drive's limits is kept in `folder`, the account's
+  // own; what was kept there before is taken up. Called once.
+  virtual void keep_learned_in(const std::filesystem::path& folder) = 0;
 };
 
 // The permissionId of the account: its cache folder's name (D5). Asked of Drive; where Drive does
-// not answer, what it was the last time (kept in `cache_dir`/accounts.json by label), so that a
-// mount of what is cached works without network.
+// not answer, what it was the last time with the same login (kept in `cache_dir`/accounts.json by
+// login_key()), so that a mount of what is cached works without network, and never shows one
+// account's cache to another's login. What the account learns of Drive's limits is kept in that
+// folder from now on.
 Result<std::string> permission_id(const Context& context, Clock& clock, Account& account,
                                   const std::filesystem::path& cache_dir);
 

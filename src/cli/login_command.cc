@@ -1,5 +1,6 @@
 // `driveway login`.
 
+#include <termios.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -10,10 +11,11 @@
 #include "auth/login.h"
 #include "auth/login_store.h"
 #include "base/strings.h"
-#include "cli/account.h"
 #include "cli/commands.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
+#include "drive/drive_store.h"
+#include "drive/store_stack.h"
 
 namespace driveway::cli {
 namespace {
@@ -21,14 +23,41 @@ namespace {
 // A code lives for some minutes (oauth reference 2), and finding one's phone takes some too.
 constexpr auto kLoginDeadline = std::chrono::minutes(15);
 constexpr int kAnswerTries = 3;
+constexpr auto kTrialPatience = std::chrono::minutes(1);
 
-void print_instructions(const std::string& url) {
+// While it lives, a terminal on standard input does not show what is typed: the paste is a secret,
+// and what a notebook shows is kept. The terminal is as before in the end: an InterruptGuard takes
+// the signals that end a process, and the keys for the others do nothing meanwhile.
+class HiddenInput {
+ public:
+  HiddenInput() {
+    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;  // no terminal
+    termios hidden = before_;
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    hidden.c_lflag |= ECHONL;  // the line's end, so that what is printed next begins a line
+    hidden.c_cc[VQUIT] = _POSIX_VDISABLE;
+    hidden.c_cc[VSUSP] = _POSIX_VDISABLE;
+    changed_ = ::tcsetattr(STDIN_FILENO, TCSADRAIN, &hidden) == 0;
+  }
+  ~HiddenInput() {
+    if (changed_) ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
+  }
+  HiddenInput(const HiddenInput&) = delete;
+  HiddenInput& operator=(const HiddenInput&) = delete;
+  bool hides() const { return changed_; }
+
+ private:
+  termios before_{};
+  bool changed_ = false;
+};
+
+void print_instructions(const std::string& url, bool hidden) {
   std::cout << "Open this URL in a browser and allow the access:\n\n"
             << url
             << "\n\nThen, if the browser is on another machine, it ends at a page that does not "
                "open. Paste "
-               "that page's whole address (or the code in it) here: "
-            << std::flush;
+               "that page's whole address (or the code in it) here"
+            << (hidden ? " (it is not shown): " : ": ") << std::flush;
 }
 
 // Takes answers until one is good. A wrong paste may be repeated.
@@ -46,23 +75,58 @@ Result<auth::Credential> take_answer(auth::PendingLogin& pending, const Context&
 
 Result<auth::Credential> run_flow(const LoginArguments& arguments,
                                   const auth::Environment& environment, const Context& context,
-                                  Clock& clock, Metrics& metrics) {
+                                  http::HttpClient& http, Clock& clock) {
   DRIVEWAY_TRY(auto client, auth::client_identity(arguments.client_id,
                                                   Secret(arguments.client_secret), environment));
-  const auto http = http::make_curl_client(http_options(), clock, metrics);
   auth::LoginRequest request{.client = std::move(client),
                              .scopes = auth::drive_scopes(arguments.read_only)};
-  DRIVEWAY_TRY(const auto pending,
-               auth::begin_login(std::move(request), environment, *http, clock));
-  print_instructions(pending->url());
+  DRIVEWAY_TRY(const auto pending, auth::begin_login(std::move(request), environment, http, clock));
+  const HiddenInput hidden;
+  print_instructions(pending->url(), hidden.hides());
   return take_answer(*pending, context);
 }
 
+// What auth takes from the environment, with the OAuth client of config.toml where it has none: id
+// and secret from one place.
+auth::Environment environment_of(const Settings& settings) {
+  auto environment = auth::Environment::from_process();
+  if (environment.client_id.empty() && !settings.file_text("client-id").empty()) {
+    environment.client_id = settings.file_text("client-id");
+    environment.client_secret = Secret(settings.file_text("client-secret"));
+  }
+  return environment;
+}
+
 // Asks Drive who it is, which also proves that the login works.
-Result<drive::About> try_out(const std::string& name, const Context& context, Clock& clock,
+Result<drive::About> try_out(auth::Credential& credential, const auth::Environment& environment,
+                             const Context& context, http::HttpClient& http, Clock& clock,
                              Metrics& metrics) {
-  DRIVEWAY_TRY(const auto account, Account::open(name, "auto", clock, metrics));
-  return account->store().about(context);
+  const auto tokens = auth::make_trial_source(credential, environment, http, clock);
+  const auto stack =
+      drive::make_store_stack(drive::make_drive_store(http, *tokens, clock), {}, clock, metrics);
+  return stack->store().about(context.with_deadline(clock.now() + kTrialPatience));
+}
+
+// A login that Drive does not take never replaces one that may work. Where there is none, it is
+// stored all the same: what Drive misses (its API switched on, say) may come later.
+ExitStatus refused_by_drive(const Error& error, const auth::LoginStore& store,
+                            const Context& context, const std::string& name,
+                            const auth::Credential& credential) {
+  if (store.contains(name)) {
+    return report(wrap(error, "Drive refuses the new login; the stored one is left as it was"));
+  }
+  const Status saved = store.save(context, name, credential);
+  if (!saved.ok()) return report(saved.error());
+  return report(wrap(error, "logged in, but Drive refuses the first request"));
+}
+
+void print_success(const drive::About& who, const auth::Credential& credential) {
+  std::cout << "Logged in as " << who.display_name << " <" << who.email
+            << ">. Now: driveway mount MOUNTPOINT\n";
+  if (credential.grant_ends) {
+    std::cout << "Google ends this access at " << format_rfc3339(*credential.grant_ends)
+              << "; then log in again.\n";
+  }
 }
 
 }  // namespace
@@ -72,27 +136,20 @@ ExitStatus login(const Settings& settings, const LoginArguments& arguments) {
   SystemClock clock;
   Metrics metrics;
   const Context context{.deadline = clock.now() + kLoginDeadline, .cancel = interrupt.token()};
-  const auto environment = auth::Environment::from_process();
+  const auto environment = environment_of(settings);
   const std::string name = settings.text("account", auth::kDefaultAccount);
   const auth::LoginStore store(environment.config_folder, clock);
-  auto credential = run_flow(arguments, environment, context, clock, metrics);
+  const auto http = http::make_curl_client(http_options(), clock, metrics);
+  auto credential = run_flow(arguments, environment, context, *http, clock);
   std::cout << "\n";
   if (!credential.ok()) return report(credential.error());
-  if (const Status saved = store.save(context, name, *credential); !saved.ok()) {
-    return report(saved.error());
-  }
-  const auto who = try_out(name, context, clock, metrics);
-  if (!who.ok()) return report(wrap(who.error(), "logged in, but Drive refuses the first request"));
+  const auto who = try_out(*credential, environment, context, *http, clock, metrics);
+  if (!who.ok()) return refused_by_drive(who.error(), store, context, name, *credential);
   credential->account = who->email;
   if (const Status saved = store.save(context, name, *credential); !saved.ok()) {
     return report(saved.error());
   }
-  std::cout << "Logged in as " << who->display_name << " <" << who->email
-            << ">. Now: driveway mount MOUNTPOINT\n";
-  if (credential->grant_ends) {
-    std::cout << "Google ends this access at " << format_rfc3339(*credential->grant_ends)
-              << "; then log in again.\n";
-  }
+  print_success(*who, *credential);
   return ExitStatus::kDone;
 }
 

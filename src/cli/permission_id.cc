@@ -28,14 +28,12 @@ bool is_plain(const std::string& id) {
   });
 }
 
-}  // namespace
-
-Result<std::string> permission_id(const Context& context, Clock& clock, Account& account,
-                                  const std::filesystem::path& cache_dir) {
+Result<std::string> find_out(const Context& context, Clock& clock, Account& account,
+                             const std::filesystem::path& cache_dir) {
   DRIVEWAY_CHECK(make_private_directory(cache_dir));
   const std::filesystem::path file = cache_dir / "accounts.json";
   json known = read_known(file);
-  const auto entry = known.find(account.label());
+  const auto entry = known.find(account.login_key());
   const std::string last =
       entry != known.end() && entry->is_string() ? entry->get<std::string>() : "";
   const auto about = account.store().about(
@@ -51,11 +49,20 @@ Result<std::string> permission_id(const Context& context, Clock& clock, Account&
   if (!is_plain(about->permission_id)) {
     return Error{ErrorCode::kCorrupt, "Drive's answer names no account"};
   }
-  if (about->permission_id != last) {
-    known[account.label()] = about->permission_id;
+  if (about->permission_id != last && !account.login_key().empty()) {
+    known[account.login_key()] = about->permission_id;
     DRIVEWAY_CHECK(write_file_atomically(file, known.dump(2), 0600));
   }
   return about->permission_id;
+}
+
+}  // namespace
+
+Result<std::string> permission_id(const Context& context, Clock& clock, Account& account,
+                                  const std::filesystem::path& cache_dir) {
+  DRIVEWAY_TRY(std::string id, find_out(context, clock, account, cache_dir));
+  account.keep_learned_in(cache_dir / id);
+  return id;
 }
 
 }  // namespace driveway::cli

@@ -112,6 +112,11 @@ std::string Settings::text(std::string_view name, std::string_view built_in) con
   return found ? found->value : std::string(built_in);
 }
 
+std::string Settings::file_text(std::string_view name) const {
+  const auto value = file_.find(std::string(name));
+  return value == file_.end() ? "" : value->second;
+}
+
 Result<Bytes> Settings::size(std::string_view name, Bytes built_in) const {
   const auto found = find(name);
   if (!found) return built_in;

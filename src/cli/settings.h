@@ -37,6 +37,9 @@ class Settings {
   const Environment& environment() const { return environment_; }
 
   std::string text(std::string_view name, std::string_view built_in) const;
+  // As config.toml alone has it, "" where it does not: for settings of which one must not come from
+  // here and its partner from elsewhere.
+  std::string file_text(std::string_view name) const;
   Result<Bytes> size(std::string_view name, Bytes built_in) const;
   Result<Duration> duration(std::string_view name, Duration built_in) const;
   // "5%" or "0.05": 0…1.

@@ -69,7 +69,7 @@ Error DriveClient::refused(const http::Response& response, std::string_view what
   Error error = error_of({response.status, header_or_empty(response, "content-type"), response.body,
                           header_or_empty(response, "retry-after")},
                          what, clock_.wall_now());
-  if (error.code == ErrorCode::kLoginNeeded) {
+  if (error.code == ErrorCode::kLoginNeeded && response.status != 403) {  // which says what to do
     error.message +=
         cat("; Drive does not accept ", tokens_.describe(), ": run `driveway login` again");
   }
@@ -83,6 +83,9 @@ Result<http::Response> DriveClient::send(
     DRIVEWAY_TRY(const auth::AccessToken token, tokens_.token(context));
     http::Request authorised = request;
     authorised.bearer = token.value;
+    if (!token.quota_project.empty()) {
+      authorised.headers.emplace_back("X-Goog-User-Project", token.quota_project);
+    }
     auto response = exchange(std::move(authorised));
     if (!response.ok() || response->status != 401) return response;
     tokens_.refused(token);

@@ -198,7 +198,13 @@ Status DriveStore::read(const Context& context, const Item& item, ByteRange rang
       context, file_path(item.id), {{"alt", "media"}, {"supportsAllDrives", "true"}}, headers,
       cat("reading ", item.name), {item.id},
       [&](const http::Response& head) { checked.begin(head); }, checked);
-  return checked.finish(std::move(transfer));
+  Status status = checked.finish(std::move(transfer));
+  if (item.size && status.failed_with(ErrorCode::kOutOfRange)) {
+    // The range lies within the item as we know it: Drive's has become shorter.
+    return Error{ErrorCode::kStale,
+                 cat(item.name, " does not have ", *item.size, " bytes any more")};
+  }
+  return status;
 }
 
 Status DriveStore::export_document(const Context& context, const FileId& id,

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/http_date.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "drive/json_access.h"
@@ -30,6 +31,9 @@ constexpr Meaning kBackOff{ErrorCode::kRateLimited, true};
 constexpr Meaning kServerFault{ErrorCode::kUnavailable, true};
 constexpr Meaning kMalformed{ErrorCode::kInvalidArgument};
 constexpr Meaning kDenied{ErrorCode::kPermissionDenied};
+// Drive refuses the login as a whole, not this item: a person must act, no pause helps, and no item
+// may look as if it were gone.
+constexpr Meaning kLoginRefused{ErrorCode::kLoginNeeded};
 constexpr Meaning kLongPause{ErrorCode::kQuotaExceeded};
 constexpr Meaning kFull{ErrorCode::kStorageFull};
 constexpr Meaning kNoBytes{ErrorCode::kUnsupported};
@@ -47,7 +51,7 @@ constexpr std::array kReasons = {
     Reason{"illegalKeepForeverModification", kMalformed},
     Reason{"failedPrecondition", kMalformed},
     Reason{"invalidArgument", kMalformed},
-    Reason{"authError", {ErrorCode::kLoginNeeded}},
+    Reason{"authError", kLoginRefused},
     Reason{"userRateLimitExceeded", kBackOff},
     Reason{"rateLimitExceeded", kBackOff},
     Reason{"sharingRateLimitExceeded", kBackOff},
@@ -57,8 +61,7 @@ constexpr std::array kReasons = {
     Reason{"quotaExceeded", kLongPause},
     Reason{"downloadQuotaExceeded", kLongPause},
     Reason{"activeItemCreationLimitExceeded", kLongPause},
-    // The API is switched off in the login's Cloud project: a person must act, no pause helps.
-    Reason{"accessNotConfigured", kDenied},
+    Reason{"accessNotConfigured", kLoginRefused},
     Reason{"storageQuotaExceeded", kFull},
     Reason{"teamDriveFileLimitExceeded", kFull},
     Reason{"numChildrenInNonRootLimitExceeded", kFull},
@@ -75,9 +78,9 @@ constexpr std::array kReasons = {
     Reason{"invalidAbuseAcknowledgment", kMalformed},
     Reason{"insufficientFilePermissions", kDenied},
     Reason{"insufficientParentPermissions", kDenied},
-    Reason{"insufficientPermissions", kDenied},
+    Reason{"insufficientPermissions", kLoginRefused},
     Reason{"appNotAuthorizedToFile", kDenied},
-    Reason{"domainPolicy", kDenied},
+    Reason{"domainPolicy", kLoginRefused},
     Reason{"forbidden", kDenied},
     Reason{"cannotAddParent", kMalformed},
     Reason{"fieldNotWritable", kMalformed},
@@ -109,7 +112,7 @@ constexpr std::array kReasons = {
     Reason{"gatewayTimeout", kServerFault},
     Reason{"transientError", kServerFault},
     // google.rpc.Code, where there is no errors[].
-    Reason{"UNAUTHENTICATED", {ErrorCode::kLoginNeeded}},
+    Reason{"UNAUTHENTICATED", kLoginRefused},
     Reason{"PERMISSION_DENIED", kDenied},
     Reason{"NOT_FOUND", {ErrorCode::kNotFound}},
     Reason{"ALREADY_EXISTS", {ErrorCode::kAlreadyExists}},
@@ -123,8 +126,8 @@ constexpr std::array kReasons = {
     Reason{"ABORTED", kServerFault},
     Reason{"DEADLINE_EXCEEDED", kServerFault},
     // OAuth's own envelope.
-    Reason{"invalid_grant", {ErrorCode::kLoginNeeded}},
-    Reason{"invalid_token", {ErrorCode::kLoginNeeded}},
+    Reason{"invalid_grant", kLoginRefused},
+    Reason{"invalid_token", kLoginRefused},
     Reason{"access_denied", kDenied},
 };
 
@@ -141,13 +144,13 @@ Meaning meaning_of_status(int status, bool by_drive) {
     case 400:
       return kMalformed;
     case 401:
-      return {ErrorCode::kLoginNeeded};
+      return kLoginRefused;
     case 403:
       // Without Drive's word it is some machine in front of Drive, and says nothing of rights.
       return by_drive ? kDenied : kServerFault;
     case 404:
       // Only Drive may say that an item is gone: an HTML page must not empty a folder.
-      return by_drive ? Meaning{ErrorCode::kNotFound} : Meaning{ErrorCode::kUnavailable, false};
+      return by_drive ? Meaning{ErrorCode::kNotFound} : kServerFault;
     case 408:
     case 425:
       return kServerFault;
@@ -210,7 +213,7 @@ Said read_body(std::string_view body) {
 }
 
 Meaning meaning_of(const Refusal& refusal, const Said& said) {
-  if (refusal.status == 401) return {ErrorCode::kLoginNeeded};
+  if (refusal.status == 401) return kLoginRefused;
   if (refusal.status == 429) return kBackOff;
   if (refusal.status == 416) return {ErrorCode::kOutOfRange};
   // Page and change tokens are refused in several ways (reference 1.10, 6).
@@ -229,6 +232,21 @@ Meaning meaning_of(const Refusal& refusal, const Said& said) {
   return meaning_of_status(refusal.status, said.by_drive);
 }
 
+// What to do about a login that Drive refuses for another reason than its token; "" for others.
+std::string_view remedy_of(std::string_view reason) {
+  if (reason == "insufficientPermissions") {
+    return "; the login lacks a scope: run `driveway login` again";
+  }
+  if (reason == "accessNotConfigured") {
+    return "; enable the Drive API in the Cloud project of this login";
+  }
+  if (reason == "domainPolicy") {
+    return "; the administrator of the account's domain must allow it, or log in to another "
+           "account";
+  }
+  return "";
+}
+
 std::string message_of(const Refusal& refusal, const Said& said, std::string_view what) {
   std::string text = said.message;
   if (text.empty()) {
@@ -242,12 +260,7 @@ std::string message_of(const Refusal& refusal, const Said& said, std::string_vie
       cat(what, ": ", log::redact(utf8_prefix(text, kLongestMessage)), " (", refusal.status);
   if (!said.reason.empty()) message += cat(" ", utf8_prefix(said.reason, 80));
   message += ")";
-  if (said.reason == "insufficientPermissions") {
-    message += "; the login lacks a scope: run `driveway login` again";
-  }
-  if (said.reason == "accessNotConfigured") {
-    message += "; enable the Drive API in the Cloud project of this login";
-  }
+  message += remedy_of(said.reason);
   return message;
 }
 
@@ -259,30 +272,9 @@ std::optional<Duration> parse_retry_after(std::string_view value, WallTime now) 
   if (const auto seconds = parse_uint(value)) {
     return std::chrono::seconds(std::min(*seconds, kLongest));
   }
-  // IMF-fixdate: "Sat, 21 Nov 2026 02:03:04 GMT" (RFC 9110, 5.6.7).
-  const auto parts = split(value, ' ');
-  if (parts.size() != 6 || parts[5] != "GMT") return std::nullopt;
-  constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  const auto month = kMonths.find(parts[2]);
-  const auto time = split(parts[4], ':');
-  const auto day = parse_uint(parts[1]);
-  const auto year = parse_uint(parts[3]);
-  if (parts[2].size() != 3 || month == std::string_view::npos || month % 3 != 0 || !day || !year ||
-      *year > 9999 || time.size() != 3) {
-    return std::nullopt;
-  }
-  const auto hour = parse_uint(time[0]);
-  const auto minute = parse_uint(time[1]);
-  const auto second = parse_uint(time[2]);
-  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
-                                         std::chrono::month(static_cast<unsigned>(month / 3 + 1)),
-                                         std::chrono::day(static_cast<unsigned>(*day))};
-  if (!date.ok() || !hour || *hour > 23 || !minute || *minute > 59 || !second || *second > 60) {
-    return std::nullopt;
-  }
-  const WallTime at = std::chrono::sys_days(date) + std::chrono::hours(*hour) +
-                      std::chrono::minutes(*minute) + std::chrono::seconds(*second);
-  return std::clamp<Duration>(at - now, Duration::zero(), std::chrono::seconds(kLongest));
+  const auto at = parse_http_date(value);
+  if (!at) return std::nullopt;
+  return std::clamp<Duration>(*at - now, Duration::zero(), std::chrono::seconds(kLongest));
 }
 
 Error error_of(const Refusal& refusal, std::string_view what, WallTime now) {

@@ -99,6 +99,7 @@ class FaultPlan::CutSink final : public ByteSink {
     if (part.size() < data.size()) return error_;
     return {};
   }
+  void new_answer() override { sink_.new_answer(); }
 
  private:
   ByteSink& sink_;

@@ -59,8 +59,8 @@ std::optional<Error> RangeSink::check_partial(const http::Response& head) {
   if (header == nullptr) return wrong_range("a partial answer that does not say which part");
   const auto said = parse_content_range(*header);
   if (!said || !said->range) return wrong_range(utf8_prefix(*header, 60));
-  const bool cut_at_end =
-      said->total && said->range->offset == range_.offset && said->range->end() == *said->total;
+  const bool cut_at_end = said->total && said->range->offset == range_.offset &&
+                          said->range->end() == *said->total && said->range->length < range_.length;
   if (*said->range != range_ && !cut_at_end) return wrong_range(utf8_prefix(*header, 60));
   if (said->total && item_.size && *said->total != *item_.size) {
     return Error{ErrorCode::kStale,

@@ -12,6 +12,7 @@ class CountingSink final : public ByteSink {
     bytes_.add(data.size());
     return sink_.write(data);
   }
+  void new_answer() override { sink_.new_answer(); }
 
  private:
   ByteSink& sink_;

@@ -18,10 +18,16 @@ constexpr int kLookBackSeconds = 10;    // what "used lately" means when a refus
 constexpr double kTellingShare = 0.25;  // used less than this: the refusal was not for our rate
 constexpr double kSlowDown = 0.7;
 constexpr double kSpeedUp = 1.1;
-constexpr double kSlowest = 0.05;
+constexpr double kSlowest = 0.25;
 constexpr double kFastest = 4.0;
+// Fewer refusals than this, of kLookBackSeconds, are sporadic: Drive has them at any rate, and each
+// costs only its own call a pause.
+constexpr std::uint64_t kFewRefusals = 3;
+constexpr double kFewOfCalls = 0.1;
 constexpr Duration kBetweenSlowDowns = std::chrono::seconds(5);
-constexpr Duration kBetweenSpeedUps = std::chrono::seconds(60);
+constexpr Duration kBetweenRecoveries = std::chrono::seconds(10);
+// Above what Google states, each step is a try that may cost a burst of refusals.
+constexpr Duration kBetweenTrials = std::chrono::seconds(60);
 constexpr Duration kLongestPause = std::chrono::seconds(60);
 
 double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -106,18 +112,20 @@ QuotaBudget::QuotaBudget(QuotaModel model, Clock& clock, Metrics& metrics, Quota
       waiting_gauge_(metrics.gauge("drive.quota.waiting")),
       refused_counter_(metrics.counter("drive.quota.refused")),
       counts_requests_(model == QuotaModel::kLegacy || model == QuotaModel::kAuto),
-      counts_units_(model == QuotaModel::k2026 ||
-                    (model == QuotaModel::kAuto && learned.counts_units)),
+      counts_units_(model == QuotaModel::k2026),
       requests_{kRequestsPerSecond, kRequestsCapacity, kRequestsCapacity},
       units_{kUnitsPerSecond, kUnitsCapacity, kUnitsCapacity},
       advanced_to_(clock.now()),
       paused_until_(TimePoint::min()),
       last_change_of_pace_(clock.now()) {
-  if (model == QuotaModel::kAuto) {
-    set_pace(learned.pace);
-    units_.level = units_.capacity;
-    requests_.level = requests_.capacity;
-  }
+  recall(learned);
+}
+
+void QuotaBudget::recall(const QuotaState& learned) {
+  const std::lock_guard lock(mutex_);
+  if (model_ != QuotaModel::kAuto) return;
+  counts_units_ = learned.counts_units;
+  set_pace(learned.pace);
 }
 
 void QuotaBudget::set_pace(double pace) {
@@ -136,9 +144,10 @@ void QuotaBudget::advance(TimePoint now) {
 
 void QuotaBudget::speed_up(TimePoint now) {
   if (model_ != QuotaModel::kAuto || !counts_units_ || !somebody_waited_) return;
-  if (now - last_change_of_pace_ < kBetweenSpeedUps) return;
-  if (last_refusal_ && now - *last_refusal_ < kBetweenSpeedUps) return;
-  set_pace(pace_ * kSpeedUp);
+  const Duration quiet = pace_ < 1 ? kBetweenRecoveries : kBetweenTrials;
+  if (now - last_change_of_pace_ < quiet) return;
+  if (last_refusal_ && now - *last_refusal_ < quiet) return;
+  set_pace(pace_ < 1 ? std::min(pace_ * kSpeedUp, 1.0) : pace_ * kSpeedUp);
   last_change_of_pace_ = now;
   somebody_waited_ = false;
 }
@@ -159,12 +168,21 @@ void QuotaBudget::spend(TimePoint now, Method method) {
   // Not below zero: a bucket that is not counted yet must not gather a debt.
   requests_.level = std::max(0.0, requests_.level - static_cast<double>(requests_of(method)));
   units_.level = std::max(0.0, units_.level - static_cast<double>(units_of(method)));
-  const std::int64_t number = second_number(now);
-  Second& second = seconds_[static_cast<std::size_t>(number) % seconds_.size()];
-  if (second.number != number) second = {number, 0, 0};
+  Second& second = second_of(now);
   second.units += units_of(method);
   second.requests += requests_of(method);
+  ++second.calls;
   units_gauge_.set(static_cast<std::int64_t>(used_within(now, 60).units));
+}
+
+QuotaBudget::Second& QuotaBudget::second_of(TimePoint now) {
+  const std::int64_t number = second_number(now);
+  Second& second = seconds_[static_cast<std::size_t>(number) % seconds_.size()];
+  if (second.number != number) {
+    second = Second();
+    second.number = number;
+  }
+  return second;
 }
 
 QuotaBudget::Second QuotaBudget::used_within(TimePoint now, int seconds) const {
@@ -174,15 +192,31 @@ QuotaBudget::Second QuotaBudget::used_within(TimePoint now, int seconds) const {
     if (second.number < 0 || second.number <= last - seconds || second.number > last) continue;
     sum.units += second.units;
     sum.requests += second.requests;
+    sum.calls += second.calls;
+    sum.refusals += second.refusals;
   }
   return sum;
 }
 
-// How much of what the models allow was used lately: the larger of the two shares.
+// How much of what Google states was used lately: the larger of the two models' shares. Not of our
+// own pace, or a slow one would make every refusal look as if it were for our rate.
 double QuotaBudget::used_share(TimePoint now) const {
   const Second used = used_within(now, kLookBackSeconds);
-  return std::max(static_cast<double>(used.units) / (units_.rate * kLookBackSeconds),
-                  static_cast<double>(used.requests) / (requests_.rate * kLookBackSeconds));
+  return std::max(static_cast<double>(used.units) / (kUnitsPerSecond * kLookBackSeconds),
+                  static_cast<double>(used.requests) / (kRequestsPerSecond * kLookBackSeconds));
+}
+
+bool QuotaBudget::refused_often(TimePoint now) const {
+  const Second lately = used_within(now, kLookBackSeconds);
+  return lately.refusals >= kFewRefusals &&
+         static_cast<double>(lately.refusals) >= kFewOfCalls * static_cast<double>(lately.calls);
+}
+
+// The server's budget is empty: so is ours, whatever we thought.
+void QuotaBudget::empty_buckets(TimePoint now) {
+  advance(now);
+  requests_.level = 0;
+  units_.level = 0;
 }
 
 Status QuotaBudget::take(const Context& context, Method method) {
@@ -221,23 +255,23 @@ void QuotaBudget::refused(std::optional<Duration> asked) {
   refused_counter_.add();
   const TimePoint now = clock_.now();
   if (asked) paused_until_ = std::max(paused_until_, now + std::min(*asked, kLongestPause));
+  ++second_of(now).refusals;
   if (model_ == QuotaModel::kUnlimited || used_share(now) < kTellingShare) return;
-  advance(now);
-  last_refusal_ = now;
-  // The server's budget is empty: so is ours, whatever we thought.
-  requests_.level = 0;
-  units_.level = 0;
-  if (model_ != QuotaModel::kAuto) return;
-  if (!counts_units_) {
+  if (model_ == QuotaModel::kAuto && !counts_units_) {
+    empty_buckets(now);
     counts_units_ = true;
     last_change_of_pace_ = now;
     log::info("Drive refuses calls for their rate: counting quota units from now on");
     return;
   }
+  if (!refused_often(now)) return;
+  empty_buckets(now);
+  last_refusal_ = now;
   // Calls that were already on their way when we slowed down say nothing new.
-  if (now - last_change_of_pace_ < kBetweenSlowDowns) return;
+  if (model_ != QuotaModel::kAuto || now - last_change_of_pace_ < kBetweenSlowDowns) return;
   set_pace(pace_ * kSlowDown);
   last_change_of_pace_ = now;
+  for (Second& second : seconds_) second.refusals = 0;
   log::info("Drive refuses calls for their rate: ", static_cast<int>(units_.rate * 60),
             " quota units a minute from now on");
 }

@@ -3,10 +3,11 @@
 // Models: `2026` counts units (get and other 5, list 100, download 200; 325,000 a minute), `legacy`
 // requests (12,000 a minute), `unlimited` nothing. `auto` starts at legacy's rate; when Drive
 // refuses a call although the budget allowed it, and we had used a good part of what some model
-// allows (so that the refusal says something of our rate), it counts units as well, and if it is
-// refused again slows down by 30 %, at most every 5 s, down to 5 %. A minute without refusal in
-// which somebody had to wait raises the pace by 10 %, up to four times 2026's. What it learned can
-// be kept and given back at the next start.
+// allows (so that the refusal says something of our rate), it counts units as well. From then on it
+// slows down by 30 %, at most every 5 s and down to 25 %, when in the last 10 s at least 3 calls
+// and 10 % of all were refused: single refusals come at any rate. Ten seconds without so many
+// refusals in which somebody had to wait raise the pace by 10 % up to 2026's; beyond it a minute
+// does, up to four times that. What it learned can be kept and given back at the next start.
 //
 // A call waits until the budget holds its cost. Those of a higher Priority go first, whenever they
 // came; and read-ahead leaves 5 %, prefetch and background 10 % of the budget to those above them
@@ -59,6 +60,8 @@ class QuotaBudget {
   void refused(std::optional<Duration> asked);
 
   QuotaState learned() const;
+  // Goes on with what was learned before, as if given at the start. Without effect but for `auto`.
+  void recall(const QuotaState& learned);
   std::uint64_t units_last_minute() const;
   int waiting() const;
 
@@ -75,6 +78,8 @@ class QuotaBudget {
     std::int64_t number = -1;
     std::uint64_t units = 0;
     std::uint64_t requests = 0;
+    std::uint64_t calls = 0;
+    std::uint64_t refusals = 0;  // since the pace was last lowered
   };
 
   // All with mutex_ held.
@@ -83,6 +88,9 @@ class QuotaBudget {
   TimePoint ready_at(TimePoint now, Method method, Priority priority) const;
   void spend(TimePoint now, Method method);
   double used_share(TimePoint now) const;
+  bool refused_often(TimePoint now) const;
+  void empty_buckets(TimePoint now);
+  Second& second_of(TimePoint now);
   Second used_within(TimePoint now, int seconds) const;
   void set_pace(double pace);
 
@@ -101,7 +109,7 @@ class QuotaBudget {
   double pace_ = 1.0;
   TimePoint advanced_to_;
   TimePoint paused_until_;
-  std::optional<TimePoint> last_refusal_;
+  std::optional<TimePoint> last_refusal_;  // of so many that they were for our rate
   TimePoint last_change_of_pace_;
   bool somebody_waited_ = false;
   std::array<Second, 64> seconds_{};

@@ -12,6 +12,8 @@ namespace {
 
 constexpr Bytes kProgress = 256 * kKiB;
 constexpr Bytes kMostExported = 64 * kMiB;
+// What is kept of the time before a deadline for the answer to the last try.
+constexpr Duration kLastTry = std::chrono::seconds(1);
 
 // Passes a read on, and knows how far it got, over several tries.
 class ResumableSink final : public ByteSink {
@@ -90,23 +92,33 @@ Duration RetryStore::pause_before(const Tries& tries, const Error& error) {
   return std::max(pause, retry_after(error).value_or(Duration::zero()));
 }
 
+std::optional<Duration> RetryStore::next_pause(const Context& context, const Tries& tries,
+                                               const Error& error) {
+  const bool endless = context.deadline == TimePoint::max();
+  if (endless && tries.failed >= options_.max_tries) return std::nullopt;
+  const Duration asked = retry_after(error).value_or(Duration::zero());
+  if (asked > options_.longest_asked) return std::nullopt;
+  const Duration pause = pause_before(tries, error);
+  if (endless) return pause;
+  const Duration left = context.deadline - clock_.now();
+  if (pause < left) return pause;
+  const Duration shorter = left - kLastTry;
+  if (left <= 2 * kLastTry || asked > shorter) return std::nullopt;
+  return shorter;
+}
+
 Status RetryStore::pause(const Context& context, Method method, Tries& tries, const Error& error) {
   ++tries.failed;
-  if (error.code != ErrorCode::kRateLimited) ++tries.failed_plainly;
-  const auto give_up = [&]() -> Status {
+  const auto wait_for = next_pause(context, tries, error);
+  if (!wait_for) {
     metrics_.counter(cat("drive.", to_string(method), ".gave_up")).add();
     log::info("giving up on ", to_string(method), " after ", tries.failed, " tries: ", error);
     return error;
-  };
-  if (tries.failed_plainly >= options_.max_tries) return give_up();
-  if (retry_after(error).value_or(Duration::zero()) > options_.longest_asked) return give_up();
-  const Duration wait_for = pause_before(tries, error);
-  const TimePoint now = clock_.now();
-  if (context.deadline - now <= wait_for) return give_up();
+  }
   log::debug(to_string(method), " again in ",
-             std::chrono::duration_cast<std::chrono::milliseconds>(wait_for).count(),
+             std::chrono::duration_cast<std::chrono::milliseconds>(*wait_for).count(),
              " ms: ", error);
-  DRIVEWAY_CHECK(sleep_until(context, clock_, now + wait_for));
+  DRIVEWAY_CHECK(sleep_until(context, clock_, clock_.now() + *wait_for));
   retries_.add();
   return {};
 }

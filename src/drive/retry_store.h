@@ -7,8 +7,9 @@
 // or a kept-alive connection that died between two calls is nearly always gone then, a reader waits
 // for it, and all calls here only read, so that repeating one is harmless.
 //
-// How long: until the Context's deadline (R5; it gives up at once, with the last error, when the
-// next pause would pass it), and at most `max_tries` tries in a row where it is no rate limit,
+// How long: until the Context's deadline (R5). A pause that would pass it is cut short, for a last
+// try a second before it; where Drive asked for more than that, or no two seconds are left, the
+// last error is returned at once. A call without a deadline ends after `max_tries` tries in a row,
 // since some 500s are for good (reference 1.9).
 //
 // A `read` goes on where it broke off: the sink gets each byte once, in order, after a
@@ -21,6 +22,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <random>
 
 #include "base/clock.h"
@@ -36,7 +38,7 @@ struct RetryOptions {
   Duration quick = std::chrono::milliseconds(250);  // before the first retry of a plain fault
   // A longer Retry-After than this is not waited for: the error is returned at once.
   Duration longest_asked = std::chrono::minutes(10);
-  int max_tries = 12;      // about four minutes
+  int max_tries = 17;      // without a deadline: about six minutes
   std::uint64_t seed = 0;  // of the jitter; 0: a random one
 };
 
@@ -54,8 +56,10 @@ class RetryStore final : public DecoratedStore {
   // How a series of tries stands.
   struct Tries {
     int failed = 0;
-    int failed_plainly = 0;  // other than by a rate limit
   };
+  // How long to wait now; nothing: there is to be no other try.
+  std::optional<Duration> next_pause(const Context& context, const Tries& tries,
+                                     const Error& error);
   // Waits before the next try; the error to return if there is to be none.
   Status pause(const Context& context, Method method, Tries& tries, const Error& error);
   Duration pause_before(const Tries& tries, const Error& error);

@@ -16,17 +16,15 @@ struct Meaning {
 Meaning meaning_of(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_PARTIAL_FILE:
     case CURLE_GOT_NOTHING:
     case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
       return {ErrorCode::kUnavailable, true, true};
-    // Its text may quote a proxy variable, which may hold a password.
+    // Their texts may quote a proxy variable, which may hold a password.
+    case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_PROXY:
     case CURLE_SEND_FAIL_REWIND:
@@ -63,7 +61,11 @@ Error transfer_error(CURLcode code, std::string_view request, std::string_view d
     message += curl_easy_strerror(code);
   }
   if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
-    message += cat(" (trusted: ", roots, "; set SSL_CERT_FILE to trust another CA)");
+    // OpenSSL's words, which libcurl passes on.
+    const bool by_time = detail.find("certificate has expired") != std::string_view::npos ||
+                         detail.find("certificate is not yet valid") != std::string_view::npos;
+    message += by_time ? " (is this machine's clock right? See `date`, and set it)"
+                       : cat(" (trusted: ", roots, "; set SSL_CERT_FILE to trust another CA)");
   }
   return Error{meaning.code, std::move(message), meaning.retryable};
 }

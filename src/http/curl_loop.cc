@@ -16,8 +16,6 @@ namespace driveway::http {
 namespace {
 
 constexpr std::uint64_t kWakeKey = ~std::uint64_t{0};
-// Requests in flight on an HTTP/2 origin: servers allow 100 streams a connection by default.
-constexpr int kMaxStreams = 96;
 constexpr std::size_t kMaxSpareHandles = 16;  // each keeps its receive buffer
 constexpr int kMaxRoundsUnflushed = 4;
 constexpr Duration kMaxIdleCheckPeriod = std::chrono::seconds(1);
@@ -102,14 +100,12 @@ bool CurlLoop::open(PoolState& pool, std::size_t index, int connections) {
         milliseconds < 0 ? TimePoint::max() : real_now() + std::chrono::milliseconds(milliseconds);
     return 0;
   };
-  const bool media = index == static_cast<std::size_t>(Pool::kMedia);
   const long limit = pool.limit;
   curl_multi_setopt(pool.multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(pool.multi, CURLMOPT_SOCKETDATA, &pool);
   curl_multi_setopt(pool.multi, CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(pool.multi, CURLMOPT_TIMERDATA, &pool);
-  curl_multi_setopt(pool.multi, CURLMOPT_PIPELINING,
-                    static_cast<long>(media ? CURLPIPE_NOTHING : CURLPIPE_MULTIPLEX));
+  curl_multi_setopt(pool.multi, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
   curl_multi_setopt(pool.multi, CURLMOPT_MAX_HOST_CONNECTIONS, limit);
   // Said explicitly: by default the pool shrinks with the number of requests in flight.
   curl_multi_setopt(pool.multi, CURLMOPT_MAXCONNECTS, limit + 8);
@@ -214,8 +210,7 @@ void CurlLoop::begin(const std::shared_ptr<Transfer>& transfer) {
 }
 
 void CurlLoop::admit(PoolState& pool, Origin& origin) {
-  while (!origin.waiting.empty() &&
-         origin.active < (origin.multiplexes ? kMaxStreams : pool.limit)) {
+  while (!origin.waiting.empty() && origin.active < pool.limit) {
     const std::shared_ptr<Transfer> transfer = std::move(origin.waiting.front());
     origin.waiting.pop_front();
     ++origin.active;
@@ -297,11 +292,8 @@ std::shared_ptr<Transfer> CurlLoop::release(Transfer& transfer) {
   Origin& origin = pool.origins[transfer.origin()];
   if (CURL* easy = transfer.easy(); easy != nullptr) {
     long connections = 0;
-    long version = 0;
     curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections);
-    curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
     connections_opened_.add(static_cast<std::uint64_t>(std::max(connections, 0L)));
-    if (version == CURL_HTTP_VERSION_2_0) origin.multiplexes = true;
     curl_multi_remove_handle(pool.multi, easy);
     transfer.release_easy();
     if (pool.spare.size() < kMaxSpareHandles) {

@@ -50,7 +50,6 @@ class CurlLoop {
   };
   struct Origin {
     int active = 0;
-    bool multiplexes = false;  // has answered in HTTP/2
     std::deque<std::shared_ptr<Transfer>> waiting;
   };
   struct PoolState {

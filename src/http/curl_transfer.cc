@@ -109,10 +109,7 @@ Status Transfer::set_common(CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, kMaxConnectionAgeSeconds);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, media ? kMediaBuffer : kMetadataBuffer);
   curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, media ? kMediaBuffer : kMetadataBuffer);
-  const bool http2 = !media && origin_.starts_with("https://");
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                   static_cast<long>(http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, http2 ? 1L : 0L);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   const auto connect_timeout =
       std::chrono::ceil<std::chrono::milliseconds>(request_.connect_timeout).count();

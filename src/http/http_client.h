@@ -1,10 +1,13 @@
 // The door to HTTP: the one module that knows libcurl.
 //
-// One I/O thread drives a curl multi handle over two connection pools (metadata: HTTP/2 where
-// offered; media: HTTP/1.1 keep-alive, since one HTTP/2 connection is a bottleneck, drive-api
-// reference 4). Connections are reused: a call opens a new one only when every pooled one to that
-// host is busy. TLS is verified always, against the system's CAs or SSL_CERT_FILE. HTTPS_PROXY,
-// HTTP_PROXY, NO_PROXY are honoured. Redirects are not followed (308 belongs to uploads).
+// One I/O thread drives a curl multi handle over two connection pools, metadata and media, of
+// HTTP/1.1 keep-alive connections. Not HTTP/2, even where it is offered: one connection is a
+// bottleneck for media (drive-api reference 4); and one that has died silently is not closed when a
+// request on it times out, so every retry would go into the same hole until TCP gives up, after a
+// quarter of an hour. Connections are reused: a call opens a new one only when every pooled one to
+// that host is busy. TLS is verified always, against the system's CAs or SSL_CERT_FILE.
+// HTTPS_PROXY, HTTP_PROXY, NO_PROXY are honoured. Redirects are not followed (308 belongs to
+// uploads).
 //
 // Thread-safe. All waits honour the Context (R5): cancelling never waits for the network, nor for
 // a name being resolved. A client must not cross a fork: make it after daemonizing.

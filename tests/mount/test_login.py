@@ -1,7 +1,16 @@
 """The login without a browser on the machine: one URL, one paste."""
 
+import contextlib
+import http.server
 import json
+import os
+import pty
+import re
+import signal
 import stat
+import subprocess
+import termios
+import threading
 import urllib.parse
 import urllib.request
 
@@ -89,6 +98,96 @@ def test_the_browser_is_on_this_machine(simulator, machine):
         assert page.status == 200
     status, printed = login.paste()
     assert status == 0, printed
+
+
+def test_the_client_of_the_config_file(simulator, machine):
+    client_id = machine.environment.pop("DRIVEWAY_CLIENT_ID")
+    client_secret = machine.environment.pop("DRIVEWAY_CLIENT_SECRET")
+    config = machine.folder / "config/driveway/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'client-id = "{client_id}"\nclient-secret = "{client_secret}"\n')
+    login = Login(machine)
+    assert parameters(login.url)["client_id"] == client_id
+    status, printed = login.paste(approve(login.url))
+    assert status == 0, printed
+    # The secret of one client is not sent with the id of another.
+    other = Login(machine, "--client-id", "other")
+    assert parameters(other.url)["client_id"] == "other"
+    status, printed = other.paste("4/0Acode")
+    assert status == 4, printed
+
+
+class _ApiSwitchedOff(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        error = {"reason": "accessNotConfigured", "message": "Drive API has not been used in project 1"}
+        body = json.dumps({"error": {"code": 403, "errors": [error], **error}}).encode()
+        self.send_response(403)
+        self.send_header("Content-Type", "application/json; charset=UTF-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@contextlib.contextmanager
+def drive_that_refuses():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _ApiSwitchedOff)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_login_that_drive_refuses_replaces_none(simulator, machine):
+    drive = machine.environment["DRIVEWAY_API_URL"]
+    stored = machine.folder / "config/driveway/logins/default.json"
+    with drive_that_refuses() as refusing:
+        machine.environment["DRIVEWAY_API_URL"] = refusing
+        login = Login(machine)
+        status, printed = login.paste(approve(login.url))
+        assert status == 4 and "enable the Drive API" in printed
+        first = stored.read_text()  # there was none: it may be mended where Drive says
+        login = Login(machine)
+        status, printed = login.paste(approve(login.url))
+        assert status == 4 and "left as it was" in printed
+    assert stored.read_text() == first
+    machine.environment["DRIVEWAY_API_URL"] = drive
+    assert "ann@example.com" in machine.output_of("about")
+
+
+def _echoes(terminal):
+    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+
+@pytest.mark.parametrize("end", ["paste", "SIGINT", "SIGTERM"])
+def test_a_terminal_does_not_show_the_paste(simulator, machine, end):
+    master, terminal = pty.openpty()
+    process = machine.start("login", stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        printed = ""
+        while not (url := re.search(r"https?://\S+", printed)):
+            printed += process.stdout.readline()
+        assert _echoes(terminal) is False
+        if end == "paste":
+            address = approve(url.group(0))
+            os.write(master, f"{address}\n".encode())
+            rest, _ = process.communicate(timeout=60)
+            assert process.returncode == 0, rest
+            assert os.read(master, 65536).strip() == b""
+        else:
+            process.send_signal(getattr(signal, end))
+            process.communicate(timeout=60)
+            assert process.returncode == 130
+        assert _echoes(terminal) is True
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+        os.close(terminal)
 
 
 def test_two_accounts(simulator, machine):

@@ -42,6 +42,7 @@ class LoginStoreTest : public testing::Test {
 TEST_F(LoginStoreTest, KeepsWhatItIsGiven) {
   Credential login = credential();
   login.grant_ends = fixture_.clock.wall_now() + 1h;
+  login.quota_project = "my-project";
   ASSERT_TRUE(store_.save({}, "me@work", login).ok());
   const auto loaded = store_.load("me@work");
   ASSERT_TRUE(loaded.ok()) << loaded.error().to_string();
@@ -50,6 +51,7 @@ TEST_F(LoginStoreTest, KeepsWhatItIsGiven) {
   EXPECT_EQ(loaded->refresh_token, login.refresh_token);
   EXPECT_EQ(loaded->scopes, login.scopes);
   EXPECT_EQ(loaded->account, login.account);
+  EXPECT_EQ(loaded->quota_project, login.quota_project);
   EXPECT_EQ(loaded->created, fixture_.clock.wall_now());
   EXPECT_EQ(loaded->grant_ends, login.grant_ends);
   EXPECT_TRUE(store_.contains("me@work"));
@@ -156,6 +158,7 @@ TEST_F(LoginStoreTest, ApplicationCredentialsGiveTokensFromOurEndpoint) {
   ASSERT_TRUE(tokens.ok()) << tokens.error().to_string();
   const auto token = (*tokens)->token({});
   ASSERT_TRUE(token.ok()) << token.error().to_string();
+  EXPECT_EQ(token->quota_project, "p");
   EXPECT_EQ(fixture_.server.form(0).at("refresh_token"), "1//adc");
   (*tokens)->refused(*token);
   ASSERT_TRUE((*tokens)->token({}).ok());
@@ -164,6 +167,15 @@ TEST_F(LoginStoreTest, ApplicationCredentialsGiveTokensFromOurEndpoint) {
   fixture_.server.answer_with({test::refusal(400, "invalid_grant")});
   (*tokens)->refused(*(*tokens)->token({}));
   EXPECT_THAT((*tokens)->token({}).error().message, HasSubstr("run `driveway login`"));
+}
+
+TEST_F(LoginStoreTest, TheEnvironmentsQuotaProjectIsForApplicationCredentials) {
+  fixture_.environment.application_credentials = write("adc.json", R"({"type":"authorized_user",
+      "client_id":"c","client_secret":"s","refresh_token":"1//adc","quota_project_id":"file"})");
+  fixture_.environment.quota_project = "variable";
+  EXPECT_EQ((*choose())->token({})->quota_project, "variable");
+  ASSERT_TRUE(store_.save({}, "default", credential()).ok());
+  EXPECT_EQ((*choose())->token({})->quota_project, "");
 }
 
 TEST_F(LoginStoreTest, OtherApplicationCredentialsAreNamed) {
@@ -195,7 +207,9 @@ TEST_F(LoginStoreTest, TheEnvironmentIsRead) {
   const test::ScopedVariable file("GOOGLE_APPLICATION_CREDENTIALS", "/x/adc.json");
   const test::ScopedVariable id("DRIVEWAY_CLIENT_ID", "id");
   const test::ScopedVariable secret("DRIVEWAY_CLIENT_SECRET", "secret");
+  const test::ScopedVariable project("GOOGLE_CLOUD_QUOTA_PROJECT", "project");
   const Environment environment = Environment::from_process();
+  EXPECT_EQ(environment.quota_project, "project");
   EXPECT_EQ(environment.oauth_url, "http://127.0.0.1:1");
   EXPECT_EQ(environment.accounts_url, "https://accounts.google.com");
   EXPECT_EQ(environment.config_folder, "/x/config/driveway");

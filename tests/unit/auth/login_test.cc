@@ -156,6 +156,17 @@ TEST_F(LoginTest, AnswersOfTheTokenEndpoint) {
   }
 }
 
+TEST_F(LoginTest, ANewLoginCanBeTriedBeforeItIsStored) {
+  fixture_.server.extra = R"(,"refresh_token":"1//rotated")";
+  Credential credential = test::credential("1//new");
+  const auto tokens =
+      make_trial_source(credential, fixture_.environment, *fixture_.client.http, fixture_.clock);
+  ASSERT_TRUE(tokens->token({}).ok());
+  EXPECT_EQ(fixture_.server.form(0).at("refresh_token"), "1//new");
+  EXPECT_EQ(credential.refresh_token.reveal(), "1//rotated");
+  EXPECT_FALSE(std::filesystem::exists(fixture_.environment.config_folder / "logins"));
+}
+
 TEST_F(LoginTest, TheBrowsersRedirectIsTheAnswer) {
   std::optional<Result<Secret>> answer;
   std::thread waiting([&] { answer = login_->wait_for_answer({}); });

@@ -36,6 +36,42 @@ class RefreshingSourceTest : public testing::Test {
   LoginStore store_{fixture_.environment.config_folder, fixture_.clock};
 };
 
+TEST_F(RefreshingSourceTest, AClientWithoutASecretSendsNone) {
+  Credential login = credential();
+  login.client.secret = Secret();
+  save(login);
+  ASSERT_TRUE(source()->token({}).ok());
+  EXPECT_FALSE(fixture_.server.form(0).contains("client_secret"));
+}
+
+TEST_F(RefreshingSourceTest, AWrongClockIsWarnedOf) {
+  const auto log_file = fixture_.folder.path() / "log.txt";
+  ASSERT_TRUE(log::init_file(log_file).ok());
+  save(credential());
+  const auto token_at = [&](const char* date) {
+    fixture_.server.answer_with(
+        {{200, R"({"access_token":"ya29.t","expires_in":3599})", {{"Date", date}}}});
+    EXPECT_TRUE(source()->token({}).ok());
+    return read_file(log_file).value_or("");
+  };
+  EXPECT_THAT(token_at("no date"), Not(HasSubstr("clock")));
+  EXPECT_THAT(token_at("Sat, 21 Nov 1970 02:03:04 GMT"), HasSubstr("this machine's clock is"));
+  log::init_stderr();
+}
+
+TEST_F(RefreshingSourceTest, TellsALoginFromAnotherInTheSamePlaceD5) {
+  save(credential("1//first"));
+  const auto first = source();
+  const auto again = source();
+  save(credential("1//second"));
+  const auto second = source();
+  EXPECT_EQ(first->describe(), second->describe());
+  EXPECT_EQ(first->fingerprint(), again->fingerprint());
+  EXPECT_NE(first->fingerprint(), second->fingerprint());
+  EXPECT_EQ(first->fingerprint().size(), 16U);
+  EXPECT_EQ(source("missing")->fingerprint(), "");
+}
+
 TEST_F(RefreshingSourceTest, AsksAsOAuthHasItAndKeepsTheToken) {
   save(credential());
   fixture_.server.extra = R"(,"scope":"https://www.googleapis.com/auth/drive openid")";
@@ -307,6 +343,23 @@ TEST_F(RefreshingSourceTest, ARefusalIsRememberedForAMinute) {
   EXPECT_EQ(fixture_.server.asked(), 1);
   fixture_.clock.advance(61s);
   EXPECT_TRUE(tokens->token({}).ok());
+}
+
+// E1: a login stops working only by OAuth's own word, not by a page of the network.
+TEST_F(RefreshingSourceTest, WhatIsNotOAuthsSaysNothingOfTheLogin) {
+  save(credential());
+  for (const int status : {200, 302, 400, 401, 403, 404}) {
+    for (const char* body : {"<html>portal</html>", "", "[]", R"({"message":"no"})",
+                             R"({"error":{"code":403,"status":"PERMISSION_DENIED"}})"}) {
+      fixture_.server.answer_with({{status, body, {}}, {}});
+      const auto token = source()->token({});
+      EXPECT_TRUE(token.ok()) << status << " " << body;  // asked again, and got one
+    }
+  }
+  fixture_.server.answer_with({{403, "<html>", {}}});
+  const auto token = source()->token({});
+  ASSERT_TRUE(token.failed_with(ErrorCode::kUnavailable));
+  EXPECT_TRUE(token.error().retryable);
 }
 
 // E1: `driveway login` wakes the daemon without a remount.

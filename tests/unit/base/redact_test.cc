@@ -117,6 +117,13 @@ TEST(RedactTest, OpenUrls) {
   expect_redacted("https://docs.google.com/feeds/download/‹documents/export/Export?id=1› next");
 }
 
+TEST(RedactTest, UserAndPasswordOfAUrl) {
+  expect_redacted("Unsupported proxy scheme for 'foo://‹user:pw@rd›@proxy.host:3128'");
+  expect_redacted("HTTPS_PROXY=http://‹user:pass%40word›@proxy/ is not understood");
+  expect_redacted("\"socks5h://‹token›@[::1]:1080\"");
+  expect_redacted("twice http://‹a:b›@c and http://‹d:e›@f");
+}
+
 TEST(RedactTest, LeavesOrdinaryTextAlone) {
   for (const std::string_view text : {"",
                                       "a",
@@ -150,6 +157,9 @@ TEST(RedactTest, LeavesOrdinaryTextAlone) {
                                       "\"access_token\": {",
                                       "client_id=123-abc.apps.googleusercontent.com",
                                       "https://www.googleapis.com/drive/v3/files/1a2B3c?alt=media",
+                                      "http://proxy.host:3128",
+                                      "https://host/mail/me@example.com?to=you@example.com",
+                                      "://",
                                       "2026-11-21T02:03:04.567Z"}) {
     const std::string expected =
         text == "the bearer of" ? "the bearer [redacted]" : std::string(text);

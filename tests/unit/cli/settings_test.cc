@@ -47,6 +47,15 @@ TEST_F(SettingsTest, TheFileMayHoldNumbersAndFlagsAsTomlHasThem) {
   EXPECT_DOUBLE_EQ(*settings->fraction("min-free-disk", 0), 0.25);
 }
 
+TEST_F(SettingsTest, WhatTheFileAloneSays) {
+  const auto settings = load({{"client-id", "flag"}}, {{"DRIVEWAY_CLIENT_SECRET", "variable"}},
+                             "client-id = \"file\"\nclient-secret = \"file secret\"\n");
+  ASSERT_TRUE(settings.ok());
+  EXPECT_EQ(settings->file_text("client-id"), "file");
+  EXPECT_EQ(settings->file_text("client-secret"), "file secret");
+  EXPECT_EQ(settings->file_text("account"), "");
+}
+
 TEST_F(SettingsTest, AMissingFileIsEmpty) {
   const auto settings = Settings::load({}, fake_environment({}), folder_.path() / "none.toml");
   ASSERT_TRUE(settings.ok());

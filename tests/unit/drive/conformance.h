@@ -419,6 +419,22 @@ TEST_P(Conformance, NewContentIsANewRevision) {  // R1
   EXPECT_EQ(sink.text, "second");
 }
 
+TEST_P(Conformance, ContentThatBecameShorterIsStale) {  // R1
+  const std::string content = random_bytes(1'000, 5);
+  const FileId id = world->add_file(world->base(), "f", content);
+  const Item before = get(id);
+  for (const std::string& shorter : {content.substr(0, 500), std::string()}) {
+    world->set_content(id, shorter);
+    for (const ByteRange range :
+         {ByteRange{0, 1'000}, ByteRange{0, 100}, ByteRange{400, 200}, ByteRange{900, 100}}) {
+      StringSink sink;
+      EXPECT_TRUE(store().read(context, before, range, sink).failed_with(ErrorCode::kStale))
+          << range.length << " bytes at " << range.offset << " of " << shorter.size();
+      EXPECT_EQ(sink.text, "");
+    }
+  }
+}
+
 TEST_P(Conformance, TheSinksErrorEndsARead) {
   const Item item = get(world->add_file(world->base(), "f", random_bytes(kMiB, 3)));
   StringSink sink;

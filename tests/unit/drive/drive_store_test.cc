@@ -57,6 +57,16 @@ TEST_F(DriveStoreTest, GetAsksForTheItemsFields) {
   EXPECT_EQ(request.pool, http::Pool::kMetadata);
 }
 
+TEST_F(DriveStoreTest, TheLoginsQuotaProjectIsNamed) {
+  answer(R"({"id":"1","name":"n"})");
+  ASSERT_TRUE(store->get(context, FileId("1")).ok());
+  EXPECT_EQ(header(http.requests.back(), "X-Goog-User-Project"), "");
+  tokens.quota_project = "my-project";
+  answer(R"({"id":"1","name":"n"})");
+  ASSERT_TRUE(store->get(context, FileId("1")).ok());
+  EXPECT_EQ(header(http.requests.back(), "X-Goog-User-Project"), "my-project");
+}
+
 TEST_F(DriveStoreTest, AnotherItemThanAskedForIsCorrupt) {
   answer(R"({"id":"other"})");
   EXPECT_TRUE(store->get(context, FileId("1")).failed_with(ErrorCode::kCorrupt));
@@ -245,8 +255,8 @@ TEST_F(DriveReadTest, AWholeFileIsAskedForWithoutRange) {
 TEST_F(DriveReadTest, WrongRangesAreDiscarded) {
   for (const char* range :
        {"bytes 101-150/10000", "bytes 0-49/10000", "bytes 100-148/10000", "bytes 100-150/10000",
-        "bytes */10000", "bytes 149-100/10000", "items 100-149/10000", "bytes 100-149", "",
-        "bytes 100-149/x", "bytes 100-18446744073709551615/*"}) {
+        "bytes 100-9999/10000", "bytes */10000", "bytes 149-100/10000", "items 100-149/10000",
+        "bytes 100-149", "", "bytes 100-149/x", "bytes 100-18446744073709551615/*"}) {
     http.answers.push_back(partial(content.substr(100, 50), range));
     const Status status = read({100, 50});
     EXPECT_TRUE(status.failed_with(ErrorCode::kCorrupt)) << range;
@@ -316,7 +326,11 @@ TEST_F(DriveReadTest, RefusalsAndAFreshToken) {
   FakeAnswer refusal;
   refusal.status = 416;
   http.answers.push_back(refusal);
+  EXPECT_TRUE(read({0, 5}).failed_with(ErrorCode::kStale));
+  const auto size = std::exchange(file.size, std::nullopt);
+  http.answers.push_back(refusal);
   EXPECT_TRUE(read({0, 5}).failed_with(ErrorCode::kOutOfRange));
+  file.size = size;
   refusal.status = 401;
   http.answers.push_back(refusal);
   http.answers.push_back(partial(content.substr(0, 5), "bytes 0-4/10000"));

@@ -40,7 +40,7 @@ TEST(Errors, ReasonsOfTheReference) {
            {403, "rateLimitExceeded", ErrorCode::kRateLimited, true},
            {403, "sharingRateLimitExceeded", ErrorCode::kRateLimited, true},
            {403, "dailyLimitExceeded", ErrorCode::kQuotaExceeded, false},
-           {403, "accessNotConfigured", ErrorCode::kPermissionDenied, false},
+           {403, "accessNotConfigured", ErrorCode::kLoginNeeded, false},
            {403, "quotaExceeded", ErrorCode::kQuotaExceeded, false},
            {403, "storageQuotaExceeded", ErrorCode::kStorageFull, false},
            {403, "teamDriveFileLimitExceeded", ErrorCode::kStorageFull, false},
@@ -52,7 +52,8 @@ TEST(Errors, ReasonsOfTheReference) {
            {403, "exportSizeLimitExceeded", ErrorCode::kTooLarge, false},
            {403, "pageTokenExpired", ErrorCode::kTokenExpired, false},
            {403, "insufficientFilePermissions", ErrorCode::kPermissionDenied, false},
-           {403, "insufficientPermissions", ErrorCode::kPermissionDenied, false},
+           {403, "insufficientPermissions", ErrorCode::kLoginNeeded, false},
+           {403, "domainPolicy", ErrorCode::kLoginNeeded, false},
            {403, "someNewReason", ErrorCode::kPermissionDenied, false},
            {403, "teamDrivesFolderMoveInNotSupported", ErrorCode::kCrossDevice, false},
            {404, "notFound", ErrorCode::kNotFound, false},
@@ -117,6 +118,7 @@ TEST(Errors, BodiesThatAreNotDrives) {
   EXPECT_EQ(html(403).code, ErrorCode::kUnavailable);
   EXPECT_TRUE(html(403).retryable);
   EXPECT_EQ(html(404).code, ErrorCode::kUnavailable);
+  EXPECT_TRUE(html(404).retryable);
   EXPECT_EQ(html(302).code, ErrorCode::kUnavailable);
   EXPECT_EQ(of(500, "").code, ErrorCode::kUnavailable);
   EXPECT_EQ(of(400, std::string(100'000, '[')).code, ErrorCode::kInvalidArgument);
@@ -129,8 +131,12 @@ TEST(Errors, MessagesSayWhatAndHoldNoSecret) {
   EXPECT_EQ(leaking.message.find("abcdef"), std::string::npos);
   const Error endless = of(400, envelope(400, "invalid", std::string(10'000, 'x')));
   EXPECT_LT(endless.message.size(), 400U);
-  EXPECT_NE(of(403, envelope(403, "insufficientPermissions", "m")).message.find("driveway login"),
-            std::string::npos);
+  for (const auto& [reason, remedy] :
+       {std::pair("insufficientPermissions", "run `driveway login` again"),
+        std::pair("accessNotConfigured", "enable the Drive API"),
+        std::pair("domainPolicy", "administrator")}) {
+    EXPECT_NE(of(403, envelope(403, reason, "m")).message.find(remedy), std::string::npos);
+  }
 }
 
 TEST(Errors, RetryAfter) {

@@ -75,15 +75,21 @@ class FakeTokens final : public auth::TokenSource {
     if (fails) return *fails;
     auth::AccessToken token;
     token.value = Secret(cat("token-", refusals + 1));
+    token.quota_project = quota_project;
     return token;
   }
   void refused(const auth::AccessToken& used) override {
     if (used.value.reveal() == cat("token-", refusals + 1)) ++refusals;
   }
   std::string describe() const override { return "stored login demo"; }
+  const std::string& fingerprint() const override { return fingerprint_; }
 
   int refusals = 0;
   std::optional<Error> fails;
+  std::string quota_project;
+
+ private:
+  const std::string fingerprint_ = "0123456789abcdef";
 };
 
 }  // namespace driveway::drive

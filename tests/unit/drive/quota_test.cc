@@ -129,13 +129,42 @@ TEST_F(QuotaTest, AutoStartsAtLegacyAndLearnsUnits) {
   budget.refused(std::nullopt);
   EXPECT_TRUE(budget.learned().counts_units);
   EXPECT_NEAR(time_of(budget, Method::kRead, 542), 20, 0.1);
-  // Refused again at that pace: slower, but once for a burst of refusals.
-  for (int i = 0; i < 20; ++i) budget.refused(std::nullopt);
+  // Refused again and again at that pace: slower, but once for a burst of refusals.
+  for (int i = 0; i < 60; ++i) budget.refused(std::nullopt);
   EXPECT_NEAR(budget.learned().pace, 0.7, 1e-9);
-  EXPECT_NEAR(time_of(budget, Method::kRead, 542), 20 / 0.7, 0.1);
-  // A minute without refusal under load: faster again.
-  EXPECT_LT(time_of(budget, Method::kRead, 1625), 60 / 0.7);
-  EXPECT_GT(budget.learned().pace, 0.7);
+  EXPECT_NEAR(time_of(budget, Method::kRead, 135), 5 / 0.7, 0.1);
+  EXPECT_NEAR(budget.learned().pace, 0.7, 1e-9);
+  // Ten seconds without refusals under load: faster again, up to the stated rate in 40 s, and from
+  // there on more carefully.
+  EXPECT_LT(time_of(budget, Method::kRead, 1083), 40 / 0.75);
+  EXPECT_NEAR(budget.learned().pace, 1, 0.001);
+}
+
+// Drive refuses some calls at any rate: that must cost those calls only.
+TEST_F(QuotaTest, SporadicRefusalsDoNotSlowDown) {
+  QuotaBudget budget(QuotaModel::kAuto, clock, metrics, {true, 1});
+  for (int refusals = 0; refusals < 60; ++refusals) {  // five minutes at full speed
+    time_of(budget, Method::kRead, 135);               // about 5 s
+    budget.refused(std::nullopt);
+  }
+  EXPECT_GE(budget.learned().pace, 1);
+}
+
+TEST_F(QuotaTest, ManyRefusalsAmongManyMoreCallsDoNotSlowDown) {
+  QuotaBudget budget(QuotaModel::kAuto, clock, metrics, {true, 1});
+  time_of(budget, Method::kList, 500);
+  for (int i = 0; i < 20; ++i) budget.refused(std::nullopt);
+  EXPECT_EQ(budget.learned().pace, 1);
+}
+
+TEST_F(QuotaTest, ThePaceNeverFallsBelowAQuarter) {
+  QuotaBudget budget(QuotaModel::kAuto, clock, metrics, {true, 1});
+  for (int i = 0; i < 200; ++i) {
+    time_of(budget, Method::kRead, 10);
+    for (int refusals = 0; refusals < 20; ++refusals) budget.refused(std::nullopt);
+  }
+  EXPECT_GE(budget.learned().pace, 0.25);
+  EXPECT_LE(budget.learned().pace, 0.5);
 }
 
 TEST_F(QuotaTest, ARefusalOfAQuietClientTeachesNothing) {
@@ -150,7 +179,7 @@ TEST_F(QuotaTest, ARefusalOfAQuietClientTeachesNothing) {
 TEST_F(QuotaTest, WhatWasLearnedIsKept) {
   QuotaBudget budget(QuotaModel::kAuto, clock, metrics, {true, 0.5});
   EXPECT_EQ(time_of(budget, Method::kRead, 270), 0);
-  EXPECT_NEAR(time_of(budget, Method::kRead, 812), 60, 1);
+  EXPECT_NEAR(time_of(budget, Method::kRead, 100), 20'000 / (325'000 / 60.0 * 0.5), 0.1);
   QuotaBudget odd(QuotaModel::kAuto, clock, metrics, {true, -7});
   EXPECT_GT(odd.learned().pace, 0);
 }

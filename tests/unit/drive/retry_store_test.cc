@@ -10,6 +10,8 @@
 
 #include "base/strings.h"
 #include "drive/fake_store.h"
+#include "drive/fault_store.h"
+#include "drive/metered_store.h"
 #include "drive/retry_hint.h"
 #include "unit/drive/test_sinks.h"
 
@@ -89,18 +91,44 @@ TEST_F(RetryTest, WhatIsPermanentIsNotRepeated) {
   EXPECT_EQ(fake.calls(Method::kAbout), 1);
 }
 
-TEST_F(RetryTest, APermanentFaultEnds) {
-  fake.faults().fail(Method::kAbout, kFault, 1000);
-  EXPECT_TRUE(store().about(context).failed_with(ErrorCode::kUnavailable));
-  EXPECT_EQ(fake.calls(Method::kAbout), options.max_tries);
-  EXPECT_EQ(metrics.counter("drive.about.gave_up").value(), 1U);
+TEST_F(RetryTest, WithoutADeadlineItEndsAllTheSame) {
+  for (const Error& error : {kFault, kLimited}) {
+    fake.reset_calls();
+    fake.faults().fail(Method::kAbout, error, 1000);
+    EXPECT_TRUE(store().about(context).failed_with(error.code));
+    EXPECT_EQ(fake.calls(Method::kAbout), options.max_tries);
+    fake.faults().clear();
+  }
+  EXPECT_EQ(metrics.counter("drive.about.gave_up").value(), 2U);
 }
 
-TEST_F(RetryTest, TheDeadlineIsKept) {  // R5
-  fake.faults().fail(Method::kAbout, kLimited, 1000);
+TEST_F(RetryTest, ItGoesOnUntilTheDeadline) {  // R5
+  for (const Error& error : {kFault, kLimited}) {
+    for (const auto deadline : {seconds(300), seconds(3600)}) {
+      fake.faults().fail(Method::kAbout, error, 1000);
+      begin = clock.now();
+      context.deadline = begin + deadline;
+      EXPECT_TRUE(store().about(context).failed_with(error.code));
+      EXPECT_GE(elapsed(), deadline - seconds(2));
+      EXPECT_LT(elapsed(), deadline);
+      fake.faults().clear();
+    }
+  }
+}
+
+TEST_F(RetryTest, TheLastTryComesASecondBeforeTheDeadline) {  // R5
+  fake.faults().fail(Method::kAbout, kLimited, 5);
+  context.deadline = clock.now() + seconds(30);
+  EXPECT_TRUE(store().about(context).ok());
+  EXPECT_EQ(elapsed(), seconds(29));  // 1 + 2 + 4 + 8, and 16 more would pass it
+}
+
+TEST_F(RetryTest, TheLastTryComesNotBeforeDriveAllowsIt) {
+  fake.faults().fail(Method::kAbout, with_retry_after(kLimited, seconds(40)));
   context.deadline = clock.now() + seconds(30);
   EXPECT_TRUE(store().about(context).failed_with(ErrorCode::kRateLimited));
-  EXPECT_EQ(elapsed(), seconds(1 + 2 + 4 + 8));  // 16 more would pass it
+  EXPECT_EQ(elapsed(), Duration::zero());
+  EXPECT_EQ(fake.calls(Method::kAbout), 1);
 }
 
 TEST(RetryCancelTest, APauseIsInterruptedAtOnce) {  // R5
@@ -143,6 +171,17 @@ TEST_F(RetryReadTest, GoesOnWhereItBrokeOff) {
   EXPECT_EQ(sink.text, content.substr(100, 500'000));
   const auto log = fake.log();
   EXPECT_EQ(log.back().range, (ByteRange{100 + 82'777, 500'000 - 82'777}));
+}
+
+TEST_F(RetryReadTest, NewAnswersAreToldThroughEveryDecorator) {  // R1
+  FaultPlan plan(clock);
+  FaultStore faulty(store(), plan);
+  MeteredStore metered(faulty, clock, metrics);
+  plan.cut(Method::kRead, 10'000, kFault);
+  fake.faults().cut(Method::kRead, 5'000, kFault);
+  EXPECT_TRUE(metered.read(context, item, {0, 20'000}, sink).failed_with(ErrorCode::kUnavailable));
+  EXPECT_EQ(sink.text, content.substr(0, 10'000));
+  EXPECT_EQ(sink.new_answers, 1);
 }
 
 TEST_F(RetryReadTest, ProgressStartsTheCountAnew) {

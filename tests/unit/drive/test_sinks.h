@@ -17,7 +17,9 @@ class StringSink final : public ByteSink {
     text.append(reinterpret_cast<const char*>(data.data()), data.size());
     return {};
   }
+  void new_answer() override { ++new_answers; }
   std::string text;
+  int new_answers = 0;
   int writes = 0;
   std::optional<std::size_t> fails_after;
 };

@@ -71,6 +71,22 @@ TEST_F(HttpTls, ManyConnectionsShareTheirRoots) {
   EXPECT_EQ(server.connections(), 16);
 }
 
+// A request that times out must take its connection with it: libcurl keeps one of HTTP/2.
+TEST_F(HttpTls, SpeaksHttp1AlsoWhereHttp2IsOffered) {
+  TestAuthority authority(ca_file_);
+  authority.prefer_http2();
+  TestServer server([](const ReceivedRequest&, Peer& peer) { peer.respond(200, "x"); },
+                    authority.wrap());
+  const ScopedVariable file("SSL_CERT_FILE", ca_file_.c_str());
+  TestClient client;
+  for (const Pool pool : {Pool::kMetadata, Pool::kMedia}) {
+    const auto response =
+        client.http->fetch(client.soon(), client.get(server.url("/", "https"), pool));
+    ASSERT_TRUE(response.ok()) << response.error().to_string();
+    EXPECT_EQ(response->body, "x");
+  }
+}
+
 TEST_F(HttpTls, RefusesAnUnknownAuthority) {
   TestAuthority authority(ca_file_);
   TestServer server([](const ReceivedRequest&, Peer& peer) { peer.respond(200, "x"); },
@@ -157,6 +173,29 @@ TEST_F(HttpTls, GoesThroughTheHttpsProxy) {
   EXPECT_EQ(proxy.requests()[0].target, cat("127.0.0.1:", server.port()));
   EXPECT_FALSE(proxy.requests()[0].headers.contains("authorization"));
   EXPECT_EQ(server.requests().at(0).header("authorization"), "Bearer ya29.token");
+}
+
+TEST_F(HttpTls, AProxysPasswordIsInNoError) {
+  for (const char* proxy : {"foo://user:pr0xypass@127.0.0.1:1", "http://user:pr0xypass@127.0.0.1:1",
+                            "http://user:pr0xypass@no-such-host.invalid:1"}) {
+    const ScopedVariable variable("HTTPS_PROXY", proxy);
+    TestClient client;
+    const auto response = client.http->fetch(client.soon(), client.get("https://127.0.0.1:2/"));
+    ASSERT_TRUE(response.failed_with(ErrorCode::kUnavailable)) << response.error().to_string();
+    EXPECT_THAT(response.error().to_string(), testing::Not(HasSubstr("pr0xypass")));
+  }
+}
+
+TEST_F(HttpTls, AWrongClockIsNamed) {
+  TestAuthority authority(ca_file_);
+  authority.expire();
+  TestServer server([](const ReceivedRequest&, Peer& peer) { peer.respond(200, "x"); },
+                    authority.wrap());
+  const ScopedVariable file("SSL_CERT_FILE", ca_file_.c_str());
+  TestClient client;
+  const auto response = client.http->fetch(client.soon(), client.get(server.url("/", "https")));
+  ASSERT_TRUE(response.failed_with(ErrorCode::kCorrupt)) << response.error().to_string();
+  EXPECT_THAT(response.error().to_string(), HasSubstr("clock"));
 }
 
 TEST_F(HttpTls, HonoursHttpProxyNoProxyAndUseProxy) {

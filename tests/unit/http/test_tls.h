@@ -62,6 +62,27 @@ class TestAuthority {
   TestAuthority(const TestAuthority&) = delete;
   TestAuthority& operator=(const TestAuthority&) = delete;
 
+  // The server's certificate ended an hour ago.
+  void expire() {
+    X509_gmtime_adj(X509_getm_notBefore(certificate_), -48 * 3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate_), -3600);
+    X509_sign(certificate_, ca_key_, EVP_sha256());
+    SSL_CTX_use_certificate(context_, certificate_);
+  }
+  // Chooses HTTP/2 for every client that offers it.
+  void prefer_http2() {
+    const auto choose = +[](SSL*, const unsigned char** chosen, unsigned char* length,
+                            const unsigned char* offered, unsigned int size, void*) {
+      static constexpr unsigned char kHttp2[] = {2, 'h', '2'};
+      auto* protocol = const_cast<unsigned char*>(*chosen);
+      const int found =
+          SSL_select_next_proto(&protocol, length, kHttp2, sizeof(kHttp2), offered, size);
+      *chosen = protocol;
+      return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+    };
+    SSL_CTX_set_alpn_select_cb(context_, choose, nullptr);
+  }
+
   TestServer::Wrap wrap() {
     return [this](int fd) -> std::unique_ptr<Channel> {
       SSL* ssl = SSL_new(context_);
