@@ -97,16 +97,12 @@ class VfsImpl final : public Vfs {
 
   Status open_parts(const VfsOptions& options, Clock& clock, Metrics& metrics) {
     const auto& path = folder_.path();
+    if (folder_.machine_crashed()) DRIVEWAY_CHECK(forget_untrusted());
     DRIVEWAY_TRY(auto allocator, journal::open_inode_allocator(path / "journal"));
     inodes_ = std::make_unique<JournalInodes>(std::move(allocator));
     DRIVEWAY_TRY(cache_, cache::ContentCache::open(path, options.cache, clock, metrics));
     DRIVEWAY_TRY(tree_, tree::Tree::open(path / "meta", options.tree, store_, scheduler_, *inodes_,
                                          clock, metrics));
-    if (folder_.machine_crashed()) {
-      DRIVEWAY_CHECK(cache_->wipe());
-      DRIVEWAY_CHECK(tree_->wipe());
-      DRIVEWAY_CHECK(folder_.mark_wiped());
-    }
     fetcher_ =
         std::make_unique<transfer::Fetcher>(options.fetcher, store_, scheduler_, clock, metrics);
     verifier_ = std::make_unique<Verifier>(*cache_, metrics);
@@ -188,9 +184,19 @@ class VfsImpl final : public Vfs {
   Result<drive::About> about(const Context& context) override { return tree_->about(context); }
   Status poll(const Context& context) override { return tree_->poll(context); }
   tree::TreeStatus tree_status() const override { return tree_->status(); }
+  const tree::TreeOptions& tree_options() const override { return tree_->options(); }
   Bytes cached_bytes() const override { return cache_->used_bytes(); }
 
  private:
+  // Unopened: what is damaged may show only when it is written to.
+  Status forget_untrusted() {
+    DRIVEWAY_CHECK(cache::ContentCache::erase(folder_.path()));
+    std::error_code error;
+    std::filesystem::remove_all(folder_.path() / "meta", error);
+    if (error) return errno_error(error.value(), "cannot remove what was known of Drive");
+    return folder_.mark_wiped();
+  }
+
   Result<std::shared_ptr<OpenFile>> open_node(const Context& context, tree::Node node) {
     switch (node.content) {
       case tree::ContentKind::kBlob: {

@@ -3,8 +3,8 @@
 //
 // A Vfs owns the account's folder CACHE/<permissionId>/ (one lock a folder, D5) with tree, content
 // cache and inode allocator in it. After an unclean stop of the *machine* (boot id and clean flag)
-// `meta` and `cache` are wiped, not trusted. Every call that may wait for Drive takes a Context
-// (R5); what is known locally is answered locally.
+// `meta` and `cache` are deleted unopened, not trusted; the journal stays. Every call that may wait
+// for Drive takes a Context (R5); what is known locally is answered locally.
 //
 // Thread-safe. Read-only: there is no call that changes anything in Drive.
 #pragma once
