@@ -94,7 +94,8 @@ class Vfs {
 
   // Extended attributes: user.drive.id, .name, .mime_type, .md5, .sha1, .sha256, .version,
   // .head_revision, .created, .modified, .parent, .drive_id, .owned_by_me, .web_view_link,
-  // .shortcut_id, .shortcut_name; what an item has not is absent. Errors: kNotFound.
+  // .shortcut_id, .shortcut_name; what an item has not is absent. And user.NAME, as
+  // google-drive-ocamlfuse stored it. Errors: kNotFound.
   virtual Result<std::vector<std::string>> list_attributes(InodeId inode) = 0;
   virtual Result<std::string> attribute(InodeId inode, std::string_view name) = 0;
 
