@@ -34,30 +34,34 @@ class JournalInodes final : public tree::InodeSource {
   std::unique_ptr<journal::InodeAllocator> allocator_;
 };
 
-// Passes on to the observer of the moment.
+// Passes on to the observers of the moment.
 class ObserverRelay final : public tree::TreeObserver {
  public:
-  void set(tree::TreeObserver* observer) {
+  void add(tree::TreeObserver& observer) {
     const std::unique_lock lock(mutex_);
-    observer_ = observer;
+    observers_.push_back(&observer);
+  }
+  void remove(tree::TreeObserver& observer) {
+    const std::unique_lock lock(mutex_);
+    std::erase(observers_, &observer);
   }
   void entry_changed(InodeId parent, const std::string& name,
                      std::optional<InodeId> child) override {
     const std::shared_lock lock(mutex_);
-    if (observer_ != nullptr) observer_->entry_changed(parent, name, child);
+    for (auto* observer : observers_) observer->entry_changed(parent, name, child);
   }
   void attributes_changed(InodeId inode) override {
     const std::shared_lock lock(mutex_);
-    if (observer_ != nullptr) observer_->attributes_changed(inode);
+    for (auto* observer : observers_) observer->attributes_changed(inode);
   }
   void directory_changed(InodeId inode) override {
     const std::shared_lock lock(mutex_);
-    if (observer_ != nullptr) observer_->directory_changed(inode);
+    for (auto* observer : observers_) observer->directory_changed(inode);
   }
 
  private:
   std::shared_mutex mutex_;
-  tree::TreeObserver* observer_ = nullptr;
+  std::vector<tree::TreeObserver*> observers_;
 };
 
 class StringSink final : public ByteSink {
@@ -112,7 +116,8 @@ class VfsImpl final : public Vfs {
   }
 
   Status start(const Context& context) override { return tree_->start(context, &relay_); }
-  void set_observer(tree::TreeObserver* observer) override { relay_.set(observer); }
+  void add_observer(tree::TreeObserver& observer) override { relay_.add(observer); }
+  void remove_observer(tree::TreeObserver& observer) override { relay_.remove(observer); }
 
   Result<tree::Node> lookup(const Context& context, InodeId parent,
                             std::string_view name) override {

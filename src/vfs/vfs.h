@@ -76,9 +76,10 @@ class Vfs {
 
   // tree::Tree::start. REQUIRES: once, before any other call.
   virtual Status start(const Context& context) = 0;
-  // Who is told of changes by other clients (as tree::TreeObserver says); null = nobody. When it
-  // returns, the observer before is no longer used. Must not be called from an observer.
-  virtual void set_observer(tree::TreeObserver* observer) = 0;
+  // Who is told of changes by other clients (as tree::TreeObserver says): one for each mount. When
+  // remove_observer() returns, `observer` is no longer used. Must not be called from an observer.
+  virtual void add_observer(tree::TreeObserver& observer) = 0;
+  virtual void remove_observer(tree::TreeObserver& observer) = 0;
 
   virtual Result<tree::Node> lookup(const Context& context, InodeId parent,
                                     std::string_view name) = 0;
@@ -103,6 +104,8 @@ class Vfs {
   virtual Result<drive::About> about(const Context& context) = 0;
   virtual Status poll(const Context& context) = 0;
   virtual tree::TreeStatus tree_status() const = 0;
+  // As tree::Tree::options().
+  virtual const tree::TreeOptions& tree_options() const = 0;
   virtual Bytes cached_bytes() const = 0;
 };
 
