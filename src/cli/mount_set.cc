@@ -14,6 +14,8 @@ namespace {
 
 constexpr auto kBusyRetry = std::chrono::milliseconds(100);
 
+Error ending() { return {ErrorCode::kUnavailable, "the daemon is ending", true}; }
+
 }  // namespace
 
 struct MountSet::Entry {
@@ -55,7 +57,7 @@ std::vector<std::string> MountSet::mountpoints() const {
 Result<bool> MountSet::mount(const control::MountRequest& request) {
   {
     const std::lock_guard lock(mutex_);
-    if (closing_) return Error{ErrorCode::kUnavailable, "the daemon is ending", true};
+    if (closing_) return ending();
     if (find(request.mountpoint) != nullptr) return false;
     if (!pending_.insert(request.mountpoint).second) {
       return Error{ErrorCode::kBusy, cat(request.mountpoint, " is being mounted already")};
@@ -65,15 +67,18 @@ Result<bool> MountSet::mount(const control::MountRequest& request) {
                                    .kernel_options = request.kernel_options,
                                    .read_deadline = request.read_deadline};
   auto mounted = fuse::Mount::mount(options, vfs_, clock_, metrics_);
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   pending_.erase(request.mountpoint);
-  if (!mounted.ok()) {
-    ended_();  // it may have been the last thing that the daemon waited for
-    return mounted.error();
+  if (mounted.ok() && !closing_) {
+    add(request.mountpoint, *std::move(mounted));
+    log::info("mounted ", request.mountpoint);
+    return true;
   }
-  add(request.mountpoint, *std::move(mounted));
-  log::info("mounted ", request.mountpoint);
-  return true;
+  lock.unlock();
+  Error error = mounted.ok() ? ending() : mounted.error();
+  if (mounted.ok()) mounted->reset();
+  ended_();  // it may have been the last thing that the daemon waited for
+  return error;
 }
 
 void MountSet::add(const std::string& mountpoint, std::unique_ptr<fuse::Mount> mount) {

@@ -88,8 +88,10 @@ ExitStatus status(const std::string& mountpoint, bool as_json) {
     if (!wanted.empty() && !daemon.is_mounted_at(wanted)) continue;
     auto answer = ask_daemon(daemon, context, clock);
     if (!answer.ok()) return report(wrap(answer.error(), cat("process ", daemon.pid)));
+    std::vector<json> documents = by_mountpoint(*answer, wanted);
+    if (documents.empty()) continue;  // it is ending
     if (!as_json) print_status(*answer);
-    for (json& one : by_mountpoint(*answer, wanted)) all.push_back(std::move(one));
+    for (json& one : documents) all.push_back(std::move(one));
   }
   if (!wanted.empty() && all.empty()) return report(nobody_at(wanted));
   if (as_json) {

@@ -265,6 +265,22 @@ TEST_F(FeedTest, ARefusedTokenIsToldOfTheViewsToo) {
   EXPECT_TRUE(recorder.directory(view));
 }
 
+TEST_F(FeedTest, ARefusedTokenIsToldOfFoldersWithoutAFeedOfTheirOwn) {
+  // A folder of a shared drive that we are no member of.
+  const FileId theirs = store.add_shared_with_me_folder("theirs");
+  store.edit(theirs, [](drive::Item& item) { item.drive = DriveId("foreign"); });
+  store.add_file(theirs, "f", "x");
+  store.add_shortcut(store.root(), "view", theirs);
+  poll();
+  allowed_lists = 100;
+  const InodeId view = at("MyDrive/view").inode;
+  EXPECT_THAT(names("MyDrive/view"), ElementsAre("f"));
+  recorder.clear();
+  store.expire_tokens();
+  poll();
+  EXPECT_TRUE(recorder.entry(view, "f"));
+}
+
 TEST_F(FeedTest, RefusedTokenMeansListingAnewWithoutLosingInodes) {
   store.add_file(data, "unheard", "2");
   store.expire_tokens();

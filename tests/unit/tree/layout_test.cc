@@ -216,6 +216,21 @@ TEST_F(Layouts, DeletedOrDamagedMetaIsBegunAnewAndNoInodeComesTwice) {  // D3
   EXPECT_GT(at("MyDrive/a").inode, wiped);
 }
 
+TEST_F(Layouts, AsShownLastForgetsNoListing) {
+  store.add_file(store.root(), "a", "1");
+  options.layout = Layout::kRoot;
+  options.docs = DocsMode::kExport;
+  start();
+  const InodeId file = at("a").inode;
+  options = {.as_shown_last = true};
+  store.reset_calls();
+  start();
+  EXPECT_EQ(tree->options().layout, Layout::kRoot);
+  EXPECT_EQ(tree->options().docs, DocsMode::kExport);
+  EXPECT_EQ(at("a").inode, file);
+  EXPECT_EQ(lists(), 0);
+}
+
 TEST_F(Layouts, AnotherLayoutOfTheSameAccount) {
   store.add_file(store.root(), "a", "1");
   start();
