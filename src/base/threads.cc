@@ -44,24 +44,31 @@ void lower_thread_priority() {
                               IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)));
 }
 
-std::thread start_thread(const std::string& name, std::function<void()> body) {
+std::optional<std::thread> try_start_thread(const std::string& name, std::function<void()> body) {
   // A thread inherits its starter's mask; set any later, a signal could still reach it.
   const sigset_t blocked = asynchronous_signals();
   sigset_t previous;
   pthread_sigmask(SIG_BLOCK, &blocked, &previous);
-  std::thread thread;
+  std::optional<std::thread> thread;
   try {
-    thread = std::thread([name, body = std::move(body)] {
+    thread.emplace([name, body = std::move(body)] {
       set_thread_name(name);
       body();
     });
-  } catch (const std::system_error& failure) {
-    // Out of threads or memory: nobody could go on without the worker that it asked for.
-    log::error("cannot start the thread '", name, "': ", std::string_view(failure.what()));
-    std::abort();
+  } catch (const std::system_error& failure) {  // out of threads or memory
+    log::warn("cannot start the thread '", name, "': ", std::string_view(failure.what()));
   }
   pthread_sigmask(SIG_SETMASK, &previous, nullptr);
   return thread;
+}
+
+std::thread start_thread(const std::string& name, std::function<void()> body) {
+  auto thread = try_start_thread(name, std::move(body));
+  if (!thread) {
+    log::error("going on without the thread '", name, "' is not possible");
+    std::abort();
+  }
+  return *std::move(thread);
 }
 
 WorkerPool::WorkerPool(const std::string& name, int threads) {

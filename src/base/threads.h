@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,7 +18,10 @@ void set_thread_name(const std::string& name);
 // class), best effort.
 void lower_thread_priority();
 // Starts a named thread with all signals blocked: signals belong to the main thread.
+// Aborts the process where the system has no thread to give: the starter could not go on without.
 std::thread start_thread(const std::string& name, std::function<void()> body);
+// The same for a thread that only makes things faster: nothing where there is none to be had.
+std::optional<std::thread> try_start_thread(const std::string& name, std::function<void()> body);
 
 // A fixed number of threads that run tasks first in, first out. Thread-safe. The destructor runs
 // what is queued, then joins; stop() drops what is queued, then joins. A task must not throw, nor

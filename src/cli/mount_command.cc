@@ -4,22 +4,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <iostream>
-#include <mutex>
 #include <optional>
-#include <thread>
 
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
 #include "base/strings.h"
-#include "base/threads.h"
 #include "cli/account.h"
 #include "cli/commands.h"
 #include "cli/daemonize.h"
 #include "cli/interrupt.h"
 #include "cli/mount_plan.h"
+#include "cli/mount_set.h"
 #include "control/dispatcher.h"
 #include "control/socket.h"
 #include "fuse/mount.h"
@@ -31,9 +28,13 @@ namespace {
 // From the start of the command until the mount answers, Drive's part included; less where a read
 // would not wait so long either.
 constexpr auto kStartDeadline = std::chrono::seconds(60);
-constexpr auto kBusyRetry = std::chrono::milliseconds(100);
+// For a daemon, or a command, that has the account's folder and is about to end, or to answer.
+constexpr auto kFolderPatience = std::chrono::seconds(10);
+constexpr auto kFolderRetry = std::chrono::milliseconds(100);
+// Beyond what a daemon was given for unmounting.
+constexpr auto kAnswerSlack = std::chrono::seconds(10);
 
-// The signals that end the daemon; the last is its own: the file system was unmounted.
+// The signals that end the daemon; the last is its own: a mount has ended.
 constexpr int kUnmountedSignal = SIGUSR2;
 
 sigset_t ending_signals() {
@@ -43,77 +44,113 @@ sigset_t ending_signals() {
   return set;
 }
 
-// Unmounts as soon as no file is open, until the context ends; then, with `force`, all the same.
-Status unmount_patiently(fuse::Mount& mount, const Context& context, Clock& clock, bool force) {
-  while (true) {
-    Status status = mount.unmount(false);
-    if (!status.failed_with(ErrorCode::kBusy)) return status;
-    if (!sleep_until(context, clock, clock.now() + kBusyRetry).ok()) {
-      return force ? mount.unmount(true) : status;
-    }
-  }
+control::MountRequest mount_request(const MountPlan& plan) {
+  return {.mountpoint = plan.mount.mountpoint.string(),
+          .kernel_options = plan.mount.kernel_options,
+          .read_deadline = plan.mount.read_deadline};
 }
 
-// The mount's life: everything opens in order, and closes in the opposite one.
+control::Identity identity_of(const MountPlan& plan, const std::string& permission_id) {
+  return {.account = plan.account,
+          .permission_id = permission_id,
+          .cache_dir = plan.cache_dir.string(),
+          .layout = plan.vfs.tree.layout,
+          .docs = plan.vfs.tree.docs};
+}
+
+// Has `daemon` mount it too (D5). False: it is mounted there already. Errors: kBusy (the daemon has
+// other settings, which are named), kUnavailable (it is ending), as Mounts::mount.
+Result<bool> ask_to_mount(const Context& context, const control::Daemon& daemon,
+                          const MountPlan& plan, Clock& clock) {
+  auto client = control::Client::connect(daemon.socket, clock);
+  if (!client.ok()) return Error{ErrorCode::kUnavailable, client.error().message, true};
+  DRIVEWAY_TRY(
+      const auto answer,
+      client->ask(context, control::mount_document(mount_request(plan), identity_of(plan, ""))));
+  return !(answer.is_object() && answer.value("already", false));
+}
+
+// The daemon of one account: everything opens in order, and closes in the opposite one.
 class MountedVolume {
  public:
   explicit MountedVolume(const MountPlan& plan) : plan_(plan) {}
 
-  Status open(const CancelToken& cancel) {
+  // False: the daemon that the account has already has mounted it, and there is nothing to serve.
+  Result<bool> open(const CancelToken& cancel) {
     const Duration patience = std::min<Duration>(kStartDeadline, plan_.mount.read_deadline);
     const Context context{.deadline = clock_.now() + patience, .cancel = cancel};
     DRIVEWAY_TRY(account_, Account::open(plan_.account, plan_.quota, clock_, metrics_));
     DRIVEWAY_TRY(const std::string id, permission_id(context, clock_, *account_, plan_.cache_dir));
-    DRIVEWAY_TRY(
-        vfs_, vfs::Vfs::open(plan_.cache_dir / id, plan_.vfs, account_->store(), clock_, metrics_));
+    DRIVEWAY_TRY(const bool own, open_or_join(context, id));
+    if (!own) return false;
     DRIVEWAY_CHECK(vfs_->start(context));
-    DRIVEWAY_TRY(mount_, fuse::Mount::mount(plan_.mount, *vfs_, clock_, metrics_));
-    const control::Identity identity{.account = plan_.account,
-                                     .permission_id = id,
-                                     .mountpoint = plan_.mount.mountpoint.string(),
-                                     .cache_dir = plan_.cache_dir.string(),
-                                     .layout = plan_.vfs.tree.layout};
+    mounts_ = std::make_unique<MountSet>(*vfs_, clock_, metrics_,
+                                         [] { ::kill(::getpid(), kUnmountedSignal); });
+    DRIVEWAY_TRY(const bool fresh, mounts_->mount(mount_request(plan_)));
+    static_cast<void>(fresh);
     dispatcher_ = std::make_unique<control::Dispatcher>(
-        identity, *vfs_, clock_, metrics_, [this](const Context& limit, bool force) {
-          Status unmounted = unmount_patiently(*mount_, limit, clock_, force);
-          // By force, open files keep the kernel's session: it does not end by itself.
-          if (unmounted.ok()) ::kill(::getpid(), kUnmountedSignal);
-          return unmounted;
-        });
+        identity_of(plan_, id), *vfs_, clock_, metrics_, mounts_.get(), plan_.mount.read_deadline);
     DRIVEWAY_TRY(const auto folder, control::runtime_directory());
     DRIVEWAY_TRY(server_, control::Server::start(folder, *dispatcher_, clock_));
-    return {};
+    return true;
   }
 
-  // Returns when the file system was unmounted, or a signal asked for the end.
+  // Returns when nothing is mounted any more, or a signal asked for the end.
   void serve() {
-    std::thread watcher = start_thread("unmounted", [this] {
-      mount_->wait();
-      ::kill(::getpid(), kUnmountedSignal);
-    });
     const sigset_t signals = ending_signals();
-    int signal = 0;
-    sigwait(&signals, &signal);
-    if (signal != kUnmountedSignal) {
+    while (mounts_->reap()) {
+      int signal = 0;
+      sigwait(&signals, &signal);
+      if (signal == kUnmountedSignal) continue;
       log::info("signal ", signal, ": unmounting");
-      const Context at_once{.deadline = clock_.now()};
-      const Status unmounted = unmount_patiently(*mount_, at_once, clock_, true);
-      if (!unmounted.ok()) log::warn(unmounted.error());
+      mounts_->unmount_all();
     }
     server_.reset();
-    mount_->stop();
-    watcher.join();
-    mount_.reset();
-    log::info("unmounted ", plan_.mount.mountpoint.string());
+    mounts_.reset();
   }
 
  private:
+  // Takes the account's folder; or, false, has the daemon mount that has it. Whoever has the folder
+  // without a daemon's socket may be about to open one, or to end.
+  Result<bool> open_or_join(const Context& context, const std::string& id) {
+    const Context patient = context.with_deadline(clock_.now() + kFolderPatience);
+    while (true) {
+      const Status joined = join(context, id);
+      if (joined.ok()) return false;
+      const bool nobody =
+          joined.failed_with(ErrorCode::kNotFound) || joined.failed_with(ErrorCode::kUnavailable);
+      if (!nobody) return joined.error();
+      auto vfs =
+          vfs::Vfs::open(plan_.cache_dir / id, plan_.vfs, account_->store(), clock_, metrics_);
+      if (vfs.ok()) {
+        vfs_ = *std::move(vfs);
+        return true;
+      }
+      const bool held = vfs.failed_with(ErrorCode::kBusy);
+      if (!held || !sleep_until(patient, clock_, clock_.now() + kFolderRetry).ok()) {
+        return vfs.error();
+      }
+    }
+  }
+
+  // Errors: kNotFound (the account has no daemon), those of ask_to_mount().
+  Status join(const Context& context, const std::string& id) {
+    DRIVEWAY_TRY(const auto folder, control::runtime_directory());
+    for (const auto& daemon : control::find_daemons(folder, clock_)) {
+      if (daemon.permission_id != id) continue;
+      const auto mounted = ask_to_mount(context, daemon, plan_, clock_);
+      if (mounted.ok()) log::info("process ", daemon.pid, " has mounted it");
+      return mounted.ok() ? Status() : Status(mounted.error());
+    }
+    return Error{ErrorCode::kNotFound, "no daemon"};
+  }
+
   const MountPlan& plan_;
   SystemClock clock_;
   Metrics metrics_;
   std::unique_ptr<Account> account_;
   std::unique_ptr<vfs::Vfs> vfs_;
-  std::unique_ptr<fuse::Mount> mount_;
+  std::unique_ptr<MountSet> mounts_;
   std::unique_ptr<control::Dispatcher> dispatcher_;
   std::unique_ptr<control::Server> server_;
 };
@@ -126,7 +163,7 @@ int run_mount(const MountPlan& plan, StartReport& start) {
   MountedVolume volume(plan);
   std::optional<InterruptGuard> interrupt(std::in_place);
   const CancelToken interrupted = interrupt->token();
-  Status opened = volume.open(interrupted);
+  Result<bool> opened = volume.open(interrupted);
   interrupt.reset();
   if (opened.ok() && interrupted.cancelled()) {
     opened = Error{ErrorCode::kCancelled, "interrupted"};
@@ -136,10 +173,24 @@ int run_mount(const MountPlan& plan, StartReport& start) {
     start.failed(opened.error());
     return static_cast<int>(exit_status(opened.error()));
   }
-  log::info("mounted ", plan.mount.mountpoint.string());
   start.ready();
-  volume.serve();
+  if (*opened) volume.serve();
   return 0;
+}
+
+// Whether what `mountpoint` shows is what is asked for. Errors: kBusy, if it is not.
+Result<bool> is_mounted_already(const MountPlan& plan, Clock& clock) {
+  const std::string mountpoint = plan.mount.mountpoint.string();
+  DRIVEWAY_TRY(const auto folder, control::runtime_directory());
+  for (const auto& daemon : control::find_daemons(folder, clock)) {
+    if (!daemon.is_mounted_at(mountpoint) || daemon.account != plan.account) continue;
+    const Context context{.deadline = clock.now() + kStartDeadline};
+    DRIVEWAY_TRY(const bool fresh, ask_to_mount(context, daemon, plan, clock));
+    static_cast<void>(fresh);  // or it was unmounted a moment ago, and is mounted again
+    return true;
+  }
+  return Error{ErrorCode::kBusy, cat("another Drive is mounted at ", mountpoint,
+                                     ": unmount it first, with driveway unmount")};
 }
 
 // Makes the mountpoint ready. True: it is mounted already, by a daemon that answers. Errors:
@@ -168,15 +219,14 @@ Result<bool> prepare_mountpoint(const MountPlan& plan, Clock& clock) {
     case fuse::MountpointState::kStale:
       return Error{ErrorCode::kBusy,
                    cat("the dead mount at ", mountpoint.string(), " cannot be removed")};
+    case fuse::MountpointState::kSilent:
+      return Error{ErrorCode::kBusy,
+                   cat("what is mounted at ", mountpoint.string(),
+                       " does not answer: remove it with driveway unmount --force")};
     case fuse::MountpointState::kOurs:
       break;
   }
-  DRIVEWAY_TRY(const auto folder, control::runtime_directory());
-  for (const auto& daemon : control::find_daemons(folder, clock)) {
-    if (daemon.mountpoint == mountpoint.string() && daemon.account == plan.account) return true;
-  }
-  return Error{ErrorCode::kBusy, cat("another Drive is mounted at ", mountpoint.string(),
-                                     ": unmount it first, with driveway unmount")};
+  return is_mounted_already(plan, clock);
 }
 
 Status init_log_file(const MountPlan& plan) {
@@ -198,19 +248,40 @@ Status mount_in_background(const MountPlan& plan) {
 Result<control::Daemon> daemon_at(const std::string& mountpoint, Clock& clock) {
   DRIVEWAY_TRY(const auto folder, control::runtime_directory());
   for (auto& daemon : control::find_daemons(folder, clock)) {
-    if (daemon.mountpoint == mountpoint) return daemon;
+    if (daemon.is_mounted_at(mountpoint)) return daemon;
   }
   return Error{ErrorCode::kNotFound, cat("no Drive is mounted at ", mountpoint)};
 }
 
-Status ask_to_unmount(const control::Daemon& daemon, Duration timeout, bool force, Clock& clock) {
+Status ask_to_unmount(const control::Daemon& daemon, const std::string& mountpoint,
+                      Duration timeout, bool force, Clock& clock) {
   DRIVEWAY_TRY(auto client, control::Client::connect(daemon.socket, clock));
   const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
-  const Context context{.deadline = clock.now() + timeout + kStartDeadline};
-  const auto unmounted =
-      client.ask(context, {{"op", "unmount"}, {"force", force}, {"timeout_ms", milliseconds}});
-  if (!unmounted.ok()) return unmounted.error();
-  return control::wait_for_exit(context, clock, daemon.pid);
+  const Context context{.deadline = clock.now() + timeout + kAnswerSlack};
+  DRIVEWAY_TRY(const auto answer, client.ask(context, {{"op", "unmount"},
+                                                       {"mountpoint", mountpoint},
+                                                       {"force", force},
+                                                       {"timeout_ms", milliseconds}}));
+  if (!answer.is_object() || !answer.value("last", false)) return {};
+  // Only then is its cache folder free.
+  const Context ending{.deadline = clock.now() + kStartDeadline};
+  return control::wait_for_exit(ending, clock, daemon.pid);
+}
+
+// Daemons first: what is mounted there may be wedged, and is not touched as long as one answers.
+Status unmount_at(const std::string& mountpoint, Duration timeout, bool force, Clock& clock) {
+  const auto daemon = daemon_at(mountpoint, clock);
+  if (daemon.ok()) {
+    Status asked = ask_to_unmount(*daemon, mountpoint, timeout, force, clock);
+    const bool silent = asked.failed_with(ErrorCode::kDeadlineExceeded) ||
+                        asked.failed_with(ErrorCode::kUnavailable);
+    if (!silent || !force) return asked;
+  }
+  if (!fuse::is_driveway_mount(mountpoint)) return daemon.ok() ? Status() : Status(daemon.error());
+  if (fuse::inspect_mountpoint(mountpoint) == fuse::MountpointState::kStale) {
+    return fuse::detach_stale(mountpoint);
+  }
+  return fuse::unmount_abandoned(mountpoint, force);
 }
 
 }  // namespace
@@ -239,17 +310,8 @@ ExitStatus unmount(const UnmountArguments& arguments) {
   SystemClock clock;
   const auto timeout = parse_duration(arguments.timeout);
   if (!timeout.ok()) return report(wrap(timeout.error(), "--timeout"));
-  std::error_code error;
-  std::string mountpoint =
-      std::filesystem::absolute(arguments.mountpoint, error).lexically_normal().string();
-  while (mountpoint.size() > 1 && mountpoint.ends_with('/')) mountpoint.pop_back();
-  if (fuse::inspect_mountpoint(mountpoint) == fuse::MountpointState::kStale) {
-    const Status detached = fuse::detach_stale(mountpoint);
-    return detached.ok() ? ExitStatus::kDone : report(detached.error());
-  }
-  const auto daemon = daemon_at(mountpoint, clock);
-  if (!daemon.ok()) return report(daemon.error());
-  const Status unmounted = ask_to_unmount(*daemon, *timeout, arguments.force, clock);
+  const std::string mountpoint = fuse::canonical_mountpoint(arguments.mountpoint).string();
+  const Status unmounted = unmount_at(mountpoint, *timeout, arguments.force, clock);
   return unmounted.ok() ? ExitStatus::kDone : report(unmounted.error());
 }
 

@@ -10,6 +10,15 @@ namespace {
 
 constexpr Bytes kMaxDefaultCache = 50 * kGiB;
 
+// The same for every way to write it: daemons are told apart by it.
+std::filesystem::path one_spelling(const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(folder, error);
+  const auto canonical = std::filesystem::weakly_canonical(absolute, error);
+  std::filesystem::path path = error ? absolute.lexically_normal() : canonical;
+  return path.has_filename() ? path : path.parent_path();
+}
+
 // Half of the free disk, up to 50 GiB (design: the commands).
 Bytes default_cache_size(const std::filesystem::path& cache_dir) {
   std::filesystem::path existing = cache_dir;
@@ -28,7 +37,7 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   plan.account = settings.text("account", "");
   DRIVEWAY_TRY(plan.quota,
                settings.choice("quota", {"2026", "legacy", "unlimited", "auto"}, "auto"));
-  plan.cache_dir = std::filesystem::absolute(
+  plan.cache_dir = one_spelling(
       settings.text("cache-dir", default_cache_directory(settings.environment()).string()));
   DRIVEWAY_TRY(plan.vfs.cache.capacity,
                settings.size("cache-size", default_cache_size(plan.cache_dir)));
@@ -47,11 +56,7 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
 
 Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arguments) {
   DRIVEWAY_TRY(MountPlan plan, plan_vfs(settings));
-  std::error_code error;
-  plan.mount.mountpoint = std::filesystem::absolute(arguments.mountpoint, error).lexically_normal();
-  if (!plan.mount.mountpoint.has_filename()) {
-    plan.mount.mountpoint = plan.mount.mountpoint.parent_path();
-  }
+  plan.mount.mountpoint = fuse::canonical_mountpoint(arguments.mountpoint);
   plan.mount.kernel_options = arguments.kernel_options;
   DRIVEWAY_TRY(const bool read_only, settings.boolean("read-only", false));
   if (read_only) plan.mount.kernel_options.emplace_back("ro");

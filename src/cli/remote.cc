@@ -1,5 +1,7 @@
 #include "cli/remote.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
@@ -33,6 +35,39 @@ std::optional<std::string> below(const std::string& path, const std::string& mou
   return path.substr(mountpoint.size() + 1);
 }
 
+// The path without symlinks as far as a mountpoint: what lies in it, which may be wedged, is not
+// asked (readlink(2) of a mountpoint itself asks nothing of what is mounted on it).
+std::string without_links(const std::filesystem::path& path,
+                          const std::vector<control::Daemon>& daemons) {
+  constexpr int kMostLinks = 40;  // as the kernel's MAXSYMLINKS
+  std::filesystem::path here = path.root_path();
+  std::filesystem::path rest = path.relative_path();
+  int links = 0;
+  const auto is_mountpoint = [&](const control::Daemon& daemon) {
+    return daemon.is_mounted_at(here.string());
+  };
+  while (!rest.empty() && std::none_of(daemons.begin(), daemons.end(), is_mountpoint)) {
+    const std::filesystem::path next = here / *rest.begin();
+    const std::filesystem::path below = rest.lexically_relative(*rest.begin());
+    std::error_code no_link;
+    const auto target = std::filesystem::read_symlink(next, no_link);
+    const std::filesystem::path tail = below == "." ? std::filesystem::path() : below;
+    if (no_link) {
+      here = next;
+      rest = tail;
+    } else if (++links > kMostLinks) {
+      break;
+    } else {
+      const auto followed = (here / target / tail).lexically_normal();
+      here = followed.root_path();
+      rest = followed.relative_path();
+    }
+  }
+  std::string text = (here / rest).string();
+  while (text.size() > 1 && text.ends_with('/')) text.pop_back();
+  return text;
+}
+
 }  // namespace
 
 void Remote::add_to(nlohmann::json& request) const {
@@ -54,10 +89,12 @@ Result<Remote> parse_remote(std::string_view text, const std::vector<control::Da
     return parse_prefixed(text.substr(0, colon), text.substr(colon + 1));
   }
   std::error_code ignored;
-  std::string path = std::filesystem::absolute(text, ignored).lexically_normal().string();
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  const std::string path =
+      without_links(std::filesystem::absolute(text, ignored).lexically_normal(), daemons);
   for (std::size_t i = 0; i < daemons.size(); ++i) {
-    if (auto shown = below(path, daemons[i].mountpoint)) {
+    for (const std::string& mountpoint : daemons[i].mountpoints) {
+      auto shown = below(path, mountpoint);
+      if (!shown) continue;
       Remote remote;
       remote.daemon = static_cast<int>(i);
       remote.shown = *std::move(shown);

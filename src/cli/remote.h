@@ -27,7 +27,7 @@ struct Remote {
 };
 
 // "drive:a/b", "drive:@TEAM/a", "drive:id=ID", "NAME:a/b", or a local path inside the mount of one
-// of `daemons`. Errors: kInvalidArgument, with what would be right.
+// of `daemons`, also by way of symlinks. Errors: kInvalidArgument, with what would be right.
 Result<Remote> parse_remote(std::string_view text, const std::vector<control::Daemon>& daemons);
 
 }  // namespace driveway::cli

@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/mount_plan.h"
 #include "cli/view.h"
+#include "fuse/mount.h"
 
 namespace driveway::cli {
 namespace {
@@ -24,11 +25,38 @@ Result<json> ask_daemon(const control::Daemon& daemon, const Context& context, C
   return client.ask(context, {{"op", "status"}});
 }
 
+// A document for each mountpoint, or for the `wanted` one.
+std::vector<json> by_mountpoint(const json& status, const std::string& wanted) {
+  std::vector<json> documents;
+  for (const json& mountpoint : status["mountpoints"]) {
+    if (!wanted.empty() && mountpoint != wanted) continue;
+    documents.push_back(status);
+    documents.back()["mountpoint"] = mountpoint;
+  }
+  return documents;
+}
+
+Error nobody_at(const std::string& mountpoint) {
+  if (!fuse::is_driveway_mount(mountpoint)) {
+    return {ErrorCode::kNotFound, cat("no Drive is mounted at ", mountpoint)};
+  }
+  if (fuse::inspect_mountpoint(mountpoint) == fuse::MountpointState::kOurs) {
+    return {ErrorCode::kPermissionDenied,
+            cat("what is mounted at ", mountpoint,
+                " is another user's, or has lost its control socket")};
+  }
+  return {ErrorCode::kUnavailable,
+          cat("the mount at ", mountpoint,
+              " does not answer: remove it with driveway unmount --force, and mount again")};
+}
+
 void print_status(const json& status) {
   const json& metrics = status["metrics"];
   const auto number = [&](const char* name) { return metrics.value(name, std::int64_t{0}); };
-  std::cout << status.value("mountpoint", "") << "  (process " << status.value("pid", 0) << ", up "
-            << status.value("uptime_s", std::int64_t{0}) << " s)\n";
+  for (const json& mountpoint : status["mountpoints"]) {
+    std::cout << mountpoint.get<std::string>() << "  (process " << status.value("pid", 0) << ", up "
+              << status.value("uptime_s", std::int64_t{0}) << " s)\n";
+  }
   const json& feed = status["feed"];
   std::cout << "  Drive:     ";
   if (feed.value("healthy", false)) {
@@ -53,23 +81,19 @@ void print_status(const json& status) {
 ExitStatus status(const std::string& mountpoint, bool as_json) {
   SystemClock clock;
   const Context context{.deadline = clock.now() + kAnswerDeadline};
-  std::string wanted = mountpoint;
-  if (!wanted.empty()) {
-    std::error_code error;
-    wanted = std::filesystem::absolute(wanted, error).lexically_normal().string();
-    while (wanted.size() > 1 && wanted.ends_with('/')) wanted.pop_back();
-  }
+  const std::string wanted =
+      mountpoint.empty() ? "" : fuse::canonical_mountpoint(mountpoint).string();
   json all = json::array();
   for (const auto& daemon : running_daemons(clock)) {
-    if (!wanted.empty() && daemon.mountpoint != wanted) continue;
+    if (!wanted.empty() && !daemon.is_mounted_at(wanted)) continue;
     auto answer = ask_daemon(daemon, context, clock);
-    if (!answer.ok()) return report(wrap(answer.error(), daemon.mountpoint));
+    if (!answer.ok()) return report(wrap(answer.error(), cat("process ", daemon.pid)));
+    std::vector<json> documents = by_mountpoint(*answer, wanted);
+    if (documents.empty()) continue;  // it is ending
     if (!as_json) print_status(*answer);
-    all.push_back(*std::move(answer));
+    for (json& one : documents) all.push_back(std::move(one));
   }
-  if (!wanted.empty() && all.empty()) {
-    return report({ErrorCode::kNotFound, cat("no Drive is mounted at ", wanted)});
-  }
+  if (!wanted.empty() && all.empty()) return report(nobody_at(wanted));
   if (as_json) {
     std::cout << (wanted.empty() ? json{{"mounts", all}} : all.front()).dump(2) << "\n";
   } else if (all.empty()) {

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -24,6 +24,24 @@ constexpr std::int64_t kMaxTimeoutMs = 24 * 3600 * 1000;
 std::string text_of(const json& request, const char* key) {
   const auto found = request.find(key);
   return found != request.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+std::int64_t number_of(const json& request, const char* key) {
+  const auto found = request.find(key);
+  return found != request.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+}
+
+Duration milliseconds_of(const json& request, const char* key) {
+  return std::chrono::milliseconds(
+      std::clamp<std::int64_t>(number_of(request, key), 0, kMaxTimeoutMs));
+}
+
+const char* name_of(tree::Layout layout) {
+  return layout == tree::Layout::kColab ? "colab" : "root";
+}
+
+const char* name_of(tree::DocsMode docs) {
+  return docs == tree::DocsMode::kLink ? "link" : "export";
 }
 
 std::string_view kind_name(tree::NodeKind kind) {
@@ -62,12 +80,13 @@ std::string last_component(std::string_view path) {
 }  // namespace
 
 Dispatcher::Dispatcher(Identity identity, vfs::Vfs& vfs, Clock& clock, Metrics& metrics,
-                       Unmount unmount)
+                       Mounts* mounts, Duration read_deadline)
     : identity_(std::move(identity)),
       vfs_(vfs),
       clock_(clock),
       metrics_(metrics),
-      unmount_(std::move(unmount)),
+      mounts_(mounts),
+      read_deadline_(read_deadline),
       started_(clock.now()) {}
 
 Status Dispatcher::handle(const Context& context, const json& request, Reply& reply) {
@@ -78,13 +97,22 @@ Status Dispatcher::handle(const Context& context, const json& request, Reply& re
   if (op == "ls") return ls(context, request, reply);
   if (op == "stat") return stat(context, request, reply);
   if (op == "cat") return cat_file(context, request, reply);
+  if (op == "mount") return mount(request, reply);
   if (op == "unmount") return unmount(context, request, reply);
   return Error{ErrorCode::kInvalidArgument, cat("unknown request \"", op, "\"")};
 }
 
+Context Dispatcher::step(const Context& context) const {
+  return context.with_deadline(clock_.now() + read_deadline_);
+}
+
+std::vector<std::string> Dispatcher::mountpoints() const {
+  return mounts_ == nullptr ? std::vector<std::string>() : mounts_->mountpoints();
+}
+
 Result<tree::Node> Dispatcher::find(const Context& context, const json& request) {
   if (const std::string id = text_of(request, "id"); !id.empty()) {
-    return vfs_.by_id(context, FileId(id));
+    return vfs_.by_id(step(context), FileId(id));
   }
   const bool colab = identity_.layout == tree::Layout::kColab;
   std::string path = text_of(request, "path");
@@ -95,7 +123,7 @@ Result<tree::Node> Dispatcher::find(const Context& context, const json& request)
   } else if (colab) {
     path = cat("MyDrive/", path);
   }
-  return vfs_.resolve(context, path);
+  return vfs_.resolve(step(context), path);
 }
 
 Status Dispatcher::hello(Reply& reply) {
@@ -103,7 +131,7 @@ Status Dispatcher::hello(Reply& reply) {
                          {"version", kVersion},
                          {"account", identity_.account},
                          {"permission_id", identity_.permission_id},
-                         {"mountpoint", identity_.mountpoint},
+                         {"mountpoints", mountpoints()},
                          {"cache_dir", identity_.cache_dir}});
 }
 
@@ -115,7 +143,7 @@ Status Dispatcher::status(Reply& reply) {
   json feed = {{"healthy", tree.feed_healthy}};
   if (tree.last_poll != TimePoint{}) feed["last_poll_s"] = since(tree.last_poll);
   if (tree.feed_error) feed["error"] = tree.feed_error->to_string();
-  return reply.document({{"mountpoint", identity_.mountpoint},
+  return reply.document({{"mountpoints", mountpoints()},
                          {"account", identity_.account},
                          {"pid", ::getpid()},
                          {"version", kVersion},
@@ -139,7 +167,7 @@ json about_document(const drive::About& about) {
 }
 
 Status Dispatcher::about(const Context& context, Reply& reply) {
-  DRIVEWAY_TRY(const drive::About about, vfs_.about(context));
+  DRIVEWAY_TRY(const drive::About about, vfs_.about(step(context)));
   return reply.document(about_document(about));
 }
 
@@ -149,17 +177,21 @@ Status Dispatcher::ls(const Context& context, const json& request, Reply& reply)
     const std::string path = text_of(request, request.contains("shown") ? "shown" : "path");
     return reply.document(node_document(last_component(path), node));
   }
-  DRIVEWAY_TRY(const auto entries, vfs_.list(context, node.inode));
+  DRIVEWAY_TRY(const auto entries, vfs_.list(step(context), node.inode));
   constexpr std::size_t kBatch = 1000;
   for (std::size_t begin = 0; begin < entries.size(); begin += kBatch) {
     const std::size_t end = std::min(entries.size(), begin + kBatch);
     std::vector<InodeId> inodes;
     for (std::size_t i = begin; i < end; ++i) inodes.push_back(entries[i].inode);
-    const auto nodes = vfs_.nodes(inodes);
+    auto nodes = vfs_.nodes(inodes);
     for (std::size_t i = begin; i < end; ++i) {
-      // What has gone since the listing is left out.
-      if (!nodes[i - begin]) continue;
-      DRIVEWAY_CHECK(reply.document(node_document(entries[i].name, *nodes[i - begin])));
+      std::optional<tree::Node>& shown = nodes[i - begin];
+      if (!shown) {  // a shortcut whose target must be asked for, or it has gone since the listing
+        auto asked = vfs_.lookup(step(context), node.inode, entries[i].name);
+        if (asked.failed_with(ErrorCode::kNotFound)) continue;
+        DRIVEWAY_TRY(shown, std::move(asked));
+      }
+      DRIVEWAY_CHECK(reply.document(node_document(entries[i].name, *shown)));
     }
   }
   return {};
@@ -181,29 +213,86 @@ Status Dispatcher::stat(const Context& context, const json& request, Reply& repl
 
 Status Dispatcher::cat_file(const Context& context, const json& request, Reply& reply) {
   DRIVEWAY_TRY(const tree::Node node, find(context, request));
-  DRIVEWAY_TRY(const auto file, vfs_.open_file(context, node.inode));
+  DRIVEWAY_TRY(const auto file, vfs_.open_file(step(context), node.inode));
   DRIVEWAY_CHECK(reply.document({{"size", node.size}}));
   std::vector<std::byte> buffer(kCatPiece);
   for (Bytes offset = 0;;) {
-    DRIVEWAY_TRY(const std::size_t count, file->read(context, offset, buffer));
+    DRIVEWAY_TRY(const std::size_t count, file->read(step(context), offset, buffer));
     if (count == 0) return {};
     DRIVEWAY_CHECK(reply.bytes(std::span(buffer).first(count)));
     offset += count;
   }
 }
 
+bool is_urgent(const json& request) {
+  const std::string op = request.is_object() ? text_of(request, "op") : "";
+  return op == "hello" || op == "status" || op == "mount" || op == "unmount";
+}
+
+json mount_document(const MountRequest& request, const Identity& wanted) {
+  const auto deadline =
+      std::chrono::duration_cast<std::chrono::milliseconds>(request.read_deadline);
+  return {{"op", "mount"},
+          {"mountpoint", request.mountpoint},
+          {"options", request.kernel_options},
+          {"read_deadline_ms", deadline.count()},
+          {"cache_dir", wanted.cache_dir},
+          {"layout", name_of(wanted.layout)},
+          {"docs", name_of(wanted.docs)}};
+}
+
+// What a daemon has once for all its mountpoints cannot be otherwise at one of them (D5).
+Status Dispatcher::refuse_other(const json& request) const {
+  const std::array<std::array<std::string, 3>, 3> settings = {
+      {{"--cache-dir", identity_.cache_dir, text_of(request, "cache_dir")},
+       {"--layout", name_of(identity_.layout), text_of(request, "layout")},
+       {"--docs", name_of(identity_.docs), text_of(request, "docs")}}};
+  std::string differing;
+  for (const auto& [flag, here, asked] : settings) {
+    if (here == asked) continue;
+    differing += cat(differing.empty() ? "" : ", ", flag, " ", here, " (not ", asked, ")");
+  }
+  if (differing.empty()) return {};
+  std::string where;
+  for (const std::string& mountpoint : mountpoints()) {
+    where += cat(where.empty() ? "" : ", ", mountpoint);
+  }
+  return Error{ErrorCode::kBusy,
+               cat("this account is mounted at ", where, " by process ", ::getpid(), " with ",
+                   differing, ": ask for the same, or unmount it first")};
+}
+
+Status Dispatcher::mount(const json& request, Reply& reply) {
+  MountRequest wanted{.mountpoint = text_of(request, "mountpoint"),
+                      .kernel_options = {},
+                      .read_deadline = milliseconds_of(request, "read_deadline_ms")};
+  if (mounts_ == nullptr || wanted.mountpoint.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "not a request to mount"};
+  }
+  DRIVEWAY_CHECK(refuse_other(request));
+  for (const json& option : request.value("options", json::array())) {
+    if (option.is_string()) wanted.kernel_options.push_back(option.get<std::string>());
+  }
+  DRIVEWAY_TRY(const bool fresh, mounts_->mount(wanted));
+  Status told = reply.document({{"mounted", wanted.mountpoint}, {"already", !fresh}});
+  if (told.ok() || !fresh) return told;
+  // Interrupted: who asked has gone, and does not know of the mount.
+  const auto undone = mounts_->unmount(Context{.deadline = clock_.now()}, wanted.mountpoint, true);
+  return undone.ok() ? told : Status(undone.error());
+}
+
 Status Dispatcher::unmount(const Context& context, const json& request, Reply& reply) {
-  if (!unmount_) return Error{ErrorCode::kInvalidArgument, "nothing is mounted here"};
-  const auto number = request.find("timeout_ms");
-  const std::int64_t timeout =
-      number != request.end() && number->is_number_integer() ? number->get<std::int64_t>() : 0;
+  const std::string mountpoint = text_of(request, "mountpoint");
+  if (mounts_ == nullptr || mountpoint.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "not a request to unmount"};
+  }
   const auto force = request.find("force");
   const Context limited =
-      context.with_deadline(clock_.now() + std::chrono::milliseconds(std::clamp<std::int64_t>(
-                                               timeout, 0, kMaxTimeoutMs)));
-  DRIVEWAY_CHECK(
-      unmount_(limited, force != request.end() && force->is_boolean() && force->get<bool>()));
-  return reply.document({{"unmounted", identity_.mountpoint}});
+      context.with_deadline(clock_.now() + milliseconds_of(request, "timeout_ms"));
+  DRIVEWAY_TRY(const bool last, mounts_->unmount(limited, mountpoint,
+                                                 force != request.end() && force->is_boolean() &&
+                                                     force->get<bool>()));
+  return reply.document({{"unmounted", mountpoint}, {"last", last}});
 }
 
 }  // namespace driveway::control

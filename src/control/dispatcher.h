@@ -4,21 +4,25 @@
 // A request is a JSON object with "op"; an answer is any number of JSON documents and pieces of
 // bytes, then a Status.
 //   {"op":"hello"}                    →
-//   {"pid","version","account","permission_id","mountpoint","cache_dir"}
+//   {"pid","version","account","permission_id","mountpoints","cache_dir"}
 //   {"op":"status"}                   → one document, see docs/METRICS.md
 //   {"op":"about"}                    → one document
 //   {"op":"ls", REMOTE}               → one document an entry
 //   {"op":"stat", REMOTE}             → one document
 //   {"op":"cat", REMOTE}              → {"size"}, then the bytes
-//   {"op":"unmount","force":bool,"timeout_ms":N} → {"unmounted":mountpoint}
+//   {"op":"mount","mountpoint","options":[…],"read_deadline_ms","cache_dir","layout","docs"}
+//                                     → {"mounted":mountpoint,"already":bool}
+//   {"op":"unmount","mountpoint","force":bool,"timeout_ms":N}
+//                                     → {"unmounted":mountpoint,"last":bool}: the daemon ends
 // REMOTE is {"path":"a/b"} (My Drive), {"path":"a/b","team":"NAME"} (a shared drive), {"id":"ID"},
-// or {"shown":"MyDrive/a/b"} (a path below the mountpoint).
+// or {"shown":"MyDrive/a/b"} (a path below the mountpoint). Each step that waits for Drive ends
+// with the read deadline (R5).
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -42,38 +46,67 @@ class Reply {
 struct Identity {
   std::string account;  // the login's name
   std::string permission_id;
-  std::string mountpoint;  // empty where nothing is mounted
   std::string cache_dir;
   tree::Layout layout = tree::Layout::kColab;
+  tree::DocsMode docs = tree::DocsMode::kLink;
 };
+
+// One more mountpoint of a daemon.
+struct MountRequest {
+  std::string mountpoint;
+  std::vector<std::string> kernel_options;
+  Duration read_deadline{};
+};
+
+// Where a daemon's Vfs is mounted. Thread-safe.
+class Mounts {
+ public:
+  virtual ~Mounts() = default;
+  virtual std::vector<std::string> mountpoints() const = 0;
+  // False: it is mounted there already. Errors: kUnavailable (the daemon is ending: try again), as
+  // fuse::Mount::mount.
+  virtual Result<bool> mount(const MountRequest& request) = 0;
+  // Unmounts, waiting at most until the context ends while files are open. True: it was the last
+  // one, and the daemon ends. Errors: kBusy, kNotFound.
+  virtual Result<bool> unmount(const Context& context, const std::string& mountpoint,
+                               bool force) = 0;
+};
+
+// Whether the request is answered at once, or is one that must always get through.
+bool is_urgent(const nlohmann::json& request);
+// What `mount` sends to a daemon that runs for the account.
+nlohmann::json mount_document(const MountRequest& request, const Identity& wanted);
 
 // Thread-safe.
 class Dispatcher {
  public:
-  // Unmounts, waiting at most until the context ends while files are open. Errors: kBusy.
-  using Unmount = std::function<Status(const Context& context, bool force)>;
-
-  // `unmount` may be empty: nothing is mounted.
-  Dispatcher(Identity identity, vfs::Vfs& vfs, Clock& clock, Metrics& metrics, Unmount unmount);
+  // `mounts` may be null: nothing is mounted.
+  Dispatcher(Identity identity, vfs::Vfs& vfs, Clock& clock, Metrics& metrics, Mounts* mounts,
+             Duration read_deadline);
 
   // Errors: kInvalidArgument (not a request), those of the Vfs.
   Status handle(const Context& context, const nlohmann::json& request, Reply& reply);
 
  private:
   Result<tree::Node> find(const Context& context, const nlohmann::json& request);
+  Context step(const Context& context) const;
+  std::vector<std::string> mountpoints() const;
   Status hello(Reply& reply);
   Status status(Reply& reply);
   Status about(const Context& context, Reply& reply);
   Status ls(const Context& context, const nlohmann::json& request, Reply& reply);
   Status stat(const Context& context, const nlohmann::json& request, Reply& reply);
   Status cat_file(const Context& context, const nlohmann::json& request, Reply& reply);
+  Status refuse_other(const nlohmann::json& request) const;
+  Status mount(const nlohmann::json& request, Reply& reply);
   Status unmount(const Context& context, const nlohmann::json& request, Reply& reply);
 
   const Identity identity_;
   vfs::Vfs& vfs_;
   Clock& clock_;
   Metrics& metrics_;
-  const Unmount unmount_;
+  Mounts* const mounts_;
+  const Duration read_deadline_;
   const TimePoint started_;
 };
 

@@ -31,7 +31,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxConnections = 32;
+constexpr int kMaxConnections = 256;
+constexpr int kMaxLengthy = 32;  // requests that may wait for Drive
+constexpr int kTickMs = 50;
 constexpr auto kHelloDeadline = std::chrono::seconds(2);
 constexpr auto kLastAnswers = std::chrono::seconds(1);
 
@@ -92,26 +94,54 @@ class ServerImpl final : public Server {
 
  private:
   struct Connection {
-    std::thread thread;
+    UniqueFd fd;
+    CancelSource gone;  // cancelled when the peer has gone
+    bool peer_is_here = true;
     std::atomic<bool> done{false};
+    std::thread thread;
   };
 
   void accept_loop() {
     const Context context{.cancel = stopping_.token()};
     while (context.check(clock_).ok()) {
-      pollfd poller{.fd = listener_.get(), .events = POLLIN, .revents = 0};
-      if (::poll(&poller, 1, 50) <= 0) continue;
-      UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-      if (!fd.valid() || !same_user(fd.get())) continue;
+      const bool somebody_calls = look_around();
       reap();
-      if (connections_.size() >= kMaxConnections) continue;
-      Connection& connection = connections_.emplace_back();
-      connection.thread =
-          start_thread("control-client", [this, &connection, socket = fd.release()] {
-            const UniqueFd owned(socket);
-            serve(socket);
-            connection.done = true;
-          });
+      if (somebody_calls) accept_one();
+    }
+  }
+
+  // Waits a moment for a new client, and cancels what those asked for that have gone.
+  bool look_around() {
+    std::vector<pollfd> polled = {{.fd = listener_.get(), .events = POLLIN, .revents = 0}};
+    std::vector<Connection*> peers;
+    for (Connection& connection : connections_) {
+      if (!connection.peer_is_here) continue;
+      polled.push_back({.fd = connection.fd.get(), .events = POLLRDHUP, .revents = 0});
+      peers.push_back(&connection);
+    }
+    if (::poll(polled.data(), polled.size(), kTickMs) <= 0) return false;
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+      if (polled[i + 1].revents == 0) continue;
+      peers[i]->peer_is_here = false;
+      peers[i]->gone.cancel();
+    }
+    return polled[0].revents != 0;
+  }
+
+  void accept_one() {
+    UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd.valid() || !same_user(fd.get()) || connections_.size() >= kMaxConnections) return;
+    Connection& connection = connections_.emplace_back();
+    connection.fd = std::move(fd);
+    connection.gone = CancelSource(stopping_.token());
+    auto thread = try_start_thread("control-client", [this, &connection] {
+      serve(connection);
+      connection.done = true;
+    });
+    if (thread) {
+      connection.thread = *std::move(thread);
+    } else {
+      connections_.pop_back();
     }
   }
 
@@ -142,8 +172,9 @@ class ServerImpl final : public Server {
   }
 
   // Requests on one connection, one after the other, until the peer goes.
-  void serve(int fd) {
-    const Context context{.cancel = stopping_.token()};
+  void serve(Connection& connection) {
+    const int fd = connection.fd.get();
+    const Context context{.cancel = connection.gone.token()};
     while (true) {
       const auto frame = receive_frame(context, clock_, fd);
       if (!frame.ok() || frame->kind != 'J') return;
@@ -157,8 +188,16 @@ class ServerImpl final : public Server {
   Status answer(const Context& context, const std::string& payload, int fd) {
     const json request = json::parse(payload, nullptr, false);
     SocketReply reply(context, clock_, fd);
-    const Status status = dispatcher_.handle(context, request, reply);
+    const Status status = handle(context, request, reply);
     return send_frame(context, clock_, fd, 'E', encode_status(status));
+  }
+
+  Status handle(const Context& context, const json& request, Reply& reply) {
+    if (is_urgent(request)) return dispatcher_.handle(context, request, reply);
+    Status status = Error{ErrorCode::kBusy, "too many commands at once are waiting for Drive"};
+    if (lengthy_.fetch_add(1) < kMaxLengthy) status = dispatcher_.handle(context, request, reply);
+    lengthy_.fetch_sub(1);
+    return status;
   }
 
   UniqueFd listener_;
@@ -166,6 +205,7 @@ class ServerImpl final : public Server {
   Dispatcher& dispatcher_;
   Clock& clock_;
   CancelSource stopping_;
+  std::atomic<int> lengthy_{0};
   std::mutex mutex_;
   std::condition_variable answered_;
   int answering_ = 0;                  // guarded by mutex_
@@ -235,7 +275,8 @@ Result<Client> Client::connect(const std::filesystem::path& socket, Clock& clock
 Status Client::call(const Context& context, const json& request, Reply& reply) {
   DRIVEWAY_CHECK(send_frame(context, *clock_, fd_.get(), 'J', request.dump()));
   while (true) {
-    DRIVEWAY_TRY(const Frame frame, receive_frame(context, *clock_, fd_.get()));
+    const Context limited = patience_ ? context.with_deadline(clock_->now() + *patience_) : context;
+    DRIVEWAY_TRY(const Frame frame, receive_frame(limited, *clock_, fd_.get()));
     if (frame.kind == 'E') return decode_status(frame.payload);
     if (frame.kind == 'B') {
       DRIVEWAY_CHECK(reply.bytes(std::as_bytes(std::span(frame.payload))));
@@ -261,6 +302,10 @@ Status wait_for_exit(const Context& context, Clock& clock, int pid) {
   return wait_readable(context, clock, process.get());
 }
 
+bool Daemon::is_mounted_at(const std::string& mountpoint) const {
+  return std::find(mountpoints.begin(), mountpoints.end(), mountpoint) != mountpoints.end();
+}
+
 std::vector<Daemon> find_daemons(const std::filesystem::path& folder, Clock& clock) {
   std::vector<Daemon> daemons;
   std::error_code ignored;
@@ -276,11 +321,11 @@ std::vector<Daemon> find_daemons(const std::filesystem::path& folder, Clock& clo
                        .pid = hello.value("pid", 0),
                        .account = hello.value("account", ""),
                        .permission_id = hello.value("permission_id", ""),
-                       .mountpoint = hello.value("mountpoint", ""),
+                       .mountpoints = hello.value("mountpoints", std::vector<std::string>()),
                        .cache_dir = hello.value("cache_dir", "")});
   }
   std::sort(daemons.begin(), daemons.end(),
-            [](const Daemon& a, const Daemon& b) { return a.mountpoint < b.mountpoint; });
+            [](const Daemon& a, const Daemon& b) { return a.mountpoints < b.mountpoints; });
   return daemons;
 }
 

@@ -23,7 +23,9 @@ namespace driveway::control {
 // make_private_directory.
 Result<std::filesystem::path> runtime_directory();
 
-// Answers requests until it is destroyed. One thread a connection, 32 at most.
+// Answers requests until it is destroyed. One thread a connection; at most 32 requests that may
+// wait for Drive at a time, others are refused with kBusy; status, mount and unmount always get
+// through. What a client asked for that has gone (or shut down its end) is cancelled.
 class Server {
  public:
   // Listens on `folder`/PID.sock. `dispatcher` must outlive it.
@@ -41,6 +43,8 @@ class Client {
 
   // Sends `request`, hands the answer to `reply`, returns the daemon's Status.
   Status call(const Context& context, const nlohmann::json& request, Reply& reply);
+  // How long each part of an answer may take; forever, if not set.
+  void set_patience(Duration patience) { patience_ = patience; }
   // The same, for an answer of one document (null if none came).
   Result<nlohmann::json> ask(const Context& context, const nlohmann::json& request);
 
@@ -48,6 +52,7 @@ class Client {
   Client(UniqueFd fd, Clock& clock) : fd_(std::move(fd)), clock_(&clock) {}
   UniqueFd fd_;
   Clock* clock_;
+  std::optional<Duration> patience_;
 };
 
 // A daemon that answers.
@@ -56,8 +61,10 @@ struct Daemon {
   int pid = 0;
   std::string account;
   std::string permission_id;
-  std::string mountpoint;
+  std::vector<std::string> mountpoints;
   std::string cache_dir;
+
+  bool is_mounted_at(const std::string& mountpoint) const;
 };
 
 // All daemons of this user, by asking each socket in `folder`. One that does not answer within 2 s

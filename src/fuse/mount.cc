@@ -93,13 +93,15 @@ class MountImpl final : public Mount {
   }
 
   void stop() override {
-    vfs_.set_observer(nullptr);
+    vfs_.remove_observer(invalidator_);
     state_.unmounting.cancel();
     if (still_mounted() && !unmount(false).ok()) {
       if (const Status detached = unmount(true); !detached.ok()) log::warn(detached.error());
     }
-    if (loop_) loop_->stop();
+    // The invalidator first: the kernel makes it wait for a look-up in the same directory, which
+    // ends only while requests are still read (they are cancelled by now).
     invalidator_.stop();
+    if (loop_) loop_->stop();
   }
 
   Status open() {
@@ -145,7 +147,7 @@ class MountImpl final : public Mount {
   // Starts answering, and returns when the kernel gets answers.
   Status serve() {
     invalidator_.start(kernel());
-    vfs_.set_observer(&invalidator_);
+    vfs_.add_observer(invalidator_);
     loop_ = std::make_unique<RequestLoop>(session_, options_.threads, kMaxThreads);
     {
       std::unique_lock lock(mutex_);

@@ -27,9 +27,26 @@ struct MountOptions {
   Duration read_deadline = std::chrono::seconds(300);  // --read-deadline
 };
 
-// What is at `mountpoint` now.
-enum class MountpointState { kFree, kNotEmpty, kOurs, kStale, kMissing, kNotADirectory };
+// The one spelling of a mountpoint: absolute and without symlinks. Asks nothing of what is mounted
+// there, which may be dead or wedged.
+std::filesystem::path canonical_mountpoint(const std::filesystem::path& mountpoint);
+
+// What is at `mountpoint` now; after 2 s without an answer, kSilent.
+enum class MountpointState {
+  kFree,
+  kNotEmpty,
+  kOurs,   // driveway's, and it answers
+  kStale,  // a mount whose daemon has gone
+  kSilent,
+  kMissing,
+  kNotADirectory
+};
 MountpointState inspect_mountpoint(const std::filesystem::path& mountpoint);
+// Whether the kernel has a driveway mount there, whoever serves it, or nobody.
+bool is_driveway_mount(const std::filesystem::path& mountpoint);
+// Unmounts what no daemon answers for. `force`: also what is in use; those who wait in it get an
+// error. Errors: kBusy, kPermissionDenied.
+Status unmount_abandoned(const std::filesystem::path& mountpoint, bool force);
 // Lazily detaches a dead mount ("Transport endpoint is not connected"), E5. Never touches a live
 // one.
 Status detach_stale(const std::filesystem::path& mountpoint);

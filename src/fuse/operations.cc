@@ -22,7 +22,7 @@ namespace {
 // invalidated explicitly; this bounds what the feed cannot tell (an item that lost its parent in a
 // listing gap).
 constexpr double kCacheSeconds = 60;
-constexpr std::string_view kAttributePrefix = "user.drive.";
+constexpr std::string_view kAttributePrefix = "user.";
 constexpr std::size_t kMaxName = 255;  // as statfs says; the kernel itself takes 1024 bytes
 
 MountState& state_of(fuse_req_t req) { return *static_cast<MountState*>(fuse_req_userdata(req)); }

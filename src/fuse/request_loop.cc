@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <optional>
+#include <utility>
 
 #include "base/threads.h"
 
@@ -17,6 +19,9 @@ namespace {
 // Interrupts a thread that waits for a request. No handler runs anything: read(2) just returns
 // EINTR.
 constexpr int kWakeSignal = SIGURG;
+
+// Until a thread is asked for again that the system had none for.
+constexpr auto kGrowthPause = std::chrono::seconds(1);
 
 void install_wake_signal() {
   struct sigaction action {};
@@ -38,17 +43,27 @@ RequestLoop::RequestLoop(fuse_session* session, int initial, int limit)
     : session_(session), limit_(limit) {
   install_wake_signal();
   const std::lock_guard lock(mutex_);
-  for (int i = 0; i < initial; ++i) add_thread();
+  for (int i = 0; i < initial; ++i) add_thread(true);
 }
 
 RequestLoop::~RequestLoop() { stop(); }
 
 // REQUIRES mutex_.
-void RequestLoop::add_thread() {
-  if (static_cast<int>(threads_.size()) >= limit_ || stopping_) return;
+void RequestLoop::add_thread(bool essential) {
+  const auto now = std::chrono::steady_clock::now();
+  if (static_cast<int>(threads_.size()) >= limit_ || stopping_ || now < grow_again_) return;
   ++idle_;
   ++running_;
-  threads_.push_back(start_thread("fuse", [this] { run(); }));
+  const auto body = [this] { run(); };
+  auto thread =
+      essential ? std::optional(start_thread("fuse", body)) : try_start_thread("fuse", body);
+  if (thread) {
+    threads_.push_back(*std::move(thread));
+    return;
+  }
+  --idle_;
+  --running_;
+  grow_again_ = now + kGrowthPause;
 }
 
 void RequestLoop::run() {
@@ -60,7 +75,7 @@ void RequestLoop::run() {
     if (received <= 0) break;
     if (--idle_ == 0) {
       const std::lock_guard lock(mutex_);
-      add_thread();
+      add_thread(false);
     }
     fuse_session_process_buf(session_, &buffer);
     ++idle_;

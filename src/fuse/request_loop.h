@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -13,7 +14,8 @@ namespace driveway::fuse {
 
 // Starts with `initial` threads and adds one whenever the last idle one takes a request, up to
 // `limit`: a request that is known locally never waits behind those that wait for Drive. Threads
-// stay (a low idle limit costs most of the throughput of random reads, measured.md).
+// stay (a low idle limit costs most of the throughput of random reads, measured.md). Where the
+// system has no more threads to give, those that are there go on.
 class RequestLoop {
  public:
   RequestLoop(fuse_session* session, int initial, int limit);
@@ -27,7 +29,7 @@ class RequestLoop {
   void stop();
 
  private:
-  void add_thread();
+  void add_thread(bool essential);
   void run();
 
   fuse_session* const session_;
@@ -38,6 +40,7 @@ class RequestLoop {
   std::condition_variable ended_;
   bool has_ended_ = false;
   int running_ = 0;
+  std::chrono::steady_clock::time_point grow_again_;
   std::vector<std::thread> threads_;
 };
 

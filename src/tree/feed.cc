@@ -19,6 +19,15 @@ namespace {
 constexpr Duration kCallDeadline = std::chrono::seconds(30);
 constexpr Duration kDrivesFreshFor = std::chrono::minutes(1);
 
+// Whose feed tells about the items of `drive`: its own, or where that is not followed (a single
+// folder of it was shared), the account's.
+Result<std::optional<DriveId>> teller_of(const MetaReader& meta,
+                                         const std::optional<DriveId>& drive) {
+  if (!drive) return drive;
+  DRIVEWAY_TRY(const auto own, meta.feed(drive));
+  return own ? drive : std::nullopt;
+}
+
 }  // namespace
 
 Feed::Feed(TreeParts& parts, Planner& planner, FragileListings& fragile,
@@ -82,11 +91,10 @@ void Feed::work() {
     parts_.clock.wait_until(lock, changed_, next, asked);
     if (stopping_) return;
     const std::uint64_t ticket = asked_;
-    const bool somebody_waits = asked_ > served_;
     lock.unlock();
-    Context context;
-    context.cancel = stop_.token();
-    context.priority = somebody_waits ? Priority::kForeground : Priority::kReadAhead;
+    // Of foreground priority: a budget that readers use up gives the rest nothing, and then nobody
+    // would hear of changes (J3). It is one call an interval.
+    const Context context{.cancel = stop_.token()};
     const TimePoint begun = parts_.clock.now();
     Status result = poll_all(context);
     parts_.metrics.counter(result.ok() ? "tree.polls" : "tree.poll_failures").add();
@@ -173,7 +181,7 @@ Result<Feed::Confirmed> Feed::confirm_removals(const Context& context,
     const Context call = call_within(context);
     DRIVEWAY_TRY(const auto slot, parts_.scheduler.acquire(call, transfer::Lane::kListing));
     Result<drive::Item> item = parts_.store.get(call, id);
-    if (!item.ok() && !item.failed_with(ErrorCode::kNotFound)) return item.error();
+    if (!item.ok() && !means_missing(item.error())) return item.error();
     confirmed[id] = item.ok() ? std::optional(*std::move(item)) : std::nullopt;
   }
   return confirmed;
@@ -280,6 +288,7 @@ Status Feed::expire_fragile(const Told& told) {
       auto target = list_target(meta, directory, parts_.options);
       if (target.ok() && known == Completeness::kUnlisted) targets.push_back(*std::move(target));
     }
+    DRIVEWAY_CHECK(tell_views(meta, events));
     DRIVEWAY_CHECK(meta.commit());
   }
   tell_(events);
@@ -307,7 +316,9 @@ Status Feed::tell_all(const std::optional<DriveId>& drive) {
     DRIVEWAY_TRY(const auto directories, meta.listed_directories());
     for (const InodeId directory : directories) {
       auto target = list_target(meta, directory, parts_.options);
-      if (!target.ok() || target->drive != drive) continue;
+      if (!target.ok()) continue;
+      DRIVEWAY_TRY(const auto teller, teller_of(meta, target->drive));
+      if (teller != drive) continue;
       DRIVEWAY_CHECK(meta.each_dentry(directory, [&](std::string_view name, const Dentry& dentry) {
         if (!dentry.fixed) events.entry(directory, name, dentry.inode);
         return true;
@@ -316,6 +327,7 @@ Status Feed::tell_all(const std::optional<DriveId>& drive) {
       DRIVEWAY_TRY(const Completeness known, completeness(meta, directory, parts_.options));
       if (known == Completeness::kUnlisted) targets.push_back(*std::move(target));
     }
+    DRIVEWAY_CHECK(tell_views(meta, events));
   }
   tell_(events);
   planner_.refresh(targets);

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "base/log.h"
+#include "base/fault.h"
 #include "base/threads.h"
 #include "tree/feed_token.h"
 
@@ -12,6 +12,8 @@ namespace {
 constexpr int kThreads = 8;
 constexpr std::size_t kMostQueuedAhead = 10'000;
 constexpr Duration kGetDeadline = std::chrono::minutes(5);
+// A get that has its turn is answered in less.
+constexpr Duration kPatienceAhead = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -55,8 +57,27 @@ Status ItemFetcher::fetch(const Context& context, const FileId& id) {
     foreground_.push_back(job);
     work_.notify_one();
   }
-  DRIVEWAY_CHECK(wait(context, parts_.clock, lock, done_, [&] { return job->done; }));
+  DRIVEWAY_CHECK(wait_for(context, lock, job));
   return job->result;
+}
+
+// Raises a get ahead that does not end soon: at its own priority it may have no turn for long.
+Status ItemFetcher::wait_for(const Context& context, std::unique_lock<std::mutex>& lock,
+                             const JobPtr& job) {
+  const auto done = [&] { return job->done; };
+  if (!job->foreground) {
+    const TimePoint soon = parts_.clock.now() + kPatienceAhead;
+    const Status waited = wait(context.with_deadline(soon), parts_.clock, lock, done_, done);
+    if (waited.ok()) return {};
+    DRIVEWAY_CHECK(context.check(parts_.clock));
+    if (!job->done && !std::exchange(job->foreground, true)) {
+      CancelSource raised = job->raised;
+      lock.unlock();
+      raised.cancel();
+      lock.lock();
+    }
+  }
+  return wait(context, parts_.clock, lock, done_, done);
 }
 
 void ItemFetcher::fetch_ahead(const std::vector<FileId>& ids) {
@@ -68,9 +89,18 @@ void ItemFetcher::fetch_ahead(const std::vector<FileId>& ids) {
     if (job != nullptr) continue;
     job = std::make_shared<Job>();
     job->id = id;
+    job->raised = CancelSource(stop_.token());
     ahead_.push_back(job);
   }
   work_.notify_all();
+}
+
+Context ItemFetcher::context_of(const Job& job) const {
+  Context context;
+  context.deadline = parts_.clock.now() + kGetDeadline;
+  context.cancel = job.foreground ? stop_.token() : job.raised.token();
+  context.priority = job.foreground ? Priority::kForeground : Priority::kPrefetch;
+  return context;
 }
 
 ItemFetcher::JobPtr ItemFetcher::pick() {
@@ -93,10 +123,16 @@ void ItemFetcher::work() {
       continue;
     }
     job->running = true;
-    const bool foreground = job->foreground;
-    lock.unlock();
-    Status result = run(*job, foreground);
-    lock.lock();
+    Status result;
+    bool raised = true;
+    while (raised) {
+      const Context context = context_of(*job);
+      lock.unlock();
+      result = run(context, job->id);
+      lock.lock();
+      raised = context.priority != Priority::kForeground && job->foreground && !stopping_ &&
+               result.failed_with(ErrorCode::kCancelled);
+    }
     job->done = true;
     job->result = std::move(result);
     jobs_.erase(job->id);
@@ -116,47 +152,59 @@ Result<bool> ItemFetcher::is_followed(const DriveId& drive) const {
   return feed.has_value();
 }
 
-Status ItemFetcher::run(const Job& job, bool foreground) {
-  Context context;
-  context.deadline = parts_.clock.now() + kGetDeadline;
-  context.cancel = stop_.token();
-  context.priority = foreground ? Priority::kForeground : Priority::kPrefetch;
-  Result<drive::Item> item = get(context, job.id);
-  if (item.ok() && item->drive) {
-    DRIVEWAY_TRY(const bool followed, is_followed(*item->drive));
-    // The item is asked for again, so that nothing is missed between it and the feed's token.
-    if (!followed && follow_feed(context, parts_, item->drive).ok()) item = get(context, job.id);
-  }
-  Events events;
-  Status result;
-  if (item.ok()) {
-    result = merge_found(*item, events);
-  } else if (item.failed_with(ErrorCode::kNotFound) ||
-             item.failed_with(ErrorCode::kPermissionDenied)) {
-    result = mark_missing(job.id, events);
-    if (result.ok()) {
-      result = Error{ErrorCode::kNotFound, item.error().message, false,
-                     std::make_shared<Error>(item.error())};
-    }
-  } else {
-    result = item.error();
-  }
-  if (!events.empty()) tell_(events);
-  return result;
+// The item, with the feed followed that tells about it.
+Result<drive::Item> ItemFetcher::get_followed(const Context& context, const FileId& id) {
+  Result<drive::Item> item = get(context, id);
+  if (!item.ok() || !item->drive) return item;
+  DRIVEWAY_TRY(const bool followed, is_followed(*item->drive));
+  if (followed || !follow_feed(context, parts_, item->drive).ok()) return item;
+  // The item is asked for again, so that nothing is missed between it and the feed's token.
+  return get(context, id);
 }
 
-Status ItemFetcher::merge_found(const drive::Item& item, Events& events) {
+Status ItemFetcher::run(const Context& context, const FileId& id) {
+  Events events;
+  std::optional<Error> missing;
+  bool entered = false;
+  while (!entered) {
+    DRIVEWAY_TRY(const auto heard, heard_of(parts_.meta, id));
+    const Result<drive::Item> item = get_followed(context, id);
+    DRIVEWAY_FAULT_POINT("tree.after_get");
+    if (item.ok()) {
+      missing.reset();
+      DRIVEWAY_TRY(entered, merge_found(*item, heard, events));
+    } else if (means_missing(item.error())) {
+      missing = item.error();
+      DRIVEWAY_TRY(entered, mark_missing(id, heard, events));
+    } else {
+      return item.error();
+    }
+  }
+  if (!events.empty()) tell_(events);
+  if (!missing) return {};
+  return Error{ErrorCode::kNotFound, missing->message, false, std::make_shared<Error>(*missing)};
+}
+
+// Both: false if something was heard of the item since `heard` (merge.h).
+Result<bool> ItemFetcher::merge_found(const drive::Item& item,
+                                      const std::optional<RecentRow>& heard, Events& events) {
   DRIVEWAY_TRY(MetaWriter meta, parts_.meta.write());
+  DRIVEWAY_TRY(const auto now, meta.recent(item.id));
+  if (now != heard) return false;
   DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
   DRIVEWAY_TRY(const InodeId inode, merger.merge(item));
   static_cast<void>(inode);
   DRIVEWAY_CHECK(merger.remember(item.id, &item));
   DRIVEWAY_CHECK(merger.finish());
-  return meta.commit();
+  DRIVEWAY_CHECK(meta.commit());
+  return true;
 }
 
-Status ItemFetcher::mark_missing(const FileId& id, Events& events) {
+Result<bool> ItemFetcher::mark_missing(const FileId& id, const std::optional<RecentRow>& heard,
+                                       Events& events) {
   DRIVEWAY_TRY(MetaWriter meta, parts_.meta.write());
+  DRIVEWAY_TRY(const auto now, meta.recent(id));
+  if (now != heard) return false;
   DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
   DRIVEWAY_CHECK(merger.remove(id));
   DRIVEWAY_TRY(const std::uint64_t epoch, meta.epoch_of(std::nullopt));
@@ -168,7 +216,8 @@ Status ItemFetcher::mark_missing(const FileId& id, Events& events) {
     DRIVEWAY_CHECK(meta.put(*row));
   }
   DRIVEWAY_CHECK(merger.finish());
-  return meta.commit();
+  DRIVEWAY_CHECK(meta.commit());
+  return true;
 }
 
 }  // namespace driveway::tree

@@ -2,7 +2,9 @@
 //
 // One get per id however many wait for it; several ids in parallel on own threads. What Drive says
 // is merged into `meta`; the feed of a shared drive is followed before an item of it is believed
-// (J3). An id that Drive does not know marks the shortcuts to it as dangling. Thread-safe.
+// (J3), and what the feed says while a get runs has it asked again. An id that Drive does not know
+// marks the shortcuts to it as dangling. A caller who joins a get ahead raises it to the foreground
+// where it does not end soon. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -41,17 +43,23 @@ class ItemFetcher {
     FileId id;
     bool foreground = false;
     bool running = false;
+    CancelSource raised;  // cancelled: the get ahead is to be begun anew, in the foreground
     bool done = false;
     Status result;
   };
   using JobPtr = std::shared_ptr<Job>;
   JobPtr pick();
   void work();
-  Status run(const Job& job, bool foreground);
+  Status wait_for(const Context& context, std::unique_lock<std::mutex>& lock, const JobPtr& job);
+  Status run(const Context& context, const FileId& id);
   Result<bool> is_followed(const DriveId& drive) const;
   Result<drive::Item> get(const Context& context, const FileId& id);
-  Status merge_found(const drive::Item& item, Events& events);
-  Status mark_missing(const FileId& id, Events& events);
+  Result<drive::Item> get_followed(const Context& context, const FileId& id);
+  Result<bool> merge_found(const drive::Item& item, const std::optional<RecentRow>& heard,
+                           Events& events);
+  Result<bool> mark_missing(const FileId& id, const std::optional<RecentRow>& heard,
+                            Events& events);
+  Context context_of(const Job& job) const;
 
   TreeParts& parts_;
   const std::function<void(const Events&)> tell_;

@@ -144,23 +144,38 @@ Status ListingRun::merge_page(const drive::ItemPage& page, Events& events,
 // Asks for each item, and believes the answer.
 Status ListingRun::confirm(const Context& context, const std::vector<FileId>& ids, Events& events) {
   for (const FileId& id : ids) {
-    const Result<drive::Item> item = parts_.store.get(context, id);
-    parts_.metrics.counter("tree.confirming_gets").add();
-    if (!item.ok() && !item.failed_with(ErrorCode::kNotFound)) return item.error();
-    DRIVEWAY_TRY(MetaWriter meta, parts_.meta.write());
-    DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
-    if (item.ok()) {
-      DRIVEWAY_TRY(const InodeId inode, merger.merge(*item, &scope_));
-      static_cast<void>(inode);
-    } else {
-      DRIVEWAY_CHECK(merger.remove(id));
+    bool entered = false;
+    while (!entered) {
+      DRIVEWAY_TRY(const auto heard, heard_of(parts_.meta, id));
+      const Result<drive::Item> item = parts_.store.get(context, id);
+      parts_.metrics.counter("tree.confirming_gets").add();
+      if (!item.ok() && !means_missing(item.error())) return item.error();
+      DRIVEWAY_FAULT_POINT("tree.after_get");
+      DRIVEWAY_TRY(entered, enter(id, item.ok() ? &*item : nullptr, heard, events));
     }
-    DRIVEWAY_CHECK(merger.remember(id, item.ok() ? &*item : nullptr));
-    DRIVEWAY_CHECK(merger.finish());
-    DRIVEWAY_CHECK(meta.commit());
     confirmed_.insert(id);
   }
   return {};
+}
+
+// Enters what a get answered (null: no such item) that began when `heard` was what was known last.
+// False: it may be older than what was heard meanwhile.
+Result<bool> ListingRun::enter(const FileId& id, const drive::Item* item,
+                               const std::optional<RecentRow>& heard, Events& events) {
+  DRIVEWAY_TRY(MetaWriter meta, parts_.meta.write());
+  DRIVEWAY_TRY(const auto now, meta.recent(id));
+  if (now != heard) return false;
+  DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
+  if (item != nullptr) {
+    DRIVEWAY_TRY(const InodeId inode, merger.merge(*item, &scope_));
+    static_cast<void>(inode);
+  } else {
+    DRIVEWAY_CHECK(merger.remove(id));
+  }
+  DRIVEWAY_CHECK(merger.remember(id, item));
+  DRIVEWAY_CHECK(merger.finish());
+  DRIVEWAY_CHECK(meta.commit());
+  return true;
 }
 
 Status ListingRun::finish(const Context& context, Events& events, ListOutcome& outcome) {

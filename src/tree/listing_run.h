@@ -3,7 +3,7 @@
 // Pages are written as they come, so that nothing grows with the size of a directory. The
 // directories count as complete in the transaction that ends the run. What a listing, which may lag
 // (drive-api reference 3.3), says against what the feed or a get said within the last
-// kRecentFor, is settled by a get.
+// kRecentFor, is settled by a get; by another one where the feed spoke while it ran.
 #pragma once
 
 #include <cstdint>
@@ -53,6 +53,8 @@ class ListingRun {
   Status merge_page(const drive::ItemPage& page, Events& events, std::vector<FileId>& doubts);
   Result<bool> doubtful(const MetaReader& meta, const drive::Item& item) const;
   Status confirm(const Context& context, const std::vector<FileId>& ids, Events& events);
+  Result<bool> enter(const FileId& id, const drive::Item* item,
+                     const std::optional<RecentRow>& heard, Events& events);
   Status finish(const Context& context, Events& events, ListOutcome& outcome);
   Status finish_directory(MetaWriter& meta, Merger& merger, const ListTarget& target,
                           std::vector<FileId>& doubts, ListOutcome& outcome);

@@ -11,6 +11,32 @@
 
 namespace driveway::tree {
 
+bool means_missing(const Error& error) {
+  return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kPermissionDenied;
+}
+
+Result<std::optional<RecentRow>> heard_of(const MetaStore& meta, const FileId& id) {
+  DRIVEWAY_TRY(const MetaReader reader, meta.read());
+  return reader.recent(id);
+}
+
+Status tell_views(const MetaReader& meta, Events& events) {
+  DRIVEWAY_TRY(const bool shortcuts, meta.has_shortcuts());
+  if (!shortcuts) return {};
+  const std::set<std::uint64_t> changed = events.directories();
+  for (const std::uint64_t value : changed) {
+    const InodeId directory(value);
+    DRIVEWAY_TRY(auto views, meta.aliases_of(directory));
+    DRIVEWAY_TRY(const auto row, meta.item(directory));
+    if (row) {
+      DRIVEWAY_TRY(const auto tops, meta.shortcuts_to(row->item.id));
+      views.insert(views.end(), tops.begin(), tops.end());
+    }
+    for (const InodeId view : views) events.mirror(directory, view);
+  }
+  return {};
+}
+
 Merger::Merger(MetaWriter& meta, Events& events, TreeParts& parts, drive::About about)
     : meta_(meta),
       events_(events),
@@ -345,21 +371,6 @@ Status Merger::remember(const FileId& id, const drive::Item* item) {
   return meta_.put_recent(id, row);
 }
 
-Status Merger::finish() {
-  DRIVEWAY_TRY(const bool shortcuts, meta_.has_shortcuts());
-  if (!shortcuts) return {};
-  const std::set<std::uint64_t> changed = events_.directories();
-  for (const std::uint64_t value : changed) {
-    const InodeId directory(value);
-    DRIVEWAY_TRY(auto views, meta_.aliases_of(directory));
-    DRIVEWAY_TRY(const auto row, meta_.item(directory));
-    if (row) {
-      DRIVEWAY_TRY(const auto tops, meta_.shortcuts_to(row->item.id));
-      views.insert(views.end(), tops.begin(), tops.end());
-    }
-    for (const InodeId view : views) events_.mirror(directory, view);
-  }
-  return {};
-}
+Status Merger::finish() { return tell_views(meta_, events_); }
 
 }  // namespace driveway::tree

@@ -38,6 +38,17 @@ struct TreeParts {
   Metrics& metrics;
 };
 
+// Whether what a get failed with says that the item is not there, or not for us: Drive answers with
+// either for an item that one has lost.
+bool means_missing(const Error& error);
+
+// What was heard last of an item (J3). To be read before a get: what the feed says while the get
+// runs is newer than its answer, a removal above all, which has no version.
+Result<std::optional<RecentRow>> heard_of(const MetaStore& meta, const FileId& id);
+
+// What `events` tells of directories is told of the views of them too (views.h).
+Status tell_views(const MetaReader& meta, Events& events);
+
 // One listing of some directories.
 struct ListingScope {
   std::uint64_t run = 0;                // entries that it sees are marked with this

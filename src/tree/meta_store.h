@@ -114,7 +114,6 @@ class MetaWriter : public MetaReader {
   Status put_begun(WallTime time);
   // Forgets all but inode numbers, feeds and the account.
   Status forget_items();
-  Status clear();
   Status commit();
 
  private:

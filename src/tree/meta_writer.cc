@@ -169,14 +169,6 @@ Status MetaWriter::forget_items() {
   return {};
 }
 
-Status MetaWriter::clear() {
-  DRIVEWAY_CHECK(forget_items());
-  for (const store::Table table : {tables_->ids, tables_->feeds, tables_->recent, tables_->head}) {
-    DRIVEWAY_CHECK(write_->clear(table));
-  }
-  return {};
-}
-
 Status MetaWriter::commit() { return write_->commit(); }
 
 }  // namespace driveway::tree

@@ -16,6 +16,8 @@ constexpr std::size_t kMostParents = 50;  // of one query (drive-api reference 3
 constexpr std::size_t kMostQueuedAhead = 20'000;
 constexpr double kPageGoal = 900;  // of the 1,000 items of a page
 constexpr Duration kRunDeadline = std::chrono::minutes(5);
+// A page of a query that has its turn comes in less.
+constexpr Duration kPatienceAhead = std::chrono::seconds(1);
 
 bool groupable(const ListTarget& a, const ListTarget& b) {
   return a.scope == drive::ListQuery::Scope::kChildren && b.scope == a.scope && a.drive == b.drive;
@@ -89,13 +91,37 @@ std::optional<CancelSource> Planner::leave(const JobPtr& job) {
   return job->group->cancel;
 }
 
+// A waiter has been patient with a run ahead.
+std::optional<CancelSource> Planner::raise(const JobPtr& job) {
+  if (job->done || job->group == nullptr || job->group->foreground) return std::nullopt;
+  if (std::exchange(job->group->raised, true)) return std::nullopt;
+  return job->group->cancel;
+}
+
+Status Planner::wait_for(const Context& context, std::unique_lock<std::mutex>& lock,
+                         const JobPtr& job) {
+  const auto done = [&] { return job->done; };
+  if (job->group != nullptr && !job->group->foreground) {
+    const TimePoint soon = parts_.clock.now() + kPatienceAhead;
+    const Status waited = wait(context.with_deadline(soon), parts_.clock, lock, done_, done);
+    if (waited.ok()) return {};
+    DRIVEWAY_CHECK(context.check(parts_.clock));
+    if (auto slow = raise(job)) {
+      lock.unlock();
+      slow->cancel();
+      lock.lock();
+    }
+  }
+  return wait(context, parts_.clock, lock, done_, done);
+}
+
 Status Planner::list(const Context& context, const ListTarget& target) {
   DRIVEWAY_CHECK(context.check(parts_.clock));
   std::unique_lock lock(mutex_);
   if (stopping_) return Error{ErrorCode::kCancelled, "the file system is being closed"};
   const JobPtr job = join(target);
   waiting_.add(1);
-  const Status waited = wait(context, parts_.clock, lock, done_, [&] { return job->done; });
+  const Status waited = wait_for(context, lock, job);
   waiting_.add(-1);
   --job->waiters;
   if (waited.ok()) return job->result;
@@ -277,7 +303,8 @@ void Planner::finish(Group& group, const Result<ListOutcome>& outcome) {
   for (const JobPtr& job : group.jobs) {
     if (stopping_) {
       finish_job(job, Error{ErrorCode::kCancelled, "the file system is being closed"});
-    } else if (outcome.ok() && outcome->again) {
+    } else if (outcome.ok() ? outcome->again
+                            : group.raised && outcome.failed_with(ErrorCode::kCancelled)) {
       requeue(job);
     } else if (grouped &&
                (outcome.ok() ? outcome->ask_singly : worth_asking_singly(outcome.error()))) {

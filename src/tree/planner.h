@@ -3,7 +3,8 @@
 //
 // * Directories wanted at the same time go into one query, up to 50 of one drive; several queries
 //   run in parallel. A directory that is being listed is not asked for again: all wait for the one
-//   query.
+//   query. One ahead that does not end soon is begun anew in the foreground for who waits for it:
+//   at its own priority it may have no turn for long.
 // * An empty grouped answer, and one that Drive refuses, is asked again singly.
 // * Listing ahead (walk.h) runs at Priority::kPrefetch, on at most three quarters of the threads,
 //   in groups sized so that an answer fits in about one page: pages of one query come one after the
@@ -73,14 +74,18 @@ class Planner {
   struct Group {
     std::vector<std::shared_ptr<Job>> jobs;
     bool foreground = false;
+    bool raised =
+        false;  // somebody waits for a part of this run ahead: cancelled, to be queued anew
     CancelSource cancel;
   };
   using JobPtr = std::shared_ptr<Job>;
 
   // All below: with mutex_ held, but where said otherwise.
   JobPtr join(const ListTarget& target);
-  // What has to be cancelled then, without the lock.
+  // Both: what has to be cancelled then, without the lock.
   std::optional<CancelSource> leave(const JobPtr& job);
+  std::optional<CancelSource> raise(const JobPtr& job);
+  Status wait_for(const Context& context, std::unique_lock<std::mutex>& lock, const JobPtr& job);
   void enqueue(const std::vector<ListTarget>& targets, bool refresh);
   std::shared_ptr<Group> pick();
   std::shared_ptr<Group> take(std::deque<JobPtr>& queue, std::size_t most);

@@ -73,6 +73,8 @@ struct RecentRow {
   bool removed = false;
   std::uint64_t version = 0;
   std::optional<FileId> parent;
+
+  bool operator==(const RecentRow&) const = default;
 };
 
 // A directory seen through a folder shortcut (views.h).

@@ -33,9 +33,16 @@ std::string shown_as(const TreeOptions& options) {
              options.docs == DocsMode::kLink ? "link" : "export");
 }
 
-Status prepare(MetaStore& store, const TreeOptions& options, const Clock& clock) {
+// The inverse of shown_as().
+void show_as(std::string_view text, TreeOptions& options) {
+  options.layout = text.starts_with("root") ? Layout::kRoot : Layout::kColab;
+  options.docs = text.ends_with("export") ? DocsMode::kExport : DocsMode::kLink;
+}
+
+Status prepare(MetaStore& store, TreeOptions& options, const Clock& clock) {
   DRIVEWAY_TRY(MetaWriter meta, store.write());
   DRIVEWAY_TRY(const auto before, meta.head(kShownAs));
+  if (options.as_shown_last && before) show_as(*before, options);
   if (before != shown_as(options)) {
     DRIVEWAY_CHECK(meta.forget_items());
     DRIVEWAY_CHECK(meta.put_head(kShownAs, shown_as(options)));
@@ -154,6 +161,8 @@ class TreeImpl final : public Tree {
   Status poll(const Context& context) override { return feed_.poll(context); }
   Result<drive::About> about(const Context& context) override { return account_.about(context); }
 
+  const TreeOptions& options() const override { return parts_.options; }
+
   TreeStatus status() const override {
     const Feed::Health health = feed_.health();
     TreeStatus status;
@@ -165,15 +174,6 @@ class TreeImpl final : public Tree {
     status.items = meta->count_items().value_or(0);
     status.listed_directories = meta->count_listings().value_or(0);
     return status;
-  }
-
-  Status wipe() override {
-    {
-      DRIVEWAY_TRY(MetaWriter meta, meta_->write());
-      DRIVEWAY_CHECK(meta.clear());
-      DRIVEWAY_CHECK(meta.commit());
-    }
-    return prepare(*meta_, parts_.options, parts_.clock);
   }
 
  private:
@@ -341,9 +341,10 @@ Result<std::unique_ptr<Tree>> Tree::open(const std::filesystem::path& folder,
                                          Clock& clock, Metrics& metrics) {
   DRIVEWAY_TRY(auto meta, MetaStore::open(folder));
   DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("tree.open"));
-  DRIVEWAY_CHECK(prepare(*meta, options, clock));
-  return std::unique_ptr<Tree>(std::make_unique<TreeImpl>(std::move(meta), options, store,
-                                                          scheduler, inodes, clock, metrics));
+  TreeOptions shown = options;
+  DRIVEWAY_CHECK(prepare(*meta, shown, clock));
+  return std::unique_ptr<Tree>(
+      std::make_unique<TreeImpl>(std::move(meta), shown, store, scheduler, inodes, clock, metrics));
 }
 
 }  // namespace driveway::tree

@@ -57,6 +57,8 @@ struct TreeOptions {
   mode_t file_mode = 0644;  // of what has no mode of its own
   mode_t directory_mode = 0755;
   Duration poll_interval = std::chrono::seconds(10);  // --poll
+  // Layout and Docs as the last time, where there was one: a change would forget all listings.
+  bool as_shown_last = false;
 };
 
 // Gives inode numbers; journal::InodeAllocator in the program (D3).
@@ -127,9 +129,8 @@ class Tree {
   // The account's data, at most a minute old where Drive answers; else as last known.
   virtual Result<drive::About> about(const Context& context) = 0;
   virtual TreeStatus status() const = 0;
-  // A sign that the machine may have lost unsynced writes: everything is forgotten; call before
-  // start().
-  virtual Status wipe() = 0;
+  // What it was opened with, except where `as_shown_last` knew better.
+  virtual const TreeOptions& options() const = 0;
 };
 
 }  // namespace driveway::tree

@@ -7,6 +7,20 @@
 
 namespace driveway::vfs {
 
+namespace {
+
+// google-drive-ocamlfuse keeps the extended attribute user.NAME as the appProperty x-NAME
+// (ocamlfuse-compat). Nobody's attribute passes for one of Drive's.
+void add_users_own(const drive::Item& item,
+                   std::vector<std::pair<std::string, std::string>>& attributes) {
+  for (const auto& [key, value] : item.app_properties) {
+    if (!key.starts_with("x-") || key.size() == 2 || key.starts_with("x-drive.")) continue;
+    attributes.emplace_back(cat("user.", key.substr(2)), value);
+  }
+}
+
+}  // namespace
+
 std::vector<std::pair<std::string, std::string>> drive_attributes(const tree::Node& node) {
   std::vector<std::pair<std::string, std::string>> attributes;
   const auto add = [&](std::string_view name, std::string value) {
@@ -28,6 +42,7 @@ std::vector<std::pair<std::string, std::string>> drive_attributes(const tree::No
     add("drive_id", item.drive ? item.drive->value() : "");
     add("owned_by_me", cat(item.owned_by_me));
     add("web_view_link", item.web_view_link);
+    add_users_own(item, attributes);
   }
   if (node.shortcut) {
     add("shortcut_id", node.shortcut->id.value());

@@ -1,4 +1,5 @@
-// The extended attributes user.drive.* of a node.
+// The extended attributes of a node: user.drive.*, and what google-drive-ocamlfuse stored of a
+// user's own (E3).
 #pragma once
 
 #include <string>

@@ -34,30 +34,34 @@ class JournalInodes final : public tree::InodeSource {
   std::unique_ptr<journal::InodeAllocator> allocator_;
 };
 
-// Passes on to the observer of the moment.
+// Passes on to the observers of the moment.
 class ObserverRelay final : public tree::TreeObserver {
  public:
-  void set(tree::TreeObserver* observer) {
+  void add(tree::TreeObserver& observer) {
     const std::unique_lock lock(mutex_);
-    observer_ = observer;
+    observers_.push_back(&observer);
+  }
+  void remove(tree::TreeObserver& observer) {
+    const std::unique_lock lock(mutex_);
+    std::erase(observers_, &observer);
   }
   void entry_changed(InodeId parent, const std::string& name,
                      std::optional<InodeId> child) override {
     const std::shared_lock lock(mutex_);
-    if (observer_ != nullptr) observer_->entry_changed(parent, name, child);
+    for (auto* observer : observers_) observer->entry_changed(parent, name, child);
   }
   void attributes_changed(InodeId inode) override {
     const std::shared_lock lock(mutex_);
-    if (observer_ != nullptr) observer_->attributes_changed(inode);
+    for (auto* observer : observers_) observer->attributes_changed(inode);
   }
   void directory_changed(InodeId inode) override {
     const std::shared_lock lock(mutex_);
-    if (observer_ != nullptr) observer_->directory_changed(inode);
+    for (auto* observer : observers_) observer->directory_changed(inode);
   }
 
  private:
   std::shared_mutex mutex_;
-  tree::TreeObserver* observer_ = nullptr;
+  std::vector<tree::TreeObserver*> observers_;
 };
 
 class StringSink final : public ByteSink {
@@ -97,16 +101,12 @@ class VfsImpl final : public Vfs {
 
   Status open_parts(const VfsOptions& options, Clock& clock, Metrics& metrics) {
     const auto& path = folder_.path();
+    if (folder_.machine_crashed()) DRIVEWAY_CHECK(forget_untrusted());
     DRIVEWAY_TRY(auto allocator, journal::open_inode_allocator(path / "journal"));
     inodes_ = std::make_unique<JournalInodes>(std::move(allocator));
     DRIVEWAY_TRY(cache_, cache::ContentCache::open(path, options.cache, clock, metrics));
     DRIVEWAY_TRY(tree_, tree::Tree::open(path / "meta", options.tree, store_, scheduler_, *inodes_,
                                          clock, metrics));
-    if (folder_.machine_crashed()) {
-      DRIVEWAY_CHECK(cache_->wipe());
-      DRIVEWAY_CHECK(tree_->wipe());
-      DRIVEWAY_CHECK(folder_.mark_wiped());
-    }
     fetcher_ =
         std::make_unique<transfer::Fetcher>(options.fetcher, store_, scheduler_, clock, metrics);
     verifier_ = std::make_unique<Verifier>(*cache_, metrics);
@@ -116,7 +116,8 @@ class VfsImpl final : public Vfs {
   }
 
   Status start(const Context& context) override { return tree_->start(context, &relay_); }
-  void set_observer(tree::TreeObserver* observer) override { relay_.set(observer); }
+  void add_observer(tree::TreeObserver& observer) override { relay_.add(observer); }
+  void remove_observer(tree::TreeObserver& observer) override { relay_.remove(observer); }
 
   Result<tree::Node> lookup(const Context& context, InodeId parent,
                             std::string_view name) override {
@@ -188,9 +189,19 @@ class VfsImpl final : public Vfs {
   Result<drive::About> about(const Context& context) override { return tree_->about(context); }
   Status poll(const Context& context) override { return tree_->poll(context); }
   tree::TreeStatus tree_status() const override { return tree_->status(); }
+  const tree::TreeOptions& tree_options() const override { return tree_->options(); }
   Bytes cached_bytes() const override { return cache_->used_bytes(); }
 
  private:
+  // Unopened: what is damaged may show only when it is written to.
+  Status forget_untrusted() {
+    DRIVEWAY_CHECK(cache::ContentCache::erase(folder_.path()));
+    std::error_code error;
+    std::filesystem::remove_all(folder_.path() / "meta", error);
+    if (error) return errno_error(error.value(), "cannot remove what was known of Drive");
+    return folder_.mark_wiped();
+  }
+
   Result<std::shared_ptr<OpenFile>> open_node(const Context& context, tree::Node node) {
     switch (node.content) {
       case tree::ContentKind::kBlob: {

@@ -3,8 +3,8 @@
 //
 // A Vfs owns the account's folder CACHE/<permissionId>/ (one lock a folder, D5) with tree, content
 // cache and inode allocator in it. After an unclean stop of the *machine* (boot id and clean flag)
-// `meta` and `cache` are wiped, not trusted. Every call that may wait for Drive takes a Context
-// (R5); what is known locally is answered locally.
+// `meta` and `cache` are deleted unopened, not trusted; the journal stays. Every call that may wait
+// for Drive takes a Context (R5); what is known locally is answered locally.
 //
 // Thread-safe. Read-only: there is no call that changes anything in Drive.
 #pragma once
@@ -76,9 +76,10 @@ class Vfs {
 
   // tree::Tree::start. REQUIRES: once, before any other call.
   virtual Status start(const Context& context) = 0;
-  // Who is told of changes by other clients (as tree::TreeObserver says); null = nobody. When it
-  // returns, the observer before is no longer used. Must not be called from an observer.
-  virtual void set_observer(tree::TreeObserver* observer) = 0;
+  // Who is told of changes by other clients (as tree::TreeObserver says): one for each mount. When
+  // remove_observer() returns, `observer` is no longer used. Must not be called from an observer.
+  virtual void add_observer(tree::TreeObserver& observer) = 0;
+  virtual void remove_observer(tree::TreeObserver& observer) = 0;
 
   virtual Result<tree::Node> lookup(const Context& context, InodeId parent,
                                     std::string_view name) = 0;
@@ -94,7 +95,8 @@ class Vfs {
 
   // Extended attributes: user.drive.id, .name, .mime_type, .md5, .sha1, .sha256, .version,
   // .head_revision, .created, .modified, .parent, .drive_id, .owned_by_me, .web_view_link,
-  // .shortcut_id, .shortcut_name; what an item has not is absent. Errors: kNotFound.
+  // .shortcut_id, .shortcut_name; what an item has not is absent. And user.NAME, as
+  // google-drive-ocamlfuse stored it. Errors: kNotFound.
   virtual Result<std::vector<std::string>> list_attributes(InodeId inode) = 0;
   virtual Result<std::string> attribute(InodeId inode, std::string_view name) = 0;
 
@@ -102,6 +104,8 @@ class Vfs {
   virtual Result<drive::About> about(const Context& context) = 0;
   virtual Status poll(const Context& context) = 0;
   virtual tree::TreeStatus tree_status() const = 0;
+  // As tree::Tree::options().
+  virtual const tree::TreeOptions& tree_options() const = 0;
   virtual Bytes cached_bytes() const = 0;
 };
 

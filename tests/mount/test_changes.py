@@ -1,9 +1,11 @@
 """Changes made elsewhere are seen in the mount within the poll interval, never stale (J3, R1a)."""
 
+import itertools
 import os
 import pathlib
 import stat
 import subprocess
+import threading
 import time
 
 import pytest
@@ -56,6 +58,47 @@ def test_a_new_file(api, mount):
     api.create("new.txt", b"new", parent=id_of(path.parent))
     seen(path.exists, "a new file")
     assert path.read_text() == "new" and "new.txt" in os.listdir(path.parent)
+
+
+def test_every_mount_of_a_daemon_is_told(api, machine, mount):
+    other = machine.mount(mountpoint=machine.folder / "other")
+    paths = [each.my_drive / "a/new.txt" for each in (mount, other)]
+    assert not any(path.exists() for path in paths), "the miss is known to the kernel now"
+    api.create("new.txt", b"new", parent=id_of(paths[0].parent))
+    seen(lambda: all(path.exists() for path in paths), "a new file in two mounts")
+
+
+def test_unmounting_amid_look_ups_and_changes(api, machine, mount):
+    """The kernel makes an invalidation wait for a look-up in the same folder."""
+    folder = mount.my_drive / "a"
+    parent = id_of(folder)
+    stop = threading.Event()
+
+    def look_up():
+        while not stop.is_set():
+            try:
+                (folder / f"missing{time.monotonic_ns()}").exists()
+            except OSError:
+                pass  # it is being unmounted
+
+    def change():
+        for number in itertools.count():
+            if stop.is_set():
+                return
+            api.create(f"new{number}.txt", b"new", parent=parent)
+
+    threads = [threading.Thread(target=look_up) for _ in range(4)]
+    threads.append(threading.Thread(target=change))
+    for thread in threads:
+        thread.start()
+    try:
+        seen(lambda: (folder / "new0.txt").exists(), "a new file")
+        machine.output_of("unmount", mount.path, "--timeout", "200ms", "--force", timeout=30)
+        machine.wait_until_no_daemon()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_a_new_folder_with_files_in_it(api, mount):

@@ -1,5 +1,6 @@
 """From `driveway mount` to the end of its daemon, however that comes."""
 
+import errno
 import json
 import os
 import pathlib
@@ -39,6 +40,15 @@ def may_lower_the_oom_score():
     status = pathlib.Path("/proc/self/status").read_text()
     effective = int(re.search(r"CapEff:\s*(\w+)", status).group(1), 16)
     return effective >> 24 & 1
+
+
+def error_of_listing(path):
+    """The errno, or 0. A call that the daemon's death cuts off has another one than those after."""
+    try:
+        os.listdir(path)
+    except OSError as error:
+        return error.errno
+    return 0
 
 
 def holds_a_socket(pid):
@@ -193,8 +203,7 @@ def test_a_dead_mount_is_repaired_by_mounting_again(seeded, machine):
     mount = machine.mount()
     assert (mount.my_drive / "readme.txt").exists()
     mount.kill()
-    with pytest.raises(OSError, match="not connected"):
-        os.listdir(mount.path)
+    wait_for(lambda: error_of_listing(mount.path) == errno.ENOTCONN, "the kernel to notice")
     done = machine.run("mount", mount.path)
     assert done.returncode == 0, done.stderr
     assert (mount.my_drive / "readme.txt").read_text() == "hello\n"
@@ -219,14 +228,65 @@ def test_mounting_twice_is_done_already(seeded, machine):
     mount.unmount()
 
 
-def test_a_second_daemon_of_an_account_is_refused(seeded, machine):
+def mounted_paths(machine):
+    mounts = json.loads(machine.output_of("status", "--json"))["mounts"]
+    return sorted(one["mountpoint"] for one in mounts)
+
+
+def test_a_second_mountpoint_joins_the_daemon(seeded, machine):
+    first = machine.mount()
+    second = machine.mount(mountpoint=machine.folder / "other")
+    assert machine.daemons() == [first.pid] and second.pid == first.pid
+    assert mounted_paths(machine) == [str(first.path), str(second.path)]
+    assert second.status()["mountpoint"] == str(second.path)
+    data = first.my_drive / "folder/data.bin"
+    assert machine.output_of("cat", second.my_drive / "folder/data.bin", text=False) == (
+        data.read_bytes()
+    )
+    with open(data, "rb") as held:
+        second.unmount()
+        assert held.read(1) and is_mounted(first.path), "only that mount has ended"
+    assert mounted_paths(machine) == [str(first.path)]
+    first.unmount()
+    assert not machine.daemons(), "it ends with its last mount, before unmount returns"
+
+
+def test_two_mounts_at_the_same_moment(seeded, machine):
+    paths = [machine.folder / "one", machine.folder / "two"]
+    running = [machine.start("mount", path) for path in paths]
+    assert [process.wait(60) for process in running] == [0, 0]
+    assert all((path / "MyDrive/readme.txt").exists() for path in paths)
+    assert len(machine.daemons()) == 1
+    os.kill(machine.daemons()[0], signal.SIGTERM)
+    machine.wait_until_no_daemon()
+    assert not any(is_mounted(path) for path in paths)
+
+
+@pytest.mark.parametrize(
+    "setting", [("--cache-dir", "elsewhere"), ("--layout", "root"), ("--docs", "export")]
+)
+def test_a_daemon_has_one_setting_for_all_its_mounts(seeded, machine, setting):
     mount = machine.mount()
-    done = machine.run("mount", machine.folder / "other")
-    assert done.returncode == 1
-    assert str(mount.pid) in done.stderr and "in use" in done.stderr
-    assert not is_mounted(machine.folder / "other")
+    for path in (mount.path, machine.folder / "other"):
+        done = machine.run("mount", path, *setting)
+        assert done.returncode == 1, "refused, also where it is mounted already"
+        for part in (*setting, str(mount.path), str(mount.pid)):
+            assert part in done.stderr
+    assert not is_mounted(machine.folder / "other") and machine.daemons() == [mount.pid]
     assert (mount.my_drive / "readme.txt").exists()
     mount.unmount()
+
+
+def test_a_mountpoint_may_be_a_symlink(seeded, machine):
+    real = machine.folder / "real"
+    real.mkdir()
+    link = machine.folder / "link"
+    link.symlink_to("real")
+    mount = machine.mount(mountpoint=link)
+    assert is_mounted(real) and mount.status()["mountpoint"] == str(real)
+    assert "already mounted" in machine.run("mount", real).stderr
+    machine.output_of("unmount", f"{link}/")
+    assert not is_mounted(real)
 
 
 def test_in_the_foreground(seeded, machine):
@@ -274,6 +334,30 @@ def test_unmount_by_force(seeded, machine):
         machine.wait_until_no_daemon()
     finally:
         file.close()
+
+
+def test_nothing_hangs_on_a_daemon_that_does_not_run(seeded, machine):
+    mount = machine.mount()
+    pid = mount.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = machine.run("status", mount.path, timeout=15)
+        assert done.returncode == 1 and "does not answer" in done.stderr
+        assert machine.run("status", timeout=15).returncode == 0
+        done = machine.run("mount", mount.path, timeout=30)
+        assert done.returncode == 1 and "unmount --force" in done.stderr
+        # Who waits in it gets an error when it goes.
+        waiting = subprocess.Popen(
+            ["cat", mount.my_drive / "readme.txt"], stderr=subprocess.DEVNULL
+        )
+        done = machine.run("unmount", mount.path, "--force", timeout=30)
+        assert done.returncode == 0, done.stderr
+        assert not is_mounted(mount.path)
+        assert waiting.wait(20) != 0
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    machine.wait_until_no_daemon()
+    machine.mount().unmount()
 
 
 def test_unmount_of_what_is_not_mounted(machine):
@@ -356,6 +440,27 @@ def test_ls_stat_and_cat_without_a_daemon_and_with_it(seeded, machine):
     path = mount.my_drive / "folder/data.bin"
     assert machine.output_of("cat", path, text=False) == path.read_bytes()
     assert os.stat(path).st_ino == inode
+    mount.unmount()
+
+
+def test_ls_of_what_is_cached_works_offline(seeded, machine):
+    machine.output_of("ls", "drive:folder")
+    seeded.kill()
+    done = machine.run("ls", "drive:folder", timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["data.bin", "small.bin"]
+
+
+def test_a_look_keeps_the_layout_of_the_last_mount(seeded, machine):
+    mount = machine.mount("--layout", "root", "--docs", "export")
+    inodes = {path: path.stat().st_ino for path in mount.path.rglob("*")}
+    mount.unmount()
+    seeded.reset_stats()
+    assert "readme.txt" in machine.output_of("ls", "drive:")
+    assert machine.output_of("cat", "drive:@Team/t.txt") == "team"
+    assert "files.list" not in calls_by_method(seeded.stats())
+    mount = machine.mount("--layout", "root", "--docs", "export")
+    assert {path: path.stat().st_ino for path in mount.path.rglob("*")} == inodes
     mount.unmount()
 
 

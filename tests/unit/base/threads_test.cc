@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <latch>
 #include <memory>
 #include <thread>
@@ -32,6 +33,29 @@ TEST(StartThreadTest, NamesTheThreadAndBlocksItsSignals) {
   sigset_t outside;
   pthread_sigmask(SIG_SETMASK, nullptr, &outside);
   EXPECT_EQ(sigismember(&outside, SIGTERM), 0);  // the starter keeps its own mask
+}
+
+// A stack that no address space holds.
+void let_no_thread_start() {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, std::size_t{1} << 47);
+  pthread_setattr_default_np(&attributes);
+}
+
+TEST(StartThreadTest, AThreadThatCannotStartEndsTheProcessUnlessItIsOptional) {
+  EXPECT_EXIT(
+      {
+        let_no_thread_start();
+        std::_Exit(try_start_thread("optional", [] {}) ? 1 : 0);
+      },
+      ::testing::ExitedWithCode(0), "optional");
+  EXPECT_EXIT(
+      {
+        let_no_thread_start();
+        start_thread("needed", [] {}).join();
+      },
+      ::testing::KilledBySignal(SIGABRT), "needed");
 }
 
 TEST(WorkerPoolTest, RunsTasksInOrder) {

@@ -4,12 +4,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "unit/base/temporary_folder.h"
+
 namespace driveway::cli {
 namespace {
 
 std::vector<control::Daemon> one_daemon() {
   control::Daemon daemon;
-  daemon.mountpoint = "/content/drive";
+  daemon.mountpoints = {"/other", "/content/drive"};
   return {daemon};
 }
 
@@ -31,6 +33,19 @@ TEST(RemoteTest, ReadsEveryForm) {
   EXPECT_EQ(keys_of("/content/drive/MyDrive/a"), (nlohmann::json{{"shown", "MyDrive/a"}}));
   EXPECT_EQ(keys_of("/content/drive"), (nlohmann::json{{"shown", ""}}));
   EXPECT_EQ(keys_of("/content/x/../drive/MyDrive/"), (nlohmann::json{{"shown", "MyDrive"}}));
+}
+
+TEST(RemoteTest, FollowsSymlinksToAMount) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "real");
+  std::filesystem::create_symlink("real", folder / "link");
+  control::Daemon daemon;
+  daemon.mountpoints = {std::filesystem::canonical(folder / "real").string()};
+  for (const char* way : {"real/MyDrive/a", "link/MyDrive/a", "link/../link//MyDrive/a/"}) {
+    const auto remote = parse_remote((folder / way).string(), {daemon});
+    ASSERT_TRUE(remote.ok()) << way;
+    EXPECT_EQ(remote->shown, "MyDrive/a") << way;
+  }
 }
 
 TEST(RemoteTest, NamesAnotherAccount) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,8 +41,12 @@ class FakeVfs final : public vfs::Vfs {
   }
 
   Status start(const Context&) override { return {}; }
-  void set_observer(tree::TreeObserver*) override {}
-  Result<tree::Node> lookup(const Context&, InodeId, std::string_view) override { return none(); }
+  void add_observer(tree::TreeObserver&) override {}
+  void remove_observer(tree::TreeObserver&) override {}
+  Result<tree::Node> lookup(const Context&, InodeId, std::string_view name) override {
+    const auto found = looked_up.find(std::string(name));
+    return found == looked_up.end() ? Result<tree::Node>(none()) : found->second;
+  }
   Result<tree::Node> node(InodeId inode) override {
     const auto found = nodes_.find(inode);
     return found == nodes_.end() ? Result<tree::Node>(none()) : found->second;
@@ -54,7 +59,8 @@ class FakeVfs final : public vfs::Vfs {
     }
     return found;
   }
-  Result<std::vector<tree::DirEntry>> list(const Context&, InodeId) override {
+  Result<std::vector<tree::DirEntry>> list(const Context& context, InodeId) override {
+    if (before_list) DRIVEWAY_CHECK(before_list(context));
     return std::vector<tree::DirEntry>{{"a", InodeId(10), tree::NodeKind::kFile},
                                        {"big", InodeId(11), tree::NodeKind::kFile},
                                        {"gone", InodeId(12), tree::NodeKind::kFile}};
@@ -84,7 +90,12 @@ class FakeVfs final : public vfs::Vfs {
   }
   Status poll(const Context&) override { return {}; }
   tree::TreeStatus tree_status() const override { return {}; }
+  const tree::TreeOptions& tree_options() const override { return options_; }
   Bytes cached_bytes() const override { return 42; }
+
+  // Set up before use: what list() does first, and what only lookup() finds.
+  std::function<Status(const Context&)> before_list;
+  std::map<std::string, tree::Node> looked_up;
 
  private:
   static Error none() { return {ErrorCode::kNotFound, "no such file"}; }
@@ -98,6 +109,7 @@ class FakeVfs final : public vfs::Vfs {
     by_path_[path] = node.inode;
     texts_[node.inode] = std::move(text);
   }
+  tree::TreeOptions options_;
   std::map<InodeId, tree::Node> nodes_;
   std::map<std::string, InodeId> by_path_;
   std::map<InodeId, std::string> texts_;

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -39,6 +41,22 @@ class Collected final : public Reply {
   std::string text;
 };
 
+// Mounts on nothing.
+class FakeMounts final : public Mounts {
+ public:
+  std::vector<std::string> mountpoints() const override { return {"/content/drive", "/other"}; }
+  Result<bool> mount(const MountRequest& request) override {
+    options = request.kernel_options;
+    return request.mountpoint != "/other";
+  }
+  Result<bool> unmount(const Context&, const std::string& mountpoint, bool force) override {
+    if (busy && !force) return Error{ErrorCode::kBusy, "in use"};
+    return mountpoint == "/other";
+  }
+  std::atomic<bool> busy{true};
+  std::vector<std::string> options;
+};
+
 class SocketTest : public ::testing::Test {
  protected:
   SocketTest() {
@@ -55,23 +73,26 @@ class SocketTest : public ::testing::Test {
     return *std::move(client);
   }
 
+  UniqueFd connect_raw() {
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, socket().c_str(), sizeof address.sun_path - 1);
+    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+
   TemporaryFolder folder_;
   SystemClock clock_;
   Metrics metrics_;
   FakeVfs vfs_;
-  std::atomic<bool> busy_{true};
-  Dispatcher dispatcher_{{.account = "",
-                          .permission_id = "0123",
-                          .mountpoint = "/content/drive",
-                          .cache_dir = "/cache",
-                          .layout = tree::Layout::kColab},
-                         vfs_,
-                         clock_,
-                         metrics_,
-                         [this](const Context&, bool force) -> Status {
-                           if (busy_ && !force) return Error{ErrorCode::kBusy, "in use"};
-                           return {};
-                         }};
+  FakeMounts mounts_;
+  const Identity identity_{.account = "",
+                           .permission_id = "0123",
+                           .cache_dir = "/cache",
+                           .layout = tree::Layout::kColab,
+                           .docs = tree::DocsMode::kLink};
+  Dispatcher dispatcher_{identity_, vfs_, clock_, metrics_, &mounts_, 300s};
   std::unique_ptr<Server> server_;
 };
 
@@ -84,7 +105,9 @@ TEST_F(SocketTest, TheSocketIsTheOwnersAlone) {
 TEST_F(SocketTest, ADaemonIsFoundByAsking) {
   const auto daemons = find_daemons(folder_.path(), clock_);
   ASSERT_EQ(daemons.size(), 1U);
-  EXPECT_EQ(daemons[0].mountpoint, "/content/drive");
+  EXPECT_TRUE(daemons[0].is_mounted_at("/content/drive"));
+  EXPECT_TRUE(daemons[0].is_mounted_at("/other"));
+  EXPECT_FALSE(daemons[0].is_mounted_at("/content"));
   EXPECT_EQ(daemons[0].pid, ::getpid());
 }
 
@@ -132,10 +155,77 @@ TEST_F(SocketTest, GivesTheErrorsCodeAndText) {
 }
 
 TEST_F(SocketTest, UnmountsWhenNothingIsOpenOrByForce) {
-  EXPECT_TRUE(client().ask(soon(), {{"op", "unmount"}}).failed_with(ErrorCode::kBusy));
-  const auto forced = client().ask(soon(), {{"op", "unmount"}, {"force", true}});
+  json request = {{"op", "unmount"}, {"mountpoint", "/content/drive"}};
+  EXPECT_TRUE(client().ask(soon(), request).failed_with(ErrorCode::kBusy));
+  request["force"] = true;
+  const auto forced = client().ask(soon(), request);
   ASSERT_TRUE(forced.ok());
   EXPECT_EQ((*forced)["unmounted"], "/content/drive");
+  EXPECT_EQ((*forced)["last"], false);
+}
+
+TEST_F(SocketTest, MountsOnceMoreForTheSameSettingsOnly) {  // D5
+  const MountRequest wanted{.mountpoint = "/new", .kernel_options = {"ro"}, .read_deadline = 5s};
+  const auto mounted = client().ask(soon(), mount_document(wanted, identity_));
+  ASSERT_TRUE(mounted.ok());
+  EXPECT_EQ((*mounted)["already"], false);
+  EXPECT_EQ(mounts_.options, std::vector<std::string>{"ro"});
+  Identity other = identity_;
+  other.cache_dir = "/elsewhere";
+  other.layout = tree::Layout::kRoot;
+  const auto refused = client().ask(soon(), mount_document(wanted, other));
+  ASSERT_TRUE(refused.failed_with(ErrorCode::kBusy));
+  for (const char* part : {"/content/drive", "/elsewhere", "/cache", "--layout", "root"}) {
+    EXPECT_THAT(refused.error().message, ::testing::HasSubstr(part));
+  }
+  EXPECT_THAT(refused.error().message, ::testing::Not(::testing::HasSubstr("--docs")));
+}
+
+TEST_F(SocketTest, AsksForWhatAListingDoesNotKnowYet) {  // the target of a shortcut
+  tree::Node node;
+  node.inode = InodeId(12);
+  node.kind = tree::NodeKind::kDirectory;
+  vfs_.looked_up["gone"] = node;
+  Collected reply;
+  ASSERT_TRUE(client().call(soon(), {{"op", "ls"}, {"path", ""}}, reply).ok());
+  ASSERT_EQ(reply.documents.size(), 3U);
+  EXPECT_EQ(reply.documents[2]["type"], "directory");
+}
+
+TEST_F(SocketTest, EachStepEndsWithTheReadDeadline) {  // R5
+  TimePoint deadline{};
+  vfs_.before_list = [&](const Context& context) -> Status {
+    deadline = context.deadline;
+    return {};
+  };
+  Collected reply;
+  ASSERT_TRUE(client().call(soon(), {{"op", "ls"}, {"path", ""}}, reply).ok());
+  EXPECT_LE(deadline, clock_.now() + 300s);
+}
+
+TEST_F(SocketTest, WhatWaitsForDriveNeitherStopsStatusNorOutlivesItsClient) {
+  std::atomic<int> waiting{0};
+  vfs_.before_list = [&](const Context& context) -> Status {
+    ++waiting;
+    std::mutex mutex;
+    std::condition_variable never;
+    std::unique_lock lock(mutex);
+    const Status status = wait(context, clock_, lock, never, [] { return false; });
+    --waiting;
+    return status;
+  };
+  {
+    std::vector<UniqueFd> clients;
+    for (int i = 0; i < 40; ++i) {
+      clients.push_back(connect_raw());
+      const std::string request = json{{"op", "ls"}, {"path", ""}}.dump();
+      ASSERT_TRUE(send_frame(soon(), clock_, clients.back().get(), 'J', request).ok());
+    }
+    while (waiting < 32) std::this_thread::yield();
+    EXPECT_TRUE(client().ask(soon(), {{"op", "status"}}).ok());
+    EXPECT_TRUE(client().ask(soon(), {{"op", "ls"}, {"path", ""}}).failed_with(ErrorCode::kBusy));
+  }
+  while (waiting > 0) std::this_thread::yield();
 }
 
 TEST_F(SocketTest, OddRequestsAreErrorsNotCrashes) {
@@ -153,13 +243,8 @@ TEST_F(SocketTest, OddRequestsAreErrorsNotCrashes) {
 }
 
 TEST_F(SocketTest, WhatIsNotAFrameEndsTheConnection) {
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  ASSERT_GE(fd, 0);
-  const UniqueFd owned(fd);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, socket().c_str(), sizeof address.sun_path - 1);
-  ASSERT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const UniqueFd owned = connect_raw();
+  const int fd = owned.get();
   ASSERT_GT(::send(fd, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL), 0);
   EXPECT_TRUE(receive_frame(soon(), clock_, fd).failed_with(ErrorCode::kUnavailable));
 }

@@ -180,6 +180,8 @@ TEST_F(FeedTest, PollsByItself) {
   ASSERT_TRUE(eventually([&] { return clock.waiting() > 0; }));
   clock.advance(std::chrono::seconds(12));
   EXPECT_TRUE(eventually([&] { return exists("MyDrive/data/b.txt"); }));
+  // Else it would have no turn while readers use up the quota (J3).
+  for (const auto& call : store.log()) EXPECT_EQ(call.priority, Priority::kForeground);
 }
 
 TEST_F(FeedTest, SharedDrivesHaveTheirOwnFeed) {
@@ -210,6 +212,73 @@ TEST_F(FeedTest, MoveBetweenDrivesIsNoRemoval) {
   poll();
   EXPECT_EQ(at("Shareddrives/Team/a.txt").inode, before);
   EXPECT_THAT(names("MyDrive/data"), IsEmpty());
+}
+
+// A get of `id` fails as it does for an item that is no longer shared with us.
+drive::FaultPlan::Hook refuse(const FileId& id) {
+  return [id](const Context&, const drive::CallInfo& call) -> Status {
+    if (call.method != Method::kGet || call.id != id) return {};
+    return Error{ErrorCode::kPermissionDenied, "insufficientFilePermissions"};
+  };
+}
+
+TEST_F(FeedTest, AnItemThatWeMayNotSeeAnyMoreDoesNotHoldUpTheFeed) {
+  const FileId team(store.add_shared_drive("Team").value());
+  const FileId lost = store.add_file(team, "lost", "x");
+  poll();
+  allowed_lists = 1;
+  names("Shareddrives/Team");
+  // The account's feed says "removed" of what is another feed's, so it is asked for.
+  store.remove(lost);
+  store.faults().set_hook(refuse(lost));
+  store.add_file(data, "later", "y");
+  poll();
+  EXPECT_THAT(names("MyDrive/data"), ElementsAre("a.txt", "later"));
+  EXPECT_THAT(names("Shareddrives/Team"), IsEmpty());
+}
+
+TEST_F(FeedTest, ARemovalIsNotLostToAGetThatBeganBefore) {  // J3
+  if (!fault::compiled_in()) return;
+  const FileId theirs = store.add_shared_with_me_file("theirs", "x");
+  bool removed = false;
+  fault::arm("tree.after_get", [&]() -> Status {
+    if (std::exchange(removed, true)) return {};
+    store.remove(theirs);
+    poll();
+    return {};
+  });
+  EXPECT_EQ(tree->by_id({}, theirs).error().code, ErrorCode::kNotFound);
+  fault::disarm_all();
+  EXPECT_THAT(names(".shared"), IsEmpty());
+}
+
+TEST_F(FeedTest, ARefusedTokenIsToldOfTheViewsToo) {
+  store.add_shortcut(store.root(), "view", data);
+  poll();
+  const InodeId view = at("MyDrive/view").inode;
+  EXPECT_THAT(names("MyDrive/view"), ElementsAre("a.txt"));
+  recorder.clear();
+  allowed_lists = 100;
+  store.expire_tokens();
+  poll();
+  EXPECT_TRUE(recorder.entry(view, "a.txt"));
+  EXPECT_TRUE(recorder.directory(view));
+}
+
+TEST_F(FeedTest, ARefusedTokenIsToldOfFoldersWithoutAFeedOfTheirOwn) {
+  // A folder of a shared drive that we are no member of.
+  const FileId theirs = store.add_shared_with_me_folder("theirs");
+  store.edit(theirs, [](drive::Item& item) { item.drive = DriveId("foreign"); });
+  store.add_file(theirs, "f", "x");
+  store.add_shortcut(store.root(), "view", theirs);
+  poll();
+  allowed_lists = 100;
+  const InodeId view = at("MyDrive/view").inode;
+  EXPECT_THAT(names("MyDrive/view"), ElementsAre("f"));
+  recorder.clear();
+  store.expire_tokens();
+  poll();
+  EXPECT_TRUE(recorder.entry(view, "f"));
 }
 
 TEST_F(FeedTest, RefusedTokenMeansListingAnewWithoutLosingInodes) {

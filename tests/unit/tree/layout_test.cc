@@ -198,13 +198,13 @@ TEST_F(Layouts, ColdStartNeedsTheNetworkAndSaysSo) {
   EXPECT_THAT(names("MyDrive"), IsEmpty());
 }
 
-TEST_F(Layouts, WipedOrDamagedMetaIsBegunAnewAndNoInodeComesTwice) {  // D3
+TEST_F(Layouts, DeletedOrDamagedMetaIsBegunAnewAndNoInodeComesTwice) {  // D3
   store.add_file(store.root(), "a", "1");
   start();
   const InodeId before = at("MyDrive/a").inode;
-  open();
-  ASSERT_TRUE(tree->wipe().ok());
-  ASSERT_TRUE(tree->start({}, nullptr).ok());
+  tree.reset();
+  std::filesystem::remove_all(folder.path() / "meta");
+  start();
   const InodeId wiped = at("MyDrive/a").inode;
   EXPECT_NE(wiped, before);
   tree.reset();
@@ -214,6 +214,21 @@ TEST_F(Layouts, WipedOrDamagedMetaIsBegunAnewAndNoInodeComesTwice) {  // D3
   }
   start();
   EXPECT_GT(at("MyDrive/a").inode, wiped);
+}
+
+TEST_F(Layouts, AsShownLastForgetsNoListing) {
+  store.add_file(store.root(), "a", "1");
+  options.layout = Layout::kRoot;
+  options.docs = DocsMode::kExport;
+  start();
+  const InodeId file = at("a").inode;
+  options = {.as_shown_last = true};
+  store.reset_calls();
+  start();
+  EXPECT_EQ(tree->options().layout, Layout::kRoot);
+  EXPECT_EQ(tree->options().docs, DocsMode::kExport);
+  EXPECT_EQ(at("a").inode, file);
+  EXPECT_EQ(lists(), 0);
 }
 
 TEST_F(Layouts, AnotherLayoutOfTheSameAccount) {

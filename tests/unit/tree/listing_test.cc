@@ -137,6 +137,53 @@ TEST_F(Listing, AbsenceOfWhatTheFeedToldLatelyProvesNothing) {  // J3
   EXPECT_EQ(at("MyDrive/data/fresh").item->id, fresh);
 }
 
+TEST_F(Listing, WhatWeMayNotSeeAnyMoreDoesNotSpoilAListing) {  // J3
+  start();
+  const FileId data = store.add_folder(store.root(), "data");
+  const FileId hidden = store.add_file(data, "hidden", "1");
+  store.add_file(data, "kept", "2");
+  poll();
+  names("MyDrive");
+  store.set_listing_lag(std::chrono::seconds(60));
+  store.remove(hidden);
+  poll();
+  store.faults().set_hook([&](const Context&, const drive::CallInfo& call) -> Status {
+    if (call.method != Method::kGet || call.id != hidden) return {};
+    return Error{ErrorCode::kPermissionDenied, "insufficientFilePermissions"};
+  });
+  EXPECT_THAT(names("MyDrive/data"), ElementsAre("kept"));  // the listing still has the other
+}
+
+TEST_F(Listing, ARunAheadThatHasNoTurnIsRaisedForWhoWaits) {
+  std::vector<FileId> folders;
+  for (int i = 0; i < 4; ++i) {
+    folders.push_back(store.add_folder(store.root(), cat("d", i)));
+    for (int j = 0; j < 2; ++j) {
+      store.add_file(store.add_folder(folders.back(), cat("s", j)), "f", "x");
+    }
+  }
+  start();
+  names("MyDrive");
+  // As a budget would that others use up: low priorities wait until they are cancelled.
+  std::atomic<int> starving{0};
+  store.faults().set_hook([&](const Context& context, const drive::CallInfo& call) -> Status {
+    if (call.method != Method::kList || call.priority == Priority::kForeground) return {};
+    ++starving;
+    while (!context.cancel.cancelled()) std::this_thread::yield();
+    return Error{ErrorCode::kCancelled, "cancelled"};
+  });
+  names("MyDrive/d0");
+  names("MyDrive/d1");  // a walk: the rest is listed ahead
+  ASSERT_TRUE(eventually([&] { return starving > 0; }));
+  const InodeId waited_for = at("MyDrive/d2").inode;
+  const auto waiting = clock.waiting();
+  std::thread reader([&] { EXPECT_THAT(*tree->list({}, waited_for), SizeIs(2)); });
+  EXPECT_TRUE(eventually([&] { return clock.waiting() > waiting; }));
+  clock.advance(std::chrono::seconds(2));
+  reader.join();
+  store.faults().clear();
+}
+
 TEST_F(Listing, OlderVersionsOfAListingDoNotMerge) {  // J3
   const FileId data = store.add_folder(store.root(), "data");
   const FileId file = store.add_file(data, "old name", "1");

@@ -78,6 +78,27 @@ TEST_F(Shortcuts, ReaddirDoesNotWaitForTargets) {
   EXPECT_EQ(store.calls(Method::kGet), 20);
 }
 
+TEST_F(Shortcuts, AGetAheadThatHasNoTurnIsRaisedForWhoWaits) {
+  const FileId file = store.add_file(store.add_shared_with_me_folder("theirs"), "file", "12345");
+  store.add_shortcut(store.root(), "s", file);
+  start();
+  // As a budget would that others use up: low priorities wait until they are cancelled.
+  std::atomic<int> starving{0};
+  store.faults().set_hook([&](const Context& context, const drive::CallInfo& call) -> Status {
+    if (call.method != Method::kGet || call.priority == Priority::kForeground) return {};
+    ++starving;
+    while (!context.cancel.cancelled()) std::this_thread::yield();
+    return Error{ErrorCode::kCancelled, "cancelled"};
+  });
+  names("MyDrive");  // has the target asked for ahead
+  ASSERT_TRUE(eventually([&] { return starving > 0; }));
+  const auto waiting = clock.waiting();
+  std::thread reader([&] { EXPECT_EQ(at("MyDrive/s").size, 5u); });
+  EXPECT_TRUE(eventually([&] { return clock.waiting() > waiting; }));
+  clock.advance(std::chrono::seconds(2));
+  reader.join();
+}
+
 TEST_F(Shortcuts, ToAFolderIsADirectoryWithItsEntries) {
   const DriveId team = store.add_shared_drive("Team");
   const FileId dataset = store.add_folder(FileId(team.value()), "dataset");
