@@ -258,6 +258,7 @@ TEST_F(SocketTest, StopsAlthoughAClientIsConnected) {
 
 TEST_F(SocketTest, ManyClientsAreServedAtOnce) {
   std::vector<std::thread> threads;
+  threads.reserve(8);
   std::atomic<int> served{0};
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {

@@ -13,7 +13,6 @@ namespace {
 using drive::Method;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
 
 class Layouts : public TreeFixture {};
 

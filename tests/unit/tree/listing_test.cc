@@ -61,10 +61,12 @@ TEST_F(Listing, DirectoriesWantedAtOnceShareAQueryWhenThreadsAreScarce) {
   }
   start();
   std::vector<InodeId> directories;
+  directories.reserve(60);
   for (int i = 0; i < 60; ++i) directories.push_back(at(cat("MyDrive/d", i)).inode);
   store.reset_calls();
   const auto gate = store.faults().block(Method::kList);
   std::vector<std::thread> readers;
+  readers.reserve(60);
   for (const InodeId directory : directories) {
     readers.emplace_back([this, directory] { EXPECT_THAT(*tree->list({}, directory), SizeIs(1)); });
   }
@@ -83,6 +85,7 @@ TEST_F(Listing, OneQueryForAllWhoWait) {
   store.reset_calls();
   const auto gate = store.faults().block(Method::kList);
   std::vector<std::thread> readers;
+  readers.reserve(8);
   for (int i = 0; i < 8; ++i) {
     readers.emplace_back([&] { EXPECT_TRUE(tree->lookup({}, directory, "f").ok()); });
   }
@@ -213,6 +216,7 @@ TEST_F(Listing, IncompleteSearchProvesNoAbsence) {
 TEST_F(Listing, ChangesBetweenPagesAreSeen) {
   const FileId data = store.add_folder(store.root(), "data");
   std::vector<FileId> files;
+  files.reserve(30);
   for (int i = 0; i < 30; ++i) files.push_back(store.add_file(data, cat("f", 10 + i), "x"));
   start();
   at("MyDrive/data");

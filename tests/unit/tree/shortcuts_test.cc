@@ -70,6 +70,7 @@ TEST_F(Shortcuts, ReaddirDoesNotWaitForTargets) {
   EXPECT_EQ(at("MyDrive/s7").size, 7u);
   EXPECT_TRUE(eventually([&] {
     std::vector<InodeId> inodes;
+    inodes.reserve(shown.size());
     for (const DirEntry& entry : shown) inodes.push_back(entry.inode);
     const auto nodes = tree->nodes(inodes);
     return std::all_of(nodes.begin(), nodes.end(),
@@ -164,6 +165,7 @@ TEST_F(Shortcuts, FoldersThatPointToEachOtherEnd) {
 
 TEST_F(Shortcuts, ManyThatPointToEachOtherEndToo) {
   std::vector<FileId> folders;
+  folders.reserve(6);
   for (int i = 0; i < 6; ++i) folders.push_back(store.add_folder(store.root(), cat("d", i)));
   for (const FileId& from : folders) {
     for (const FileId& to : folders) store.add_shortcut(from, cat("to ", to), to);
