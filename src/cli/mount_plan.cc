@@ -62,6 +62,7 @@ Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arg
   if (read_only) plan.mount.kernel_options.emplace_back("ro");
   DRIVEWAY_TRY(plan.mount.read_deadline,
                settings.duration("read-deadline", std::chrono::seconds(300)));
+  plan.vfs.fetcher.time_limit = std::max(plan.vfs.fetcher.time_limit, plan.mount.read_deadline);
   return plan;
 }
 

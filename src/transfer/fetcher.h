@@ -58,7 +58,8 @@ class FetchTarget {
   virtual void discard(ByteRange range) = 0;
   // The whole content, just committed, has the hash that Drive names.
   virtual void set_verified() = 0;
-  // Its revision has gone: when this returns, what is hidden is forgotten, and nothing more gets in.
+  // Its revision has gone: when this returns, what is hidden is forgotten, and nothing more gets
+  // in.
   virtual void retire() = 0;
 };
 
