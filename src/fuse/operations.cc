@@ -145,6 +145,16 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
 void op_forget(fuse_req_t req, fuse_ino_t, std::uint64_t) { fuse_reply_none(req); }
 void op_forget_multi(fuse_req_t req, std::size_t, fuse_forget_data*) { fuse_reply_none(req); }
 
+// Answers open() or opendir().
+void reply_handle(fuse_req_t req, fuse_file_info* info, std::shared_ptr<void> handle) {
+  Handles& handles = state_of(req).handles;
+  const void* key = handle.get();
+  info->fh = reinterpret_cast<std::uint64_t>(key);
+  handles.keep(std::move(handle));  // before the answer: the release may come at once
+  // An interrupted open() is answered, but nobody will release it.
+  if (fuse_reply_open(req, info) != 0) handles.release(key);
+}
+
 using FileHandle = std::shared_ptr<vfs::OpenFile>;
 
 FileHandle* file_of(const fuse_file_info* info) {
@@ -191,10 +201,7 @@ void op_open(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   info->direct_io = (*file)->direct_io() ? 1 : 0;
   // R1a: the bytes of an inode never change, so what the kernel holds of it stays right.
   info->keep_cache = (*file)->keep_cache() ? 1 : 0;
-  auto handle = std::make_unique<FileHandle>(*std::move(file));
-  info->fh = reinterpret_cast<std::uint64_t>(handle.get());
-  // An interrupted open() is answered, but nobody will release it.
-  if (fuse_reply_open(req, info) == 0) static_cast<void>(handle.release());
+  reply_handle(req, info, std::make_shared<FileHandle>(*std::move(file)));
 }
 
 void op_read(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
@@ -213,7 +220,7 @@ void op_read(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset, fuse_fi
 }
 
 void op_release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
-  delete file_of(info);
+  state_of(req).handles.release(file_of(info));
   fuse_reply_err(req, 0);
 }
 
@@ -237,16 +244,15 @@ void op_opendir(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   auto entries =
       waiting(req, [&](const Context& context) { return state.vfs.list(context, InodeId(inode)); });
   if (!entries.ok()) return reply_error(req, entries.error());
-  auto handle = std::make_unique<DirectoryHandle>();
+  auto handle = std::make_shared<DirectoryHandle>();
   handle->inode = node->inode;
   handle->parent = node->parent;
   handle->entries = *std::move(entries);
-  info->fh = reinterpret_cast<std::uint64_t>(handle.get());
-  if (fuse_reply_open(req, info) == 0) static_cast<void>(handle.release());
+  reply_handle(req, info, std::move(handle));
 }
 
 void op_releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
-  delete &directory_of(info);
+  state_of(req).handles.release(&directory_of(info));
   fuse_reply_err(req, 0);
 }
 

@@ -24,10 +24,11 @@ def is_sanitized():
 
 def sanitizer_environment(folder):
     """Daemons have no stderr: reports go to files below `folder`, which must exist."""
-    log = f"log_path={folder}/sanitizer"
+    log = f'log_path="{folder}/sanitizer"'
+    known = pathlib.Path(__file__).parent / "leaks_of_others.txt"
     return {
         "ASAN_OPTIONS": f"{log}:abort_on_error=0:exitcode=99:detect_stack_use_after_return=0",
-        "LSAN_OPTIONS": f"{log}",
+        "LSAN_OPTIONS": f'{log}:suppressions="{known}":print_suppressions=0',
         "UBSAN_OPTIONS": f"{log}:print_stacktrace=1",
         "TSAN_OPTIONS": f"{log}:halt_on_error=0:second_deadlock_stack=1",
     }
