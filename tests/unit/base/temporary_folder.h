@@ -12,7 +12,7 @@ namespace driveway {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "driveway-base-XXXXXX").native();
+    std::string name = (std::filesystem::temp_directory_path() / "driveway-test-XXXXXX").native();
     if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "mkdtemp failed";
     path_ = name;
   }

@@ -13,7 +13,6 @@ using test::Peer;
 using test::ReceivedRequest;
 using test::ScopedVariable;
 using test::StringSink;
-using test::TemporaryFolder;
 using test::TestAuthority;
 using test::TestClient;
 using test::TestServer;

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/metrics.h"
 #include "http/http_client.h"
+#include "unit/base/temporary_folder.h"
 #include "unit/http/test_server.h"
 
 namespace driveway::test {
@@ -40,24 +41,6 @@ class ScopedVariable {
   }
   const std::string name_;
   std::optional<std::string> old_;
-};
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "driveway-test-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 struct TestClient {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/fault.h"
+#include "unit/base/temporary_folder.h"
 
 namespace driveway::journal {
 namespace {
@@ -22,15 +23,7 @@ namespace fs = std::filesystem;
 
 class InodeAllocatorTest : public testing::Test {
  public:
-  InodeAllocatorTest() {
-    std::string name = (fs::temp_directory_path() / "driveway-inodes-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
-  }
-  ~InodeAllocatorTest() override {
-    fault::disarm_all();
-    fs::remove_all(root_);
-  }
+  ~InodeAllocatorTest() override { fault::disarm_all(); }
 
  protected:
   std::unique_ptr<InodeAllocator> must_open() {
@@ -44,7 +37,8 @@ class InodeAllocatorTest : public testing::Test {
     return inode.value_or(InodeId()).value();
   }
 
-  fs::path root_;
+  TemporaryFolder folder_;
+  const fs::path& root_ = folder_.path();
 };
 
 TEST_F(InodeAllocatorTest, BeginsAboveTheFixedFoldersAndGoesOnAfterAClose) {

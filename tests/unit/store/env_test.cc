@@ -18,6 +18,7 @@
 #include "base/strings.h"
 #include "store/codec.h"
 #include "store/data_file.h"
+#include "unit/base/temporary_folder.h"
 
 namespace driveway::store {
 namespace {
@@ -26,13 +27,6 @@ namespace fs = std::filesystem;
 
 class EnvTest : public testing::Test {
  public:
-  EnvTest() {
-    std::string name = (fs::temp_directory_path() / "driveway-store-XXXXXX").string();
-    EXPECT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name;
-  }
-  ~EnvTest() override { fs::remove_all(root_); }
-
  protected:
   fs::path folder() const { return root_ / "env"; }
   fs::path data_file() const { return folder() / "data.mdb"; }
@@ -72,7 +66,8 @@ class EnvTest : public testing::Test {
     return found;
   }
 
-  fs::path root_;
+  TemporaryFolder temporary_;
+  const fs::path& root_ = temporary_.path();
 };
 
 TEST_F(EnvTest, KeepsRowsOverReopen) {

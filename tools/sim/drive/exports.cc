@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "sim/drive/zip_writer.h"
+#include "sim/lang/xml_text.h"
 
 namespace driveway::sim {
 
@@ -36,29 +37,6 @@ const Formats& all_formats() {
       {cat(mime::kPrefix, "form"), {"application/zip"}},
   };
   return *formats;
-}
-
-std::string escape_xml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') out += c;
-    }
-  }
-  return out;
 }
 
 std::string html(std::string_view title, std::string_view text) {

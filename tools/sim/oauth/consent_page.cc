@@ -1,34 +1,12 @@
 // The consent page, which agrees by itself (oauth-headless reference 2, 3).
 #include "base/strings.h"
+#include "sim/lang/xml_text.h"
 #include "sim/oauth/endpoints.h"
 #include "sim/oauth/scopes.h"
 
 namespace driveway::sim {
 
 namespace {
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 OauthAnswer html(int status, std::string_view title, std::string_view content) {
   OauthAnswer answer;
@@ -41,7 +19,7 @@ OauthAnswer html(int status, std::string_view title, std::string_view content) {
 
 OauthAnswer blocked(int status, std::string_view error, std::string_view why) {
   return html(status, cat("Error ", status, ": ", error),
-              cat("<h1>Access blocked: Authorization Error</h1>\n<p>", escaped(why),
+              cat("<h1>Access blocked: Authorization Error</h1>\n<p>", escape_xml(why),
                   "</p>\n<p>Error ", status, ": ", error, "</p>\n"));
 }
 
@@ -66,7 +44,7 @@ OauthAnswer redirect(std::string_view uri, const NameValues& parameters, std::st
                             cat("<h1>", title,
                                 "</h1>\n<p>If your browser cannot open this "
                                 "address, paste it into the program that asked:</p>\n<p><a href=\"",
-                                escaped(target), "\">", escaped(target), "</a></p>\n"));
+                                escape_xml(target), "\">", escape_xml(target), "</a></p>\n"));
   answer.headers.emplace_back("Location", target);
   return answer;
 }
