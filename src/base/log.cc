@@ -113,8 +113,7 @@ bool enabled(Level level) {
   return level >= sink().level.load(std::memory_order_relaxed) && level != Level::kOff;
 }
 
-Status init_file(const std::filesystem::path& path) {
-  constexpr std::size_t kMaxBytes = 10 << 20;
+Status init_file(const std::filesystem::path& path, std::size_t max_bytes) {
   constexpr std::size_t kRotatedFiles = 2;  // and the one being written
   if (const int error_number = create_file(path.native()); error_number != 0) {
     return errno_error(error_number, cat("cannot open the log '", path.native(), "'"));
@@ -123,7 +122,7 @@ Status init_file(const std::filesystem::path& path) {
     spdlog::file_event_handlers handlers;
     handlers.before_open = [](const std::string& name) { create_file(name); };
     use(make_logger(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-        path.native(), kMaxBytes, kRotatedFiles, false, handlers)));
+        path.native(), max_bytes, kRotatedFiles, false, handlers)));
   } catch (const std::exception& failure) {
     return Error{ErrorCode::kLocalDisk, cat("cannot open the log '", path.native(),
                                             "': ", std::string_view(failure.what()))};

@@ -3,6 +3,7 @@
 // any level.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -17,11 +18,11 @@ enum class Level { kTrace, kDebug, kInfo, kWarn, kError, kOff };
 // Errors: kInvalidArgument.
 Result<Level> parse_level(std::string_view name);
 
-// Begins with level kWarn on stderr. Thread-safe. `init_file` rotates at 10 MiB, three files kept,
-// mode 0600.
+// Begins with level kWarn on stderr. Thread-safe. `init_file` rotates at `max_bytes`, three files
+// kept, mode 0600.
 void set_level(Level level);
 bool enabled(Level level);
-Status init_file(const std::filesystem::path& path);
+Status init_file(const std::filesystem::path& path, std::size_t max_bytes = 10 << 20);
 void init_stderr();
 
 void write(Level level, std::string_view message);

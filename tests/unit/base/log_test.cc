@@ -77,13 +77,14 @@ TEST_F(LogTest, AppendsToAnExistingFileAndMakesItPrivate) {
 
 TEST_F(LogTest, RotatesKeepingThreePrivateFiles) {
   const auto path = folder_ / "driveway.log";
-  ASSERT_TRUE(init_file(path).ok());
-  const std::string line(1 << 20, 'x');
+  constexpr std::size_t kMaxBytes = 100 << 10;
+  ASSERT_TRUE(init_file(path, kMaxBytes).ok());
+  const std::string line(10 << 10, 'x');
   for (int i = 0; i < 45; ++i) warn(line);
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
     ++files;
-    EXPECT_LE(entry.file_size(), 10U << 20);
+    EXPECT_LE(entry.file_size(), kMaxBytes);
     EXPECT_EQ(mode_of(entry.path()), 0600U) << entry.path();
   }
   EXPECT_EQ(files, 3);
