@@ -43,6 +43,7 @@ function(driveway_unit_test name)
   endif()
   add_executable(${name}_test ${sources})
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_options(${name}_test PRIVATE -O0)  # compiled far more often than it is run
   target_link_libraries(${name}_test PRIVATE driveway_${name} ${ARG_LIBRARIES} GTest::gmock
     GTest::gtest_main)
   add_test(NAME unit.${name} COMMAND ${name}_test --gtest_brief=1)
