@@ -277,10 +277,10 @@ class ModelTest : public TreeFixture {
         if (!right) return cat("'", base, "' ", item.id, " is shown as '", name->second, "'");
       }
     }
-    for (const auto& [id, name] : name_of) {
-      const bool right =
-          std::any_of(items.begin(), items.end(), [&](const Item& item) { return item.id == id; });
-      if (!right) return cat("'", name, "' ", id, " should not be here");
+    for (const auto& shown : name_of) {
+      const bool right = std::any_of(items.begin(), items.end(),
+                                     [&](const Item& item) { return item.id == shown.first; });
+      if (!right) return cat("'", shown.second, "' ", shown.first, " should not be here");
     }
     const std::size_t fixed = top ? 3 : 0;
     if (shown.size() != items.size() + fixed) {

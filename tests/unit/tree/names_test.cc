@@ -58,13 +58,13 @@ TEST(Names, SuffixStandsBeforeTheExtension) {
 
 // Names made of what is hard.
 std::string random_name(std::mt19937& random) {
-  static const std::vector<std::string> kParts = {
+  static const std::vector<std::string> parts = {
       "/",      ".",          "..", "\u2215", "\u2400", "\u241B", std::string(1, '\0'),
       "x",      "xff",        "0",  "a",      "\xFF",   "\xE2",   "\xE2\x88",
       "\u4F60", "\U0001F600", " (", ")",      ".txt",   "\n",     "\xC0\x80"};
   std::string name;
   const auto count = random() % 7;
-  for (std::uint32_t i = 0; i < count; ++i) name += kParts[random() % kParts.size()];
+  for (std::uint32_t i = 0; i < count; ++i) name += parts[random() % parts.size()];
   if (random() % 50 == 0) name += std::string(200 + random() % 200, 'z');
   return name;
 }

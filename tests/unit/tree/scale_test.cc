@@ -12,8 +12,6 @@
 namespace driveway::tree {
 namespace {
 
-using drive::Method;
-
 // Gives back what it got, at once: the tree's own cost, without a FakeStore's.
 class Snapshot final : public drive::RemoteStore {
  public:
