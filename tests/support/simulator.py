@@ -34,7 +34,11 @@ class Simulator:
             ],
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={"PATH": "/usr/bin:/bin", **sanitizer_environment(self.folder)},
+            env={
+                "PATH": "/usr/bin:/bin",
+                "TMPDIR": str(self.folder),  # what a killed one leaves goes with the test
+                **sanitizer_environment(self.folder),
+            },
         )
         try:
             self._read_addresses()
