@@ -45,11 +45,13 @@ bool Blob::has(ByteRange range) const {
   return !hidden_.intersects(range);
 }
 
+Error Blob::stale() const {
+  return {ErrorCode::kStale, cat("\"", item_.name, "\" was replaced in Drive")};
+}
+
 Status Blob::write(Bytes offset, std::span<const std::byte> data) {
   const std::shared_lock writing(gate_);
-  if (retired_) {
-    return Error{ErrorCode::kStale, cat("\"", item_.name, "\" was replaced in Drive")};
-  }
+  if (retired_) return stale();
   {
     const std::lock_guard lock(mutex_);
     hidden_.add({offset, data.size()});
@@ -63,6 +65,8 @@ void Blob::expose(ByteRange range) {
 }
 
 Status Blob::commit(ByteRange range) {
+  const std::shared_lock writing(gate_);
+  if (retired_) return stale();  // what is here now is of the Blob that came after
   const Status committed = content_->commit(range);
   expose(range);
   // A content of one piece is compared as it comes.

@@ -49,6 +49,8 @@ class Blob final : public transfer::FetchTarget {
   Status check() const;
 
  private:
+  Error stale() const;
+
   const drive::Item item_;
   const std::shared_ptr<cache::Content> content_;
   Verifier& verifier_;
