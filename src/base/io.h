@@ -18,6 +18,8 @@ class ByteSink {
   // What is written from now on comes from an answer that begins after this call: a download that
   // broke off goes on in what is current by then, perhaps another revision (R1).
   virtual void new_answer() {}
+  // The request goes out now: what was waited for before (a budget, a pause) is over.
+  virtual void asked() {}
 };
 
 }  // namespace driveway

@@ -194,6 +194,7 @@ Status DriveStore::read(const Context& context, const Item& item, ByteRange rang
   if (!whole) headers.emplace_back("Range", cat("bytes=", range.offset, "-", range.end() - 1));
   client_.keys().learn(item);
   RangeSink checked(item, range, sink);
+  sink.asked();
   auto transfer = client_.get_media(
       context, file_path(item.id), {{"alt", "media"}, {"supportsAllDrives", "true"}}, headers,
       cat("reading ", item.name), {item.id},

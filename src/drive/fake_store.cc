@@ -244,6 +244,7 @@ Status FakeStore::read(const Context& context, const Item& item, ByteRange range
   if (range.offset >= content->size() || range.length > content->size() - range.offset) {
     return Error{ErrorCode::kOutOfRange, cat("behind the end of ", item.name)};
   }
+  sink.asked();
   std::unique_ptr<ByteSink> wrapper;
   ByteSink& target = faults_.wrap(Method::kRead, sink, wrapper);
   const auto part = std::string_view(*content).substr(range.offset, range.length);

@@ -100,6 +100,7 @@ class FaultPlan::CutSink final : public ByteSink {
     return {};
   }
   void new_answer() override { sink_.new_answer(); }
+  void asked() override { sink_.asked(); }
 
  private:
   ByteSink& sink_;

@@ -13,6 +13,7 @@ class CountingSink final : public ByteSink {
     return sink_.write(data);
   }
   void new_answer() override { sink_.new_answer(); }
+  void asked() override { sink_.asked(); }
 
  private:
   ByteSink& sink_;

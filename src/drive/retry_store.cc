@@ -34,6 +34,8 @@ class ResumableSink final : public ByteSink {
     return {};
   }
 
+  void asked() override { sink_.asked(); }
+
   const ByteRange& left() const { return left_; }
   bool refused() const { return refused_; }  // by the reader: no retry helps
 

@@ -1,7 +1,6 @@
 #include "transfer/fetch_engine.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/strings.h"
 #include "base/threads.h"
@@ -16,59 +15,73 @@ FetchEngine::FetchEngine(const FetcherOptions& options, drive::RemoteStore& stor
       clock_(clock),
       fetches_(metrics.counter("transfer.fetches")),
       bytes_(metrics.counter("transfer.bytes")),
-      in_flight_(metrics.gauge("transfer.in_flight_bytes")),
       stale_(metrics.counter("transfer.stale")),
-      mismatches_(metrics.counter("transfer.md5_mismatches")) {}
+      mismatches_(metrics.counter("transfer.md5_mismatches")),
+      asked_again_(metrics.counter("transfer.asked_again")),
+      split_(metrics.counter("transfer.split")),
+      meter_(clock) {}
 
 FetchEngine::~FetchEngine() = default;
+
+Error FetchEngine::replaced(const FetchTarget& target) {
+  return {ErrorCode::kStale, cat("\"", target.item().name, "\" was replaced in Drive")};
+}
 
 void FetchEngine::stop() {
   std::vector<CancelSource> cancelled;
   std::vector<std::thread> threads;
   // They may be the last to hold a target, which must not end under mutex_.
-  std::map<PieceKey, std::shared_ptr<Fetch>> fetches;
+  std::map<const FetchTarget*, std::shared_ptr<Target>> targets;
   std::map<QueueKey, std::shared_ptr<Fetch>> queue;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (const auto& [key, fetch] : fetches_by_piece_) {
-      cancelled.push_back(fetch->cancel);
-      for (Waiter* waiter : fetch->waiters) {
-        settle(*waiter, Error{ErrorCode::kCancelled, "driveway is stopping"});
+    for (const auto& [key, target] : targets_) {
+      for (const auto& [begin, fetch] : target->fetches) {
+        cancelled.push_back(fetch->cancel);
+        for (Waiter* waiter : fetch->waiters) {
+          settle(*waiter, Error{ErrorCode::kCancelled, "driveway is stopping"});
+        }
       }
+      target->changed.notify_all();
     }
     queue.swap(queue_);
-    fetches.swap(fetches_by_piece_);
-    for (const auto& [key, target] : targets_) target->changed.notify_all();
     threads.swap(threads_);
     work_.notify_all();
+    watch_.notify_all();
   }
   stop_.cancel();
   for (CancelSource& source : cancelled) source.cancel();
   for (std::thread& thread : threads) thread.join();
+  if (watch_thread_.joinable()) watch_thread_.join();
+  const std::lock_guard lock(mutex_);
+  targets.swap(targets_);
 }
 
+// --- Callers
+
 Status FetchEngine::ensure(const Context& context, const std::shared_ptr<FetchTarget>& target,
-                           ByteRange range) {
+                           ByteRange range, ByteRange ask) {
   // Bytes may be dropped again between their arrival and our look: a revision that moved, a block
-  // that failed its checksum. Not for ever.
-  constexpr int kRounds = 8;
+  // that failed its checksum. And a fetch may be split, and its parts waited for anew. Not for
+  // ever.
+  constexpr int kRounds = 16;
   for (int round = 0; round < kRounds; ++round) {
     DRIVEWAY_CHECK(context.check(clock_));
     if (target->has(range)) return {};
-    DRIVEWAY_CHECK(fetch_missing(context, target, range));
+    DRIVEWAY_CHECK(fetch_missing(context, target, range, ask));
   }
   if (target->has(range)) return {};
   return Error{ErrorCode::kUnavailable,
                cat("the bytes of \"", target->item().name, "\" do not stay in the cache"), true};
 }
 
-// Ok when a fetch of each missing piece has given the caller's bytes, or was cancelled on behalf of
+// Ok when a fetch of each missing part has given the caller's bytes, or was cancelled on behalf of
 // others: look again.
 Status FetchEngine::fetch_missing(const Context& context,
-                                  const std::shared_ptr<FetchTarget>& target, ByteRange range) {
-  Caller caller;
-  std::list<Waiter> waiters;
+                                  const std::shared_ptr<FetchTarget>& target, ByteRange range,
+                                  ByteRange ask) {
+  Wish wish;
   std::vector<CancelSource> hurry;
   std::vector<CancelSource> cancelled;
   Status status;
@@ -76,41 +89,91 @@ Status FetchEngine::fetch_missing(const Context& context,
     std::unique_lock lock(mutex_);
     if (stopping_) return Error{ErrorCode::kCancelled, "driveway is stopping"};
     const std::shared_ptr<Target> state = target_state(target);
-    if (state->stale) {
-      return Error{ErrorCode::kStale, cat("\"", target->item().name, "\" was replaced in Drive")};
-    }
-    join(context, target, state, range, caller, waiters, hurry);
+    if (state->stale) return replaced(*target);
+    if (ask.empty()) ask = default_ask(*target, range);
+    join(target, state, range, ask, context.priority, wish, hurry);
     if (!hurry.empty()) {
       lock.unlock();
       for (CancelSource& source : hurry) source.cancel();
       lock.lock();
     }
-    status = waiters.empty() ? wait_for_verdict(context, lock, target, *state, range)
-                             : wait_for_fetches(context, lock, target, *state, caller, waiters);
-    if (status.ok() && caller.error) status = *caller.error;
-    leave(waiters, cancelled);
+    status = wish.waiters.empty() ? wait_for_verdict(context, lock, target, *state, range)
+                                  : wait_for_fetches(context, lock, target, *state, wish);
+    if (status.ok() && wish.error) status = *wish.error;
+    leave(wish, cancelled);
   }
   for (CancelSource& source : cancelled) source.cancel();
   return status;
 }
 
-// All below with mutex_ held.
+class FetchEngine::TicketOf final : public Ticket {
+ public:
+  TicketOf(std::shared_ptr<FetchEngine> engine, std::shared_ptr<Wish> wish)
+      : engine_(std::move(engine)), wish_(std::move(wish)) {}
+  ~TicketOf() override { engine_->end_ticket(*wish_); }
+  TicketOf(const TicketOf&) = delete;
+  TicketOf& operator=(const TicketOf&) = delete;
+  bool finished() const override { return wish_->finished.load(); }
+
+ private:
+  const std::shared_ptr<FetchEngine> engine_;
+  const std::shared_ptr<Wish> wish_;
+};
+
+std::unique_ptr<Ticket> FetchEngine::want(const std::shared_ptr<FetchTarget>& target,
+                                          ByteRange range, Priority priority,
+                                          std::function<void(const Status&)> done) {
+  auto wish = std::make_shared<Wish>();
+  wish->ticket = true;
+  wish->done = std::move(done);
+  range = range.intersect({0, target->item().size.value_or(0)});
+  std::vector<CancelSource> hurry;
+  {
+    const std::lock_guard lock(mutex_);
+    const std::shared_ptr<Target> state = target_state(target);
+    if (stopping_) {
+      wish->error = Error{ErrorCode::kCancelled, "driveway is stopping"};
+    } else if (state->stale) {
+      wish->error = replaced(*target);
+    } else {
+      join(target, state, range, range, priority, *wish, hurry);
+    }
+    if (wish->open == 0) tell(*wish);
+  }
+  for (CancelSource& source : hurry) source.cancel();
+  return std::make_unique<TicketOf>(shared_from_this(), std::move(wish));
+}
+
+void FetchEngine::end_ticket(Wish& wish) {
+  std::vector<CancelSource> cancelled;
+  {
+    const std::lock_guard lock(mutex_);
+    leave(wish, cancelled);
+  }
+  for (CancelSource& source : cancelled) source.cancel();
+  std::function<void(const Status&)> done;  // its captures end without the lock
+  const std::lock_guard lock(wish.done_mutex);
+  done.swap(wish.done);
+}
+
+// --- All below with mutex_ held, where nothing else is said.
 
 // Returns when each of the caller's fetches has given its bytes, or one has failed. Bytes that have
-// come and are hidden want to know whether their revision is current: one of their readers asks.
+// come and are hidden want to know whether their revision is current: where the check that their
+// arrival asked for has failed, one of their readers asks again.
 Status FetchEngine::wait_for_fetches(const Context& context, std::unique_lock<std::mutex>& lock,
                                      const std::shared_ptr<FetchTarget>& target, Target& state,
-                                     Caller& caller, const std::list<Waiter>& waiters) {
+                                     Wish& wish) {
   const auto any_hidden = [&] {
-    return std::any_of(waiters.begin(), waiters.end(), [](const Waiter& waiter) {
+    return std::any_of(wish.waiters.begin(), wish.waiters.end(), [](const Waiter& waiter) {
       const Fetch& fetch = *waiter.fetch;
-      return !waiter.settled && fetch.standing == Fetch::Standing::kUnknown && fetch.position &&
-             *fetch.position >= waiter.need.end();
+      return !waiter.settled && !fetch.by_hash && fetch.answering &&
+             fetch.standing == Fetch::Standing::kUnknown && fetch.position >= waiter.need.end();
     });
   };
   while (true) {
-    const auto done = [&caller] { return caller.open == 0 || caller.error.has_value(); };
-    DRIVEWAY_CHECK(wait(context, clock_, lock, caller.changed,
+    const auto done = [&wish] { return wish.open == 0 || wish.error.has_value(); };
+    DRIVEWAY_CHECK(wait(context, clock_, lock, wish.changed,
                         [&] { return done() || (!state.checking && any_hidden()); }));
     if (done()) return {};
     DRIVEWAY_CHECK(check_revision(context, lock, target, state));
@@ -134,16 +197,6 @@ Status FetchEngine::wait_for_verdict(const Context& context, std::unique_lock<st
   return {};
 }
 
-std::vector<std::shared_ptr<FetchEngine::Fetch>> FetchEngine::fetches_of(
-    const FetchTarget& target) const {
-  std::vector<std::shared_ptr<Fetch>> fetches;
-  for (auto found = fetches_by_piece_.lower_bound(PieceKey(&target, 0));
-       found != fetches_by_piece_.end() && found->first.first == &target; ++found) {
-    fetches.push_back(found->second);
-  }
-  return fetches;
-}
-
 std::shared_ptr<FetchEngine::Target> FetchEngine::target_state(
     const std::shared_ptr<FetchTarget>& target) {
   if (targets_.size() >= prune_at_) {
@@ -160,110 +213,69 @@ std::shared_ptr<FetchEngine::Target> FetchEngine::target_state(
   return state;
 }
 
-ByteRange FetchEngine::piece_range(const FetchTarget& target, std::uint64_t piece) const {
-  const Bytes size = target.item().size.value_or(0);
-  if (size <= options_.piece) return {0, size};
-  return ByteRange{piece * options_.piece, options_.piece}.intersect({0, size});
-}
-
-void FetchEngine::join(const Context& context, const std::shared_ptr<FetchTarget>& target,
-                       const std::shared_ptr<Target>& state, ByteRange range, Caller& caller,
-                       std::list<Waiter>& waiters, std::vector<CancelSource>& hurry) {
-  std::set<std::uint64_t> pieces;
-  for (const ByteRange& gap : target->missing(range)) {
-    const std::uint64_t last = (gap.end() - 1) / options_.piece;
-    for (std::uint64_t piece = gap.offset / options_.piece; piece <= last; ++piece) {
-      pieces.insert(piece);
-    }
-  }
-  for (const auto& fetch : fetches_of(*target)) {  // bytes that it has brought may be hidden yet
-    const ByteRange part = range.intersect(fetch->range);
-    if (!part.empty() && !target->has(part)) pieces.insert(fetch->key.second);
-  }
-  for (const std::uint64_t piece : pieces) {
-    const auto fetch = fetch_for(target, state, piece, context.priority, hurry);
-    Waiter& waiter = waiters.emplace_back();
-    waiter.late = !fetch->waiters.empty();
-    waiter.caller = &caller;
-    waiter.fetch = fetch;
-    waiter.need = range.intersect(fetch->range);
-    fetch->waiters.push_back(&waiter);
-    ++caller.open;
-  }
-}
-
-std::shared_ptr<FetchEngine::Fetch> FetchEngine::fetch_for(
-    const std::shared_ptr<FetchTarget>& target, const std::shared_ptr<Target>& state,
-    std::uint64_t piece, Priority priority, std::vector<CancelSource>& hurry) {
-  const PieceKey key(target.get(), piece);
-  const auto found = fetches_by_piece_.find(key);
-  if (found != fetches_by_piece_.end()) {
-    // One that is being cancelled is waited for as well: there is one fetch of a piece at a time.
-    raise(found->second, priority, hurry);
-    return found->second;
-  }
-  auto fetch = std::make_shared<Fetch>();
-  fetch->target = target;
-  fetch->state = state;
-  fetch->key = key;
-  fetch->range = piece_range(*target, piece);
-  fetch->number = next_number_++;
-  fetch->priority = priority;
-  ++state->fetches;
-  fetches_by_piece_.emplace(key, fetch);
-  enqueue(fetch);
-  return fetch;
-}
-
-void FetchEngine::enqueue(const std::shared_ptr<Fetch>& fetch) {
-  queue_.emplace(QueueKey(fetch->priority, fetch->number), fetch);
-  if (idle_ < static_cast<int>(queue_.size()) &&
-      static_cast<int>(threads_.size()) < std::max(options_.threads, 1)) {
-    threads_.push_back(start_thread("fetch", [this] { run_worker(); }));
-  }
-  work_.notify_one();
-}
-
-// The priority of a fetch is the best of its waiters'.
-void FetchEngine::raise(const std::shared_ptr<Fetch>& fetch, Priority priority,
-                        std::vector<CancelSource>& hurry) {
-  if (priority >= fetch->priority) return;
-  if (fetch->queued) {
-    queue_.erase(QueueKey(fetch->priority, fetch->number));
-    queue_.emplace(QueueKey(priority, fetch->number), fetch);
-    work_.notify_one();
-  }
-  fetch->priority = priority;
-  if (fetch->low && priority == Priority::kForeground) {
-    fetch->low = false;
-    --running_low_;
-    work_.notify_one();
-  }
-  if (fetch->slot_wait) hurry.push_back(*fetch->slot_wait);
-}
-
 void FetchEngine::settle(Waiter& waiter, const std::optional<Error>& error) {
   if (waiter.settled) return;
   waiter.settled = true;
-  --waiter.caller->open;
-  if (error && !waiter.caller->error) waiter.caller->error = error;
-  waiter.caller->changed.notify_all();
+  Wish& wish = *waiter.wish;
+  --wish.open;
+  if (error && !wish.error) wish.error = error;
+  wish.changed.notify_all();
+  if (wish.open == 0 || wish.error) tell(wish);
 }
 
-// Ends a caller's part. A fetch whose last waiter goes without its bytes is cancelled.
-void FetchEngine::leave(std::list<Waiter>& waiters, std::vector<CancelSource>& cancelled) {
-  for (Waiter& waiter : waiters) {
+// A ticket's owner hears of its end, from a worker.
+void FetchEngine::tell(Wish& wish) {
+  if (std::exchange(wish.told, true)) return;
+  wish.finished.store(true);
+  if (!wish.done || stopping_) return;
+  jobs_.push_back(
+      [own = wish.shared_from_this(), status = wish.error ? Status(*wish.error) : Status()] {
+        const std::lock_guard lock(own->done_mutex);
+        const auto done = std::exchange(own->done, nullptr);
+        if (done) done(status);
+      });
+  add_thread();
+  work_.notify_one();
+}
+
+// Ends a wish. A fetch that nobody wants any more is cancelled, unless its end is near: its
+// connection stays good for the next one.
+void FetchEngine::leave(Wish& wish, std::vector<CancelSource>& cancelled) {
+  for (Waiter& waiter : wish.waiters) {
     Fetch& fetch = *waiter.fetch;
     fetch.waiters.remove(&waiter);
-    if (waiter.settled || !fetch.waiters.empty() || fetch.given_up) continue;
+    if (!fetch.waiters.empty() || fetch.given_up) continue;
+    const bool near_end = fetch.end - fetch.position <= 2 * options_.piece;
+    if (near_end && (waiter.settled || fetch.answering)) continue;
     fetch.given_up = true;
     cancelled.push_back(fetch.cancel);
     if (fetch.queued) {
       queue_.erase(QueueKey(fetch.priority, fetch.number));
-      fetches_by_piece_.erase(fetch.key);
-      --fetch.state->fetches;
-      fetch.state->changed.notify_all();
+      Target& state = *fetch.state;
+      const auto found = state.fetches.find(fetch.begin);
+      if (found != state.fetches.end() && found->second.get() == &fetch) {
+        state.fetches.erase(found);
+      }
+      --state.running;
+      state.changed.notify_all();
     }
+  }
+}
+
+// --- Queue and threads
+
+void FetchEngine::enqueue(const std::shared_ptr<Fetch>& fetch) {
+  queue_.emplace(QueueKey(fetch->priority, fetch->number), fetch);
+  add_thread();
+  work_.notify_one();
+}
+
+// One more, where there is more to do than threads that wait for it.
+void FetchEngine::add_thread() {
+  if (!watch_thread_.joinable()) watch_thread_ = start_thread("fetch-watch", [this] { watch(); });
+  if (idle_ < static_cast<int>(queue_.size() + jobs_.size()) &&
+      static_cast<int>(threads_.size()) < std::max(options_.threads, 1)) {
+    threads_.push_back(start_thread("fetch", [this] { run_worker(); }));
   }
 }
 
@@ -288,21 +300,29 @@ void FetchEngine::run_worker() {
   std::unique_lock lock(mutex_);
   while (true) {
     std::shared_ptr<Fetch> fetch;
+    std::function<void()> job;
     ++idle_;
     work_.wait(lock, [&] {
       if (stopping_) return true;
+      if (!jobs_.empty()) {
+        job = std::move(jobs_.front());
+        jobs_.pop_front();
+        return true;
+      }
       fetch = next_fetch();
       return fetch != nullptr;
     });
     --idle_;
     if (stopping_) return;
     lock.unlock();
-    run(fetch);
-    lock.lock();
-    if (fetch->low) {
-      fetch->low = false;
-      --running_low_;
+    if (job) {
+      job();
+      job = nullptr;
+    } else {
+      run(fetch);
     }
+    lock.lock();
+    if (fetch != nullptr && std::exchange(fetch->low, false)) --running_low_;
     work_.notify_one();
     lock.unlock();
     fetch.reset();  // with its target, perhaps: not under mutex_

@@ -17,36 +17,40 @@ constexpr Bytes kHoldBack = 1 * kMiB;
 
 }  // namespace
 
-// Where the bytes of one part go.
+// Where the bytes of one fetch go.
 class FetchEngine::Sink final : public ByteSink {
  public:
-  Sink(FetchEngine& engine, Fetch& fetch, ByteRange part, Hasher* hasher, std::string* held_back)
-      : engine_(engine), fetch_(fetch), part_(part), hasher_(hasher), held_back_(held_back) {}
+  Sink(FetchEngine& engine, Fetch& fetch, Scheduler::Slot& slot, Hasher* hasher,
+       std::string* held_back)
+      : engine_(engine), fetch_(fetch), slot_(slot), hasher_(hasher), held_back_(held_back) {}
 
   Status write(std::span<const std::byte> data) override {
-    if (data.size() > part_.length - count_) {
-      return Error{ErrorCode::kCorrupt, "more bytes came than were asked for"};
-    }
+    const Bytes at = fetch_.begin + count_;
+    const Bytes end = fetch_.end;
+    if (at >= end) return Error{ErrorCode::kCancelled, "the rest is another fetch's"};
+    data = data.first(static_cast<std::size_t>(std::min<Bytes>(data.size(), end - at)));
     if (hasher_ != nullptr) hasher_->update(data);
-    const ByteRange bytes{part_.offset + count_, data.size()};
     if (held_back_ != nullptr) {
       held_back_->append(reinterpret_cast<const char*>(data.data()), data.size());
     } else {
-      DRIVEWAY_CHECK(fetch_.target->write(bytes.offset, data));
+      DRIVEWAY_CHECK(fetch_.target->write(at, data));
     }
     count_ += data.size();
     engine_.bytes_.add(data.size());
-    engine_.in_flight_.add(-static_cast<std::int64_t>(data.size()));
-    if (held_back_ == nullptr) engine_.arrived(fetch_, bytes);
+    slot_.arrived(data.size());
+    engine_.meter_.arrived(&fetch_, data.size());
+    engine_.arrived(fetch_, {at, data.size()});
     return {};
   }
   void new_answer() override { engine_.begin_answer(fetch_); }
+  void asked() override { engine_.asked(fetch_); }
   Bytes count() const { return count_; }
+  bool complete() const { return fetch_.begin + count_ >= fetch_.end; }
 
  private:
   FetchEngine& engine_;
   Fetch& fetch_;
-  const ByteRange part_;
+  Scheduler::Slot& slot_;
   Hasher* const hasher_;
   std::string* const held_back_;
   Bytes count_ = 0;
@@ -62,8 +66,12 @@ void FetchEngine::run(const std::shared_ptr<Fetch>& fetch) {
       {
         const std::lock_guard lock(mutex_);
         context.priority = fetch->priority;
+        running_.insert(fetch);
+        watch_.notify_one();
       }
-      outcome = transfer(*fetch, context);
+      outcome = transfer(*fetch, context, *slot);
+      const std::lock_guard lock(mutex_);
+      running_.erase(fetch);
     } else {
       outcome.status = std::move(slot).error();
     }
@@ -80,7 +88,8 @@ Result<Scheduler::Slot> FetchEngine::acquire_slot(Fetch& fetch, TimePoint deadli
       context.priority = fetch.priority;
       fetch.slot_wait = ask_again;
     }
-    auto slot = scheduler_.acquire(context, Lane::kMedia);
+    auto slot = scheduler_.acquire(context, Lane::kMedia,
+                                   {.bytes = fetch.range().length, .file = fetch.target.get()});
     {
       const std::lock_guard lock(mutex_);
       fetch.slot_wait.reset();
@@ -94,14 +103,34 @@ Result<Scheduler::Slot> FetchEngine::acquire_slot(Fetch& fetch, TimePoint deadli
 void FetchEngine::begin_answer(Fetch& fetch) {
   const std::lock_guard lock(mutex_);
   ++fetch.answer;
-  fetch.position.reset();
+  fetch.asked = false;
+  fetch.answering = false;
   fetch.standing = Fetch::Standing::kUnknown;
+}
+
+void FetchEngine::asked(Fetch& fetch) {
+  meter_.asked(&fetch);
+  const std::lock_guard lock(mutex_);
+  fetch.asked = true;
+  fetch.looked_at = clock_.now();
+  fetch.position_then = fetch.position;
 }
 
 // A waiter wakes as soon as its own bytes are there.
 void FetchEngine::arrived(Fetch& fetch, ByteRange bytes) {
   const std::lock_guard lock(mutex_);
+  if (fetch.by_hash) return;
   fetch.position = bytes.end();
+  if (!std::exchange(fetch.answering, true)) {
+    fetch.looked_at = clock_.now();
+    fetch.position_then = bytes.offset;
+    // R1: of one revision with all that anybody was shown before, which is nothing.
+    if (!fetch.target->was_shown()) {
+      fetch.standing = Fetch::Standing::kCurrent;
+    } else {
+      ask_for_check(fetch.state);
+    }
+  }
   if (fetch.standing == Fetch::Standing::kCurrent) fetch.target->expose(bytes);
   wake_waiters(fetch);
 }
@@ -109,61 +138,83 @@ void FetchEngine::arrived(Fetch& fetch, ByteRange bytes) {
 // With mutex_ held. Those whose bytes have come: they have them, or may ask about their revision.
 void FetchEngine::wake_waiters(Fetch& fetch) {
   for (Waiter* waiter : fetch.waiters) {
-    if (waiter->settled || !fetch.position || waiter->need.end() > *fetch.position) continue;
+    if (waiter->settled || waiter->need.end() > fetch.position) continue;
     if (fetch.target->has(waiter->need)) {
       settle(*waiter, std::nullopt);
     } else {
-      waiter->caller->changed.notify_all();
+      waiter->wish->changed.notify_all();
     }
   }
 }
 
-FetchEngine::Outcome FetchEngine::transfer(Fetch& fetch, const Context& context) {
-  const std::vector<ByteRange> parts = fetch.target->missing(fetch.range);
+// Reads the rest of the fetch into `sink`: in one answer, but for one that is given up (R4).
+Status FetchEngine::read(Fetch& fetch, const Context& context, Sink& sink) {
+  while (true) {
+    const Bytes from = fetch.begin + sink.count();
+    if (sink.complete()) return {};
+    CancelSource asking(fetch.cancel.token());
+    begin_answer(fetch);
+    {
+      const std::lock_guard lock(mutex_);
+      fetch.asking = asking;
+      fetch.ask_again = false;
+    }
+    fetches_.add();
+    Context attempt = context;
+    attempt.cancel = asking.token();
+    const Status status =
+        store_.read(attempt, fetch.target->item(), {from, fetch.end - from}, sink);
+    meter_.ended(&fetch);
+    bool again = false;
+    {
+      const std::lock_guard lock(mutex_);
+      fetch.asking.reset();
+      again = fetch.ask_again;
+    }
+    if (sink.complete()) return {};
+    if (status.ok()) {
+      return Error{ErrorCode::kCorrupt, cat("\"", fetch.target->item().name, "\" came short"),
+                   true};
+    }
+    if (!again || !status.failed_with(ErrorCode::kCancelled)) return status;
+    DRIVEWAY_CHECK(context.check(clock_));
+  }
+}
+
+FetchEngine::Outcome FetchEngine::transfer(Fetch& fetch, const Context& context,
+                                           Scheduler::Slot& slot) {
   const drive::Item& item = fetch.target->item();
-  const bool whole = parts.size() == 1 && parts.front() == ByteRange{0, item.size.value_or(0)};
-  if (whole && drive::expected_hash(item)) return transfer_whole(fetch, context);
-  return transfer_parts(fetch, context, parts);
-}
-
-Status FetchEngine::read_part(Fetch& fetch, const Context& context, ByteRange part, Sink& sink) {
-  begin_answer(fetch);
-  fetches_.add();
-  in_flight_.add(static_cast<std::int64_t>(part.length));
-  Status status = store_.read(context, fetch.target->item(), part, sink);
-  in_flight_.add(-static_cast<std::int64_t>(part.length - sink.count()));
-  if (status.ok() && sink.count() != part.length) {
-    return Error{ErrorCode::kCorrupt, cat("\"", fetch.target->item().name, "\" came short"), true};
+  const ByteRange whole{0, item.size.value_or(0)};
+  if (fetch.range() == whole && drive::expected_hash(item)) {
+    return transfer_whole(fetch, context, slot);
   }
-  return status;
-}
-
-FetchEngine::Outcome FetchEngine::transfer_parts(Fetch& fetch, const Context& context,
-                                                 const std::vector<ByteRange>& parts) {
   Outcome outcome;
-  for (const ByteRange& part : parts) {
-    Sink sink(*this, fetch, part, nullptr, nullptr);
-    outcome.status = read_part(fetch, context, part, sink);
-    if (sink.count() > 0) outcome.arrived.push_back({part.offset, sink.count()});
-    if (!outcome.status.ok()) break;
-  }
+  Sink sink(*this, fetch, slot, nullptr, nullptr);
+  outcome.status = read(fetch, context, sink);
+  outcome.arrived = {fetch.begin, sink.count()};
   return outcome;
 }
 
-FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& context) {
+FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& context,
+                                                 Scheduler::Slot& slot) {
   FetchTarget& target = *fetch.target;
   const drive::Item& item = target.item();
   const drive::ExpectedHash expected = *drive::expected_hash(item);
-  const ByteRange whole{0, item.size.value_or(0)};
+  const ByteRange whole = fetch.range();
+  const bool hold = whole.length <= kHoldBack;
   Outcome outcome;
+  {
+    const std::lock_guard lock(mutex_);
+    fetch.by_hash = hold;
+  }
   for (int attempt = 1; attempt <= 2; ++attempt) {
     Hasher hasher(expected.kind);
     std::string held_back;
-    const bool hold = whole.length <= kHoldBack;
-    Sink sink(*this, fetch, whole, &hasher, hold ? &held_back : nullptr);
-    outcome.status = read_part(fetch, context, whole, sink);
-    if (!outcome.status.ok()) {
-      if (!hold && sink.count() > 0) outcome.arrived.push_back({0, sink.count()});
+    if (hold) held_back.reserve(whole.length);
+    Sink sink(*this, fetch, slot, &hasher, hold ? &held_back : nullptr);
+    outcome.status = read(fetch, context, sink);
+    if (!outcome.status.ok() || sink.count() < whole.length) {  // failed, or cut
+      if (!hold) outcome.arrived = {0, sink.count()};
       return outcome;
     }
     if (hasher.finish_hex() == expected.hex) {
@@ -180,7 +231,6 @@ FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& co
       return outcome;
     }
     target.discard(whole);
-    outcome.arrived.clear();
     const Result<drive::Item> now = store_.get(context, item.id);
     if (!now.ok()) {
       outcome.status = now.error();
@@ -189,11 +239,14 @@ FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& co
     if (!drive::same_revision(*now, item)) {
       const std::lock_guard lock(mutex_);
       make_stale(target, *fetch.state);
-      outcome.status = Error{ErrorCode::kStale, cat("\"", item.name, "\" was replaced in Drive")};
+      outcome.status = replaced(target);
       return outcome;
     }
     mismatches_.add();
+    if (!hold) target.distrust();
     log::warn("\"", item.name, "\" (", item.id, ") came with wrong bytes");
+    const std::lock_guard lock(mutex_);
+    fetch.position = fetch.begin;
   }
   outcome.status = Error{ErrorCode::kCorrupt,
                          cat("\"", item.name, "\" does not have the checksum that Drive names")};
@@ -202,20 +255,17 @@ FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& co
 
 // Of what arrived, forgets what is not whole blocks, so that nobody's later fetch of a block meets
 // its remains.
-std::vector<ByteRange> FetchEngine::keep_whole_blocks(Fetch& fetch, const Outcome& outcome) {
-  std::vector<ByteRange> kept;
+ByteRange FetchEngine::keep_whole_blocks(Fetch& fetch, const Outcome& outcome) {
+  const ByteRange& range = outcome.arrived;
   const Bytes size = fetch.target->item().size.value_or(0);
-  for (const ByteRange& range : outcome.arrived) {
-    const Bytes end = range.end() == size ? size : range.end() / options_.block * options_.block;
-    if (end > range.offset) kept.push_back({range.offset, end - range.offset});
-    const Bytes from = std::max(end, range.offset);
-    if (from < range.end()) fetch.target->discard({from, range.end() - from});
-  }
-  return kept;
+  const Bytes whole = range.end() == size ? size : range.end() / options_.block * options_.block;
+  const Bytes end = std::max(whole, range.offset);
+  if (end < range.end()) fetch.target->discard({end, range.end() - end});
+  return {range.offset, end - range.offset};
 }
 
 void FetchEngine::finish(const std::shared_ptr<Fetch>& fetch, const Outcome& outcome) {
-  const std::vector<ByteRange> kept = keep_whole_blocks(*fetch, outcome);
+  const ByteRange kept = keep_whole_blocks(*fetch, outcome);
   Target& state = *fetch->state;
   // Ended for its own reasons, which are not its waiters': they look again.
   const bool own_end = outcome.status.failed_with(ErrorCode::kCancelled) ||
@@ -224,13 +274,12 @@ void FetchEngine::finish(const std::shared_ptr<Fetch>& fetch, const Outcome& out
   bool forget = false;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = fetches_by_piece_.find(fetch->key);
-    if (found != fetches_by_piece_.end() && found->second == fetch) fetches_by_piece_.erase(found);
+    const auto found = state.fetches.find(fetch->begin);
+    if (found != state.fetches.end() && found->second == fetch) state.fetches.erase(found);
     std::optional<Error> error;
     if (state.stale) {
       forget = true;
-      error = Error{ErrorCode::kStale,
-                    cat("\"", fetch->target->item().name, "\" was replaced in Drive")};
+      error = replaced(*fetch->target);
     } else if (!outcome.status.ok() && !own_end) {
       error = outcome.status.error();
     }
@@ -241,16 +290,14 @@ void FetchEngine::finish(const std::shared_ptr<Fetch>& fetch, const Outcome& out
       const bool again = came || (waiter->late && error && error->retryable);
       settle(*waiter, again ? std::nullopt : error);
     }
-    --state.fetches;
+    --state.running;
     if (!forget && !kept.empty() && !outcome.verified) {
-      state.unverified.insert(state.unverified.end(), kept.begin(), kept.end());
+      state.unverified.push_back(kept);
       verify_now = !std::exchange(state.verifying, true);
     }
     state.changed.notify_all();
   }
-  if (forget) {
-    for (const ByteRange& range : kept) fetch->target->discard(range);
-  }
+  if (forget) fetch->target->discard(kept);
   if (verify_now) {
     verify({.deadline = clock_.now() + options_.time_limit, .cancel = stop_.token()}, fetch->target,
            state);

@@ -1,4 +1,5 @@
 // FetchEngine: whether what came is of the revision that it was asked for (R1).
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -39,16 +40,41 @@ bool FetchEngine::is_current(const FetchTarget& target, const Target& state,
          (state.head.empty() || now.head_revision.empty() || now.head_revision == state.head);
 }
 
+// With mutex_ held. The first bytes of an answer have come, hidden: a worker asks for all such
+// whether their revision is current.
+void FetchEngine::ask_for_check(const std::shared_ptr<Target>& state) {
+  if (state->checking || std::exchange(state->check_queued, true)) return;
+  jobs_.push_back([this, state] {
+    const std::shared_ptr<FetchTarget> target = state->target.lock();
+    std::unique_lock lock(mutex_);
+    state->check_queued = false;
+    if (target == nullptr || state->stale || state->checking || stopping_) return;
+    const Context context{.deadline = clock_.now() + options_.time_limit, .cancel = stop_.token()};
+    const Status asked = check_revision(context, lock, target, *state);
+    // Those that began meanwhile. After a failure it is for who waits for the bytes to ask.
+    const bool more =
+        asked.ok() &&
+        std::any_of(state->fetches.begin(), state->fetches.end(), [](const auto& entry) {
+          return entry.second->answering && entry.second->standing == Fetch::Standing::kUnknown;
+        });
+    if (more) ask_for_check(state);
+    lock.unlock();  // before the target may end
+  });
+  add_thread();
+  work_.notify_one();
+}
+
 // With mutex_ held, but not during the get. What answers that had begun before it have brought and
 // will bring is of the revision that was current before and after: readers may have it as it comes.
 Status FetchEngine::check_revision(const Context& context, std::unique_lock<std::mutex>& lock,
                                    const std::shared_ptr<FetchTarget>& target, Target& state) {
   std::vector<std::pair<std::shared_ptr<Fetch>, std::uint64_t>> begun;
-  for (const auto& fetch : fetches_of(*target)) {
-    if (fetch->position && fetch->standing == Fetch::Standing::kUnknown) {
+  for (const auto& [begin, fetch] : state.fetches) {
+    if (fetch->answering && fetch->standing == Fetch::Standing::kUnknown) {
       begun.emplace_back(fetch, fetch->answer);
     }
   }
+  if (begun.empty()) return {};
   state.checking = true;
   lock.unlock();
   const Result<drive::Item> now = store_.get(context, target->item().id);
@@ -62,11 +88,11 @@ Status FetchEngine::check_revision(const Context& context, std::unique_lock<std:
   for (const auto& [fetch, answer] : begun) {
     if (now.ok() && fetch->answer == answer && !state.stale) {
       fetch->standing = current ? Fetch::Standing::kCurrent : Fetch::Standing::kDoubtful;
-      if (current) target->expose(fetch->range);
+      if (current) target->expose(fetch->range());
     }
   }
   // If the get failed, another reader may ask.
-  for (const auto& fetch : fetches_of(*target)) wake_waiters(*fetch);
+  for (const auto& [begin, fetch] : state.fetches) wake_waiters(*fetch);
   state.changed.notify_all();
   return now.ok() ? Status() : Status(now.error());
 }
@@ -110,8 +136,8 @@ void FetchEngine::judge(const std::shared_ptr<FetchTarget>& target, Target& stat
 void FetchEngine::make_stale(FetchTarget& target, Target& state) {
   if (!std::exchange(state.stale, true)) stale_.add();
   target.retire();
-  const Error error{ErrorCode::kStale, cat("\"", target.item().name, "\" was replaced in Drive")};
-  for (const auto& fetch : fetches_of(target)) {
+  const Error error = replaced(target);
+  for (const auto& [begin, fetch] : state.fetches) {
     for (Waiter* waiter : fetch->waiters) settle(*waiter, error);
   }
   state.changed.notify_all();
@@ -121,7 +147,7 @@ Status FetchEngine::confirm(const Context& context, const std::shared_ptr<FetchT
   std::unique_lock lock(mutex_);
   const std::shared_ptr<Target> state = target_state(target);
   const auto done = [&] {
-    return stopping_ || state->stale || (state->fetches == 0 && !state->verifying);
+    return stopping_ || state->stale || (state->running == 0 && !state->verifying);
   };
   DRIVEWAY_CHECK(wait(context, clock_, lock, state->changed, done));
   if (!state->stale && !stopping_ && !state->unverified.empty()) {
@@ -132,9 +158,7 @@ Status FetchEngine::confirm(const Context& context, const std::shared_ptr<FetchT
     lock.lock();
     DRIVEWAY_CHECK(wait(context, clock_, lock, state->changed, done));
   }
-  if (state->stale) {
-    return Error{ErrorCode::kStale, cat("\"", target->item().name, "\" was replaced in Drive")};
-  }
+  if (state->stale) return replaced(*target);
   if (stopping_) return Error{ErrorCode::kCancelled, "driveway is stopping"};
   if (!state->unverified.empty() && state->get_error) return *state->get_error;
   return {};

@@ -11,10 +11,18 @@ Fetcher::Fetcher(FetcherOptions options, drive::RemoteStore& store, Scheduler& s
 Fetcher::~Fetcher() { engine_->stop(); }
 
 Status Fetcher::ensure(const Context& context, const std::shared_ptr<FetchTarget>& target,
-                       ByteRange range) {
+                       ByteRange range, ByteRange ask) {
   const auto engine = engine_;
-  return engine->ensure(context, target, range);
+  return engine->ensure(context, target, range, ask);
 }
+
+std::unique_ptr<Ticket> Fetcher::want(const std::shared_ptr<FetchTarget>& target, ByteRange range,
+                                      Priority priority, std::function<void(const Status&)> done) {
+  const auto engine = engine_;
+  return engine->want(target, range, priority, std::move(done));
+}
+
+LinkSpeed Fetcher::link_speed() const { return engine_->link_speed(); }
 
 Status Fetcher::confirm(const Context& context, const std::shared_ptr<FetchTarget>& target) {
   const auto engine = engine_;

@@ -1,26 +1,33 @@
 // Downloads of contents: one fetch per block however many readers (design: reads).
 //
-// A reader asks ensure() for a range. What is missing is fetched in few long ranges (a download
-// costs 200 quota units whatever its length): small contents whole, large ones in aligned pieces of
-// 8 MiB, several at once on own threads; all readers of a piece wait for the one fetch of it, and
-// each wakes as soon as its bytes have arrived.
+// A reader asks ensure() for a range, and says what to fetch where it misses; read-ahead and
+// prefetch ask want(), and wait for nothing. What is missing is fetched in few long ranges (a
+// download costs 200 quota units whatever its length): small contents whole, large ones in GETs of
+// up to 64 MiB that run beside each other. All who want a byte share the one fetch of it; each
+// wakes as soon as its bytes have arrived. A reader that would wait too long for a fetch to get to
+// its bytes has the rest of it fetched from there.
 //
 // R1: one answer of Drive is of one revision, but a later one may be of another. So bytes are
-// exposed to readers as they come once a get that began after their answer did has found the
-// revision unchanged (a reader whose bytes are here asks it, for all fetches of the content that
-// have begun); until then they are hidden. And when a fetch has ended, they are committed only
-// after the item is known to have been at the fetched revision *after* they arrived: a content that
-// was fetched whole by its md5 (or sha256), any other by a get, which covers all fetches of the
-// content that had ended when it began. If the revision moved, the bytes are discarded, and readers
-// get kStale from then on: a target once stale stays so. A get that fails leaves them as they are
-// until a later one. A whole content whose hash differs is discarded and fetched once more, then
-// kCorrupt; one of up to 1 MiB is not shown to anybody before its hash is right, and needs no get.
-// R5: a reader waits at most until its Context ends; a fetch whose last waiter has given up is
-// cancelled, its whole blocks are kept. A fetch whose waiters have all got their bytes goes on to
-// its end.
+// exposed to readers as they come
+//   - of the first answer at all, when nobody has ever been shown a byte of the content: what they
+//     get is of one revision, and they get kStale where that was not the content's;
+//   - of any other once a get that began after its first bytes came has found the revision
+//   unchanged.
+// When a fetch has ended, its bytes are committed only after the item is known to have been at the
+// fetched revision *after* they arrived: a content that was fetched whole by its md5 (or sha256),
+// any other by a get, which covers all fetches of the content that had ended when it began. If the
+// revision moved, the bytes are discarded, and readers get kStale from then on: a target once stale
+// stays so. A get that fails leaves them as they are until a later one. A whole content whose hash
+// differs is discarded and fetched once more, then kCorrupt; one of up to 1 MiB is not shown to
+// anybody before its hash is right, and needs no get.
+//
+// R5: a reader waits at most until its Context ends. A fetch that nobody wants any more is
+// cancelled, but for one whose end is near; its whole blocks are kept.
+// R4: an answer that does not come, or comes much more slowly than others, is given up and asked
+// for again from where it got to, a limited number of times.
 //
 // Thread-safe. Metrics: transfer.fetches, transfer.bytes, transfer.in_flight_bytes, transfer.stale,
-// transfer.md5_mismatches.
+// transfer.md5_mismatches, transfer.asked_again, transfer.split.
 #pragma once
 
 #include <chrono>
@@ -36,6 +43,7 @@
 #include "base/result.h"
 #include "drive/item.h"
 #include "drive/remote_store.h"
+#include "transfer/link_meter.h"
 #include "transfer/scheduler.h"
 
 namespace driveway::transfer {
@@ -56,19 +64,35 @@ class FetchTarget {
   virtual void expose(ByteRange range) = 0;
   virtual Status commit(ByteRange range) = 0;
   virtual void discard(ByteRange range) = 0;
+  // What was shown of it had not the hash that Drive names.
+  virtual void distrust() = 0;
   // The whole content, just committed, has the hash that Drive names.
   virtual void set_verified() = 0;
+  // Whether anybody may have been given a byte of it, now or before.
+  virtual bool was_shown() const = 0;
   // Its revision has gone: when this returns, what is hidden is forgotten, and nothing more gets
   // in.
   virtual void retire() = 0;
 };
 
 struct FetcherOptions {
-  Bytes piece = 8 * kMiB;  // large contents are fetched in aligned pieces of this size
-  Bytes block = 1 * kMiB;  // of the targets; a piece is a multiple of it
-  int threads = 32;        // started when they are needed
+  Bytes piece = 8 * kMiB;     // where a reader does not say what to fetch: aligned pieces of this
+  Bytes longest = 64 * kMiB;  // of one GET (R3); what is longer becomes several
+  Bytes block = 1 * kMiB;     // of the targets; the others are multiples of it
+  int threads = 96;           // started when they are needed
   // A fetch, and a get that confirms one, end at the latest then, with or without waiters.
   Duration time_limit = std::chrono::seconds(300);
+  // How long an answer may be silent before it is asked for again.
+  Duration patience = std::chrono::seconds(3);
+};
+
+// Somebody's wish for bytes, without waiting for them: while it lives, what was wanted goes on
+// being fetched. Must end before its Fetcher. Thread-safe.
+class Ticket {
+ public:
+  virtual ~Ticket() = default;
+  // All that was wanted is here, or has failed.
+  virtual bool finished() const = 0;
 };
 
 class Fetcher {
@@ -79,14 +103,25 @@ class Fetcher {
   Fetcher(const Fetcher&) = delete;
   Fetcher& operator=(const Fetcher&) = delete;
 
-  // Returns ok when target->has(range). Errors: kStale, kCorrupt, kNoSpace and kLocalDisk (of the
-  // target), those of RemoteStore::read, kCancelled, kDeadlineExceeded.
-  Status ensure(const Context& context, const std::shared_ptr<FetchTarget>& target,
-                ByteRange range);
+  // Returns ok when target->has(range). Where something of it is missing and not on its way, what
+  // is missing of `ask` around it is fetched: empty for the pieces that hold `range`. Errors:
+  // kStale, kCorrupt, kNoSpace and kLocalDisk (of the target), those of RemoteStore::read,
+  // kCancelled, kDeadlineExceeded.
+  Status ensure(const Context& context, const std::shared_ptr<FetchTarget>& target, ByteRange range,
+                ByteRange ask = {});
+  // Begins to fetch what is missing of `range` and not on its way. `done` is called once, from a
+  // thread of the Fetcher that holds no lock, when all of it is here or the first error came,
+  // unless the ticket ends sooner; it must neither block nor end the ticket, whose end waits for
+  // it.
+  std::unique_ptr<Ticket> want(const std::shared_ptr<FetchTarget>& target, ByteRange range,
+                               Priority priority,
+                               std::function<void(const Status&)> done = nullptr);
   // Waits until every fetch of `target` that has begun is verified and committed: what was read of
   // it is then of one revision. Errors: kStale (it is not), those of RemoteStore::get, kCancelled,
   // kDeadlineExceeded.
   Status confirm(const Context& context, const std::shared_ptr<FetchTarget>& target);
+  // As measured up to now.
+  LinkSpeed link_speed() const;
 
  private:
   const std::shared_ptr<class FetchEngine> engine_;

@@ -39,6 +39,12 @@ bool is_of_the_item(const Status& status) {
 
 }  // namespace
 
+Blob::Blob(drive::Item item, std::shared_ptr<cache::Content> content, Verifier& verifier)
+    : item_(std::move(item)), content_(std::move(content)), verifier_(verifier) {
+  const ByteRange whole{0, content_->size()};
+  shown_ = content_->missing(whole) != std::vector{whole};
+}
+
 bool Blob::has(ByteRange range) const {
   if (!content_->has(range)) return false;
   const std::lock_guard lock(mutex_);
@@ -55,11 +61,13 @@ Status Blob::write(Bytes offset, std::span<const std::byte> data) {
   {
     const std::lock_guard lock(mutex_);
     hidden_.add({offset, data.size()});
+    unconfirmed_.add({offset, data.size()});
   }
   return content_->write(offset, data);
 }
 
 void Blob::expose(ByteRange range) {
+  shown_ = true;
   const std::lock_guard lock(mutex_);
   hidden_.subtract(range);
 }
@@ -69,6 +77,10 @@ Status Blob::commit(ByteRange range) {
   if (retired_) return stale();  // what is here now is of the Blob that came after
   const Status committed = content_->commit(range);
   expose(range);
+  {
+    const std::lock_guard lock(mutex_);
+    unconfirmed_.subtract(range);
+  }
   // A content of one piece is compared as it comes.
   if (committed.ok() && range.length < content_->size()) verify_if_whole();
   return committed;
@@ -78,14 +90,17 @@ void Blob::discard(ByteRange range) {
   const std::shared_lock writing(gate_);
   if (retired_) return;  // what is here now is of the Blob that came after
   content_->discard(range);
-  expose(range);
+  const std::lock_guard lock(mutex_);
+  hidden_.subtract(range);
+  unconfirmed_.subtract(range);
 }
 
 void Blob::retire() {
   const std::unique_lock no_write(gate_);
   if (std::exchange(retired_, true)) return;
   const std::lock_guard lock(mutex_);
-  for (const ByteRange& range : hidden_.ranges()) content_->discard(range);
+  // Readers may have seen some of it: of one revision, but perhaps not of this content's (R1).
+  for (const ByteRange& range : unconfirmed_.ranges()) content_->discard(range);
 }
 
 bool Blob::retired() const {

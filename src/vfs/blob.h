@@ -1,6 +1,7 @@
 // A blob of Drive, read through the content cache.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -24,8 +25,7 @@ namespace driveway::vfs {
 // item that it was made for. Thread-safe.
 class Blob final : public transfer::FetchTarget {
  public:
-  Blob(drive::Item item, std::shared_ptr<cache::Content> content, Verifier& verifier)
-      : item_(std::move(item)), content_(std::move(content)), verifier_(verifier) {}
+  Blob(drive::Item item, std::shared_ptr<cache::Content> content, Verifier& verifier);
 
   const drive::Item& item() const override { return item_; }
   bool has(ByteRange range) const override;
@@ -36,7 +36,9 @@ class Blob final : public transfer::FetchTarget {
   void expose(ByteRange range) override;
   Status commit(ByteRange range) override;
   void discard(ByteRange range) override;
+  void distrust() override { verifier_.count_rejection(content_->id()); }
   void set_verified() override { content_->set_verified(content_->generation()); }
+  bool was_shown() const override { return shown_.load(); }
   void retire() override;
 
   cache::Content& content() const { return *content_; }
@@ -56,8 +58,10 @@ class Blob final : public transfer::FetchTarget {
   Verifier& verifier_;
   mutable std::shared_mutex gate_;  // shared: a write is under way; before mutex_
   bool retired_ = false;            // guarded by gate_
-  mutable std::mutex mutex_;
-  IntervalSet hidden_;  // guarded by mutex_
+  std::atomic<bool> shown_{false};
+  mutable std::mutex mutex_;  // guards what follows
+  IntervalSet hidden_;
+  IntervalSet unconfirmed_;  // arrived, and not committed
 };
 
 // Opens and reads blobs. All who have the same content open share one Blob, so that a block is

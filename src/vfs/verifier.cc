@@ -47,6 +47,11 @@ void Verifier::run() {
   }
 }
 
+void Verifier::count_rejection(const ContentId& id) {
+  const std::lock_guard lock(mutex_);
+  ++rejections_[id];
+}
+
 int Verifier::rejections(const ContentId& id) const {
   const std::lock_guard lock(mutex_);
   const auto found = rejections_.find(id);
@@ -80,10 +85,7 @@ void Verifier::verify(const drive::Item& item) {
   }
   if ((*content)->generation() != generation) return;
   (*content)->reject();
-  {
-    const std::lock_guard lock(mutex_);
-    ++rejections_[id];
-  }
+  count_rejection(id);
   log::warn("\"", item.name, "\" (", item.id,
             ") came with wrong bytes: what was cached of it is thrown away");
   mismatches_.add();

@@ -33,6 +33,8 @@ class Verifier {
 
   // REQUIRES an item that has a content and an expected hash.
   void enqueue(const drive::Item& item);
+  // The content was thrown away by who compared it as it came, but not before it was shown.
+  void count_rejection(const ContentId& id);
   // How often the content was thrown away since this was made.
   int rejections(const ContentId& id) const;
 

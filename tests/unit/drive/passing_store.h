@@ -40,6 +40,7 @@ class FlippingStore final : public PassingStore {
       return sink_.write(copy);
     }
     void new_answer() override { sink_.new_answer(); }
+    void asked() override { sink_.asked(); }
 
    private:
     ByteSink& sink_;

@@ -54,11 +54,14 @@ class MemoryTarget final : public FetchTarget {
     }
     return {};
   }
+  bool was_shown() const override { return shown_; }
   void expose(ByteRange range) override {
+    shown_ = true;
     const std::lock_guard lock(mutex_);
     hidden_.subtract(range);
   }
   Status commit(ByteRange range) override {
+    shown_ = true;
     const std::lock_guard lock(mutex_);
     hidden_.subtract(range);
     for (Bytes block = range.offset / block_; block * block_ < range.end(); ++block) {
@@ -80,6 +83,7 @@ class MemoryTarget final : public FetchTarget {
     });
   }
 
+  void distrust() override { ++distrusted_; }
   void set_verified() override { verified_ = true; }
   void retire() override {
     const std::lock_guard lock(mutex_);
@@ -89,6 +93,7 @@ class MemoryTarget final : public FetchTarget {
   // --- For tests.
 
   bool verified() const { return verified_; }
+  int distrusted() const { return distrusted_; }
 
   std::string bytes(ByteRange range) const {
     const std::lock_guard lock(mutex_);
@@ -133,6 +138,8 @@ class MemoryTarget final : public FetchTarget {
   std::set<Bytes> indexed_;
   IntervalSet hidden_;
   std::atomic<bool> verified_{false};
+  std::atomic<bool> shown_{false};
+  std::atomic<int> distrusted_{0};
   std::optional<Error> write_error_;
 };
 
