@@ -77,7 +77,7 @@ struct Response {
 struct Options {
   // Should contain "gzip", which Google asks for before it compresses (drive-api reference 7).
   std::string user_agent{};
-  int max_media_connections = 64;  // per host
+  int max_media_connections = 96;  // per host
   int max_metadata_connections = 16;
   Bytes media_buffer =
       1 * kMiB;  // per streamed call between the I/O thread and the sink; full = paused

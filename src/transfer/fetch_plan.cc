@@ -156,6 +156,10 @@ void FetchEngine::raise(const std::shared_ptr<Fetch>& fetch, Priority priority,
     work_.notify_one();
   }
   if (fetch->slot_wait) hurry.push_back(*fetch->slot_wait);
+  if (fetch->asking && !fetch->asked) {  // it waits for quota, or after a refusal
+    fetch->ask_again = true;
+    hurry.push_back(*fetch->asking);
+  }
 }
 
 }  // namespace driveway::transfer

@@ -62,10 +62,9 @@ void FetchEngine::run(const std::shared_ptr<Fetch>& fetch) {
   {
     auto slot = acquire_slot(*fetch, deadline);
     if (slot.ok()) {
-      Context context{.deadline = deadline, .cancel = fetch->cancel.token()};
+      const Context context{.deadline = deadline, .cancel = fetch->cancel.token()};
       {
         const std::lock_guard lock(mutex_);
-        context.priority = fetch->priority;
         running_.insert(fetch);
         watch_.notify_one();
       }
@@ -153,14 +152,15 @@ Status FetchEngine::read(Fetch& fetch, const Context& context, Sink& sink) {
     const Bytes from = fetch.begin + sink.count();
     if (sink.complete()) return {};
     CancelSource asking(fetch.cancel.token());
+    Context attempt = context;
     begin_answer(fetch);
     {
       const std::lock_guard lock(mutex_);
       fetch.asking = asking;
       fetch.ask_again = false;
+      attempt.priority = fetch.priority;
     }
     fetches_.add();
-    Context attempt = context;
     attempt.cancel = asking.token();
     const Status status =
         store_.read(attempt, fetch.target->item(), {from, fetch.end - from}, sink);

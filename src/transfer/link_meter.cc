@@ -15,12 +15,16 @@ constexpr double kFirstByteWeight = 0.2;
 // full.
 constexpr double kStillScales = 0.85;
 constexpr int kTryMore = 2;
-// What a stream of this length loses to its first byte, others make good.
-constexpr double kTypicalStream = 32.0 * 1024 * 1024;
 
 double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
+
+int LinkSpeed::gets_at_once(Bytes length) const {
+  if (length == 0) return streams;
+  const double idle = seconds_of(first_byte) * connection_rate / static_cast<double>(length);
+  return std::min(static_cast<int>(std::ceil(streams * (1 + idle) - 0.05)), LinkMeter::kMostGets);
+}
 
 void LinkMeter::asked(const void* key) {
   const std::lock_guard lock(mutex_);
@@ -81,8 +85,7 @@ void LinkMeter::close_window(TimePoint now) {
 // With mutex_ held.
 void LinkMeter::adapt(double total, int busy) {
   if (connection_rate_ <= 0) return;
-  const double waiting = first_byte_ * connection_rate_ / kTypicalStream;
-  int wanted = static_cast<int>(std::ceil(total_rate_ / connection_rate_ * (1 + waiting) - 0.05));
+  int wanted = static_cast<int>(std::ceil(total_rate_ / connection_rate_ - 0.1));
   if (busy > 0 && total >= kStillScales * busy * connection_rate_) {
     wanted = std::max(wanted, busy + kTryMore);
   }

@@ -2,9 +2,8 @@
 // its number of streams rest on (R3), and what tells a stalled range from a slow link (R4).
 //
 // A connection's own rate shows only while the link is not full; so the best of the last while
-// counts, and fades. The link asks for as many streams as its total holds of one connection's rate,
-// with those added that are waiting for their first byte meanwhile; where the streams that run do
-// not slow each other down it is not known to be full, and more are tried.
+// counts, and fades. The link asks for as many streams as its total holds of one connection's rate;
+// where those that run do not slow each other down it is not known to be full, and more are tried.
 //
 // Thread-safe.
 #pragma once
@@ -22,12 +21,17 @@ struct LinkSpeed {
   double connection_rate = 0;  // bytes a second of one connection
   double total_rate = 0;       // bytes a second of all
   Duration first_byte{};       // from asking to the first byte of an answer
-  int streams = 4;             // GETs at once that the link asks for, 1–8
+  int streams = 4;             // connections that fill the link, 1–8
+
+  // How many GETs of `length` keep so many connections busy: others run while one waits for its
+  // first byte.
+  int gets_at_once(Bytes length) const;
 };
 
 class LinkMeter {
  public:
   static constexpr int kMostStreams = 8;  // R3
+  static constexpr int kMostGets = 12;    // of one reader, with those that wait for a first byte
 
   explicit LinkMeter(Clock& clock) : clock_(clock) {}
 

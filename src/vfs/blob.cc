@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "vfs/read_ahead.h"
 
 namespace driveway::vfs {
 namespace {
@@ -126,6 +127,23 @@ Status Blob::check() const {
                cat("\"", item_.name, "\" does not have the checksum that Drive names")};
 }
 
+Blobs::Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, drive::RemoteStore& store,
+             Verifier& verifier, Bytes most_whole, Metrics& metrics)
+    : cache_(cache),
+      fetcher_(fetcher),
+      store_(store),
+      verifier_(verifier),
+      most_whole_(most_whole),
+      from_cache_(metrics.counter("vfs.read_bytes.cache")),
+      from_drive_(metrics.counter("vfs.read_bytes.drive")),
+      uncached_(metrics.counter("vfs.read_bytes.uncached")) {}
+
+std::shared_ptr<ReadAhead> Blobs::make_read_ahead(const drive::Item& item) {
+  const Bytes size = item.size.value_or(0);
+  if (size <= kShortestGet) return nullptr;
+  return ReadAhead::make(size, container_of(item.name), most_whole_, fetcher_);
+}
+
 Result<std::shared_ptr<Blob>> Blobs::open(const drive::Item& item) {
   const auto id = drive::content_id(item);
   if (!id) return Error{ErrorCode::kUnsupported, cat("\"", item.name, "\" has no content")};
@@ -156,15 +174,17 @@ Result<std::shared_ptr<Blob>> Blobs::replace(const std::shared_ptr<Blob>& blob,
 
 Result<std::size_t> Blobs::read(const Context& context, const drive::Item& item,
                                 std::shared_ptr<Blob>& blob, Bytes offset,
-                                std::span<std::byte> buffer) {
+                                std::span<std::byte> buffer, ByteRange ask) {
   const ByteRange range =
       ByteRange{offset, buffer.size()}.intersect(ByteRange{0, blob->content().size()});
   if (range.empty()) return std::size_t{0};
   const auto part = buffer.first(range.length);
+  bool waited = false;
   for (int attempt = 1; attempt <= kReadAttempts; ++attempt) {
     DRIVEWAY_CHECK(blob->check());
     if (!blob->has(range)) {
-      const Status fetched = fetcher_.ensure(context, blob, range);
+      waited = true;
+      const Status fetched = fetcher_.ensure(context, blob, range, ask);
       if (is_of_the_item(fetched) && blob->item().id != item.id) {
         DRIVEWAY_TRY(blob, replace(blob, item));
         continue;
@@ -180,6 +200,7 @@ Result<std::size_t> Blobs::read(const Context& context, const drive::Item& item,
       DRIVEWAY_CHECK(fetched);
     }
     auto count = blob->content().read(offset, part);
+    if (count.ok()) (waited ? from_drive_ : from_cache_).add(*count);
     if (count.ok() || count.error().code != ErrorCode::kNotFound) return count;
   }
   return Error{ErrorCode::kCorrupt,
@@ -197,6 +218,7 @@ Result<std::size_t> Blobs::read_uncached(const Context& context, const drive::It
   if (!drive::same_revision(now, item)) {
     return Error{ErrorCode::kStale, cat("\"", item.name, "\" was replaced in Drive")};
   }
+  uncached_.add(range.length);
   return static_cast<std::size_t>(range.length);
 }
 

@@ -65,12 +65,13 @@ class Blob final : public transfer::FetchTarget {
 };
 
 // Opens and reads blobs. All who have the same content open share one Blob, so that a block is
-// fetched once. Thread-safe.
+// fetched once. Thread-safe. Metrics: vfs.read_bytes.cache (they were here when they were asked
+// for), vfs.read_bytes.drive (they were waited for), vfs.read_bytes.uncached.
 class Blobs {
  public:
+  // Files larger than `most_whole` are never fetched whole because reads are scattered over them.
   Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, drive::RemoteStore& store,
-        Verifier& verifier)
-      : cache_(cache), fetcher_(fetcher), store_(store), verifier_(verifier) {}
+        Verifier& verifier, Bytes most_whole, Metrics& metrics);
 
   // REQUIRES an item of kind kFile. Errors: kUnsupported (an item without a content), those of
   // open_content.
@@ -79,9 +80,12 @@ class Blobs {
   // Fills `buffer` from `offset`; gives the count, short only at the end. Where the local disk has
   // no room or fails, the bytes come straight from Drive. `item` is the reader's own: where `blob`
   // fetches from another item of equal content, which has gone, `blob` becomes one that fetches
-  // from this one. Errors: as OpenFile::read.
+  // from this one. `ask`: as Fetcher::ensure. Errors: as OpenFile::read.
   Result<std::size_t> read(const Context& context, const drive::Item& item,
-                           std::shared_ptr<Blob>& blob, Bytes offset, std::span<std::byte> buffer);
+                           std::shared_ptr<Blob>& blob, Bytes offset, std::span<std::byte> buffer,
+                           ByteRange ask = {});
+  // Null where there is nothing to read ahead: the first read of the file fetches it whole.
+  std::shared_ptr<class ReadAhead> make_read_ahead(const drive::Item& item);
 
  private:
   Result<std::size_t> read_uncached(const Context& context, const drive::Item& item,
@@ -94,6 +98,10 @@ class Blobs {
   transfer::Fetcher& fetcher_;
   drive::RemoteStore& store_;
   Verifier& verifier_;
+  const Bytes most_whole_;
+  Counter& from_cache_;
+  Counter& from_drive_;
+  Counter& uncached_;
   std::mutex mutex_;
   std::map<ContentId, std::weak_ptr<Blob>> open_;
 };

@@ -10,11 +10,28 @@ std::shared_ptr<Blob> BlobFile::blob() const {
   return blob_;
 }
 
+BlobFile::~BlobFile() {
+  if (read_ahead_ != nullptr) read_ahead_->close();
+}
+
+// Null for a file that is fetched whole by its first read.
+std::shared_ptr<ReadAhead> BlobFile::read_ahead() {
+  const std::lock_guard lock(mutex_);
+  if (read_ahead_ == nullptr) read_ahead_ = blobs_.make_read_ahead(*node_.item);
+  return read_ahead_;
+}
+
 Result<std::size_t> BlobFile::read(const Context& context, Bytes offset,
                                    std::span<std::byte> buffer) {
   const std::shared_ptr<Blob> before = blob();
   std::shared_ptr<Blob> now = before;
-  auto count = blobs_.read(context, *node_.item, now, offset, buffer);
+  const auto ahead = read_ahead();
+  const ByteRange range = ByteRange{offset, buffer.size()}.intersect({0, before->content().size()});
+  ByteRange ask;
+  if (ahead != nullptr && !range.empty()) {
+    ask = ahead->before_read(before, range, before->has(range));
+  }
+  auto count = blobs_.read(context, *node_.item, now, offset, buffer, ask);
   if (now != before) {
     const std::lock_guard lock(mutex_);
     blob_ = std::move(now);

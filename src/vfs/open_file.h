@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "vfs/blob.h"
+#include "vfs/read_ahead.h"
 #include "vfs/vfs.h"
 
 namespace driveway::vfs {
@@ -16,6 +17,7 @@ class BlobFile final : public OpenFile {
   // REQUIRES a node with an item.
   BlobFile(tree::Node node, std::shared_ptr<Blob> blob, Blobs& blobs)
       : node_(std::move(node)), blobs_(blobs), blob_(std::move(blob)) {}
+  ~BlobFile() override;
   const tree::Node& node() const override { return node_; }
   bool direct_io() const override { return false; }
   bool keep_cache() const override { return blob()->trusted(); }
@@ -24,11 +26,13 @@ class BlobFile final : public OpenFile {
 
  private:
   std::shared_ptr<Blob> blob() const;
+  std::shared_ptr<ReadAhead> read_ahead();
 
   const tree::Node node_;
   Blobs& blobs_;
   mutable std::mutex mutex_;
-  std::shared_ptr<Blob> blob_;  // guarded by mutex_
+  std::shared_ptr<Blob> blob_;             // guarded by mutex_
+  std::shared_ptr<ReadAhead> read_ahead_;  // guarded by mutex_; from the first read on
 };
 
 // Bytes that are at hand: a Doc's link file, or its export.

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "transfer/link_meter.h"
 #include "vfs/container.h"
-#include "vfs/link_speed.h"
 #include "vfs/read_stream.h"
 #include "vfs/stride.h"
 

@@ -5,11 +5,13 @@
 #include <optional>
 
 #include "base/bytes.h"
-#include "vfs/link_speed.h"
+#include "transfer/link_meter.h"
 
 namespace driveway::vfs {
 
 // What is present of a content, and so what is fetched, is counted in these.
+using transfer::LinkSpeed;
+
 inline constexpr Bytes kReadBlock = kMiB;
 // What the kernel sends at once for one reader, in any order: its read-ahead is at most 4 MiB
 // (measured.md: more gains nothing). Only what goes beyond it tells what the reader itself does.

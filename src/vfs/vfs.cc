@@ -81,11 +81,19 @@ class StringSink final : public ByteSink {
   std::string text_;
 };
 
+// R3: what is on its way may take a quarter of the memory that there is.
+transfer::SchedulerOptions with_memory(transfer::SchedulerOptions options) {
+  options.bytes_in_flight = transfer::bytes_in_flight_for_memory(options.bytes_in_flight);
+  return options;
+}
+
 class VfsImpl final : public Vfs {
  public:
   VfsImpl(VolumeFolder folder, const VfsOptions& options, drive::RemoteStore& store, Clock& clock,
           Metrics& metrics)
-      : folder_(std::move(folder)), store_(store), scheduler_(options.scheduler, clock, metrics) {}
+      : folder_(std::move(folder)),
+        store_(store),
+        scheduler_(with_memory(options.scheduler), clock, metrics) {}
 
   ~VfsImpl() override {
     blobs_.reset();
@@ -110,7 +118,8 @@ class VfsImpl final : public Vfs {
     fetcher_ =
         std::make_unique<transfer::Fetcher>(options.fetcher, store_, scheduler_, clock, metrics);
     verifier_ = std::make_unique<Verifier>(*cache_, metrics);
-    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, store_, *verifier_);
+    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, store_, *verifier_,
+                                     options.cache.capacity / 2, metrics);
     opened_ = true;
     return {};
   }

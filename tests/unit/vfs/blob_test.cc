@@ -39,7 +39,8 @@ class BlobTest : public testing::Test {
     fetcher_ = std::make_unique<transfer::Fetcher>(
         transfer::FetcherOptions{.piece = kPiece, .longest = kPiece, .block = cache::kBlockSize},
         flipping_, scheduler_, clock_, metrics_);
-    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, flipping_, *verifier_);
+    blobs_ =
+        std::make_unique<Blobs>(*cache_, *fetcher_, flipping_, *verifier_, 32 * kMiB, metrics_);
   }
   drive::Item add(const std::string& content) {
     const FileId id = store_.add_file(store_.root(), cat("file", count_++), content);

@@ -1,0 +1,146 @@
+#include "vfs/read_ahead.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace driveway::vfs {
+namespace {
+
+// GETs of a file that is fetched whole in the background (R3: 16 to 64 MiB).
+constexpr Bytes kBackgroundChunk = 64 * kMiB;
+
+bool overlap(const ByteRange& a, const ByteRange& b) { return !a.intersect(b).empty(); }
+
+}  // namespace
+
+std::shared_ptr<ReadAhead> ReadAhead::make(Bytes size, Container container, Bytes most_whole,
+                                           transfer::Fetcher& fetcher) {
+  return std::make_shared<ReadAhead>(size, container, most_whole, fetcher);
+}
+
+ReadAhead::ReadAhead(Bytes size, Container container, Bytes most_whole, transfer::Fetcher& fetcher)
+    : fetcher_(fetcher), size_(size), most_whole_(most_whole), pattern_(size, container) {}
+
+ByteRange ReadAhead::before_read(const std::shared_ptr<Blob>& blob, ByteRange read, bool hit) {
+  Tickets ended;  // without the lock: their end waits for their callbacks
+  const std::lock_guard lock(mutex_);
+  if (closed_) return {};
+  const Advice& advice = pattern_.on_read(read, hit, fetcher_.link_speed());
+  const bool other_blob = blob != blob_;
+  if (other_blob) {
+    release_unwanted(true, ended);
+    blob_ = blob;
+  }
+  const bool changed = std::exchange(version_, advice.version) != advice.version || other_blob;
+  if (changed) {
+    regions_ = advice.regions;
+    whole_ = advice.whole && size_ <= most_whole_;
+  }
+  // What a reader waits for goes first, and as such.
+  if (!hit && !is_held(read)) hold(advice.ask, Priority::kForeground);
+  const bool finished = std::any_of(held_.begin(), held_.end(),
+                                    [](const Held& held) { return held.ticket->finished(); });
+  if (!changed && hit && !finished) return advice.ask;
+  failing_ = false;
+  release_unwanted(false, ended);
+  fill();
+  return advice.ask;
+}
+
+void ReadAhead::close() {
+  Tickets ended;
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  release_unwanted(true, ended);
+  blob_.reset();
+}
+
+// --- All below with mutex_ held, but ticket_finished().
+
+// What is finished, and what lies in no region any more: the reader has gone elsewhere.
+void ReadAhead::release_unwanted(bool all, Tickets& ended) {
+  for (Held& held : held_) {
+    const bool wanted =
+        !all && !held.ticket->finished() &&
+        (whole_ || std::any_of(regions_.begin(), regions_.end(), [&](const auto& region) {
+           return overlap(region.range, held.range);
+         }));
+    if (!wanted) ended.push_back(std::move(held.ticket));
+  }
+  std::erase_if(held_, [](const Held& held) { return held.ticket == nullptr; });
+}
+
+bool ReadAhead::is_held(ByteRange range) const {
+  return std::any_of(held_.begin(), held_.end(), [&](const Held& held) {
+    return held.range.contains(range) && !held.ticket->finished();
+  });
+}
+
+void ReadAhead::hold(ByteRange range, Priority priority) {
+  if (range.empty()) return;
+  auto done = [self = weak_from_this()](const Status& status) {
+    if (const auto read_ahead = self.lock()) read_ahead->ticket_finished(status);
+  };
+  held_.push_back({range, fetcher_.want(blob_, range, priority, std::move(done))});
+}
+
+// Readers may be waiting all the while: the next GET follows the one that has ended. On a thread of
+// the fetcher, so no ticket may end here.
+void ReadAhead::ticket_finished(const Status& status) {
+  const std::lock_guard lock(mutex_);
+  if (closed_ || blob_ == nullptr) return;
+  if (!status.ok()) failing_ = true;
+  fill();
+}
+
+// Asks for what of the regions is neither here nor on its way.
+void ReadAhead::fill() {
+  if (failing_) return;
+  const transfer::LinkSpeed speed = fetcher_.link_speed();
+  auto running = static_cast<int>(std::count_if(
+      held_.begin(), held_.end(), [](const Held& held) { return !held.ticket->finished(); }));
+  for (const Advice::Region& region : regions_) {
+    fill_region(region, Priority::kReadAhead, speed.gets_at_once(region.chunk), running);
+  }
+  if (!whole_) return;
+  fill_region({{0, size_}, kBackgroundChunk, false}, Priority::kBackground,
+              speed.gets_at_once(kBackgroundChunk), running);
+}
+
+// Until `most` GETs are `running`.
+void ReadAhead::fill_region(const Advice::Region& region, Priority priority, int most,
+                            int& running) {
+  if (running >= most) return;
+  std::vector<ByteRange> gaps = blob_->missing(region.range);
+  if (region.backward) std::reverse(gaps.begin(), gaps.end());
+  for (ByteRange gap : gaps) {
+    while (!gap.empty()) {
+      if (running >= most) return;
+      ByteRange part = gap;
+      const Bytes chunk = std::min(gap.length, region.chunk);
+      if (region.backward) part.offset = gap.end() - chunk;
+      part.length = chunk;
+      // Cut to what nobody of us asked for yet.
+      const auto on_its_way = std::find_if(held_.begin(), held_.end(), [&](const Held& held) {
+        return !held.ticket->finished() && overlap(held.range, part);
+      });
+      if (on_its_way == held_.end()) {
+        hold(part, priority);
+        ++running;
+      } else if (region.backward ? on_its_way->range.end() < part.end()
+                                 : on_its_way->range.offset > part.offset) {
+        const ByteRange other = on_its_way->range;
+        part = region.backward ? ByteRange{other.end(), part.end() - other.end()}
+                               : ByteRange{part.offset, other.offset - part.offset};
+        hold(part, priority);
+        ++running;
+      } else {
+        part = part.intersect(on_its_way->range);
+      }
+      gap.length -= part.length;
+      if (!region.backward) gap.offset += part.length;
+    }
+  }
+}
+
+}  // namespace driveway::vfs
