@@ -1,7 +1,6 @@
 #include "vfs/blob.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/log.h"
@@ -15,21 +14,12 @@ namespace {
 // often at most.
 constexpr int kReadAttempts = 4;
 
-class BufferSink final : public ByteSink {
- public:
-  explicit BufferSink(std::span<std::byte> buffer) : rest_(buffer) {}
-  Status write(std::span<const std::byte> data) override {
-    if (data.size() > rest_.size()) {
-      return Error{ErrorCode::kCorrupt, "more bytes came than were asked for"};
-    }
-    std::memcpy(rest_.data(), data.data(), data.size());
-    rest_ = rest_.subspan(data.size());
-    return {};
-  }
+// After the disk had no room: others' contents may be evicted, or closed, meanwhile.
+constexpr Duration kNoRoom = std::chrono::seconds(5);
 
- private:
-  std::span<std::byte> rest_;
-};
+bool is_of_the_disk(const Status& status) {
+  return status.failed_with(ErrorCode::kNoSpace) || status.failed_with(ErrorCode::kLocalDisk);
+}
 
 // Whether what `status` says is of the item that was asked: another one of equal content may do.
 bool is_of_the_item(const Status& status) {
@@ -40,8 +30,9 @@ bool is_of_the_item(const Status& status) {
 
 }  // namespace
 
-Blob::Blob(drive::Item item, std::shared_ptr<cache::Content> content, Verifier& verifier)
-    : item_(std::move(item)), content_(std::move(content)), verifier_(verifier) {
+Blob::Blob(drive::Item item, std::shared_ptr<cache::Content> content, Verifier& verifier,
+           const Clock& clock)
+    : item_(std::move(item)), content_(std::move(content)), verifier_(verifier), clock_(clock) {
   const ByteRange whole{0, content_->size()};
   shown_ = content_->missing(whole) != std::vector{whole};
 }
@@ -64,7 +55,9 @@ Status Blob::write(Bytes offset, std::span<const std::byte> data) {
     hidden_.add({offset, data.size()});
     unconfirmed_.add({offset, data.size()});
   }
-  return content_->write(offset, data);
+  const Status written = content_->write(offset, data);
+  if (is_of_the_disk(written)) no_room_until_ = clock_.now() + kNoRoom;
+  return written;
 }
 
 void Blob::expose(ByteRange range) {
@@ -127,12 +120,13 @@ Status Blob::check() const {
                cat("\"", item_.name, "\" does not have the checksum that Drive names")};
 }
 
-Blobs::Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, drive::RemoteStore& store,
-             Verifier& verifier, Bytes most_whole, Metrics& metrics)
+Blobs::Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, PastCache& past_cache,
+             Verifier& verifier, Bytes most_whole, Clock& clock, Metrics& metrics)
     : cache_(cache),
       fetcher_(fetcher),
-      store_(store),
+      past_cache_(past_cache),
       verifier_(verifier),
+      clock_(clock),
       most_whole_(most_whole),
       from_cache_(metrics.counter("vfs.read_bytes.cache")),
       from_drive_(metrics.counter("vfs.read_bytes.drive")),
@@ -158,7 +152,7 @@ Result<std::shared_ptr<Blob>> Blobs::open(const drive::Item& item) {
 // With mutex_ held.
 Result<std::shared_ptr<Blob>> Blobs::make(const drive::Item& item, const ContentId& id) {
   DRIVEWAY_TRY(auto content, cache_.open_content(id, item.size.value_or(0)));
-  auto blob = std::make_shared<Blob>(item, std::move(content), verifier_);
+  auto blob = std::make_shared<Blob>(item, std::move(content), verifier_, clock_);
   blob->verify_if_whole();
   open_[id] = blob;
   std::erase_if(open_, [](const auto& other) { return other.second.expired(); });
@@ -183,13 +177,14 @@ Result<std::size_t> Blobs::read(const Context& context, const drive::Item& item,
   for (int attempt = 1; attempt <= kReadAttempts; ++attempt) {
     DRIVEWAY_CHECK(blob->check());
     if (!blob->has(range)) {
+      if (blob->lacks_room()) return read_uncached(context, item, range, part);
       waited = true;
       const Status fetched = fetcher_.ensure(context, blob, range, ask);
       if (is_of_the_item(fetched) && blob->item().id != item.id) {
         DRIVEWAY_TRY(blob, replace(blob, item));
         continue;
       }
-      if (fetched.failed_with(ErrorCode::kNoSpace) || fetched.failed_with(ErrorCode::kLocalDisk)) {
+      if (is_of_the_disk(fetched)) {
         log::debug("reading past the cache: ", fetched.error());
         return read_uncached(context, item, range, part);
       }
@@ -208,16 +203,9 @@ Result<std::size_t> Blobs::read(const Context& context, const drive::Item& item,
                    "\" keep failing their checksum: the local disk is damaged")};
 }
 
-// R1 holds here too: the bytes are given only when the item is at the same revision after they
-// came.
 Result<std::size_t> Blobs::read_uncached(const Context& context, const drive::Item& item,
                                          ByteRange range, std::span<std::byte> buffer) {
-  BufferSink sink(buffer);
-  DRIVEWAY_CHECK(store_.read(context, item, range, sink));
-  DRIVEWAY_TRY(const drive::Item now, store_.get(context, item.id));
-  if (!drive::same_revision(now, item)) {
-    return Error{ErrorCode::kStale, cat("\"", item.name, "\" was replaced in Drive")};
-  }
+  DRIVEWAY_CHECK(past_cache_.read(context, item, range.offset, buffer));
   uncached_.add(range.length);
   return static_cast<std::size_t>(range.length);
 }

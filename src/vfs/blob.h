@@ -16,6 +16,7 @@
 #include "drive/item.h"
 #include "drive/remote_store.h"
 #include "transfer/fetcher.h"
+#include "vfs/past_cache.h"
 #include "vfs/verifier.h"
 
 namespace driveway::vfs {
@@ -25,7 +26,8 @@ namespace driveway::vfs {
 // item that it was made for. Thread-safe.
 class Blob final : public transfer::FetchTarget {
  public:
-  Blob(drive::Item item, std::shared_ptr<cache::Content> content, Verifier& verifier);
+  Blob(drive::Item item, std::shared_ptr<cache::Content> content, Verifier& verifier,
+       const Clock& clock);
 
   const drive::Item& item() const override { return item_; }
   bool has(ByteRange range) const override;
@@ -47,6 +49,8 @@ class Blob final : public transfer::FetchTarget {
   void verify_if_whole();
   // Whether nothing can be said against what the kernel has of it.
   bool trusted() const;
+  // The disk had no room for it lately, or failed: to fetch into it would be in vain.
+  bool lacks_room() const { return clock_.now() < no_room_until_.load(); }
   // kCorrupt when its bytes came wrong again and again.
   Status check() const;
 
@@ -58,6 +62,8 @@ class Blob final : public transfer::FetchTarget {
   Verifier& verifier_;
   mutable std::shared_mutex gate_;  // shared: a write is under way; before mutex_
   bool retired_ = false;            // guarded by gate_
+  const Clock& clock_;
+  std::atomic<TimePoint> no_room_until_{TimePoint::min()};
   std::atomic<bool> shown_{false};
   mutable std::mutex mutex_;  // guards what follows
   IntervalSet hidden_;
@@ -70,8 +76,8 @@ class Blob final : public transfer::FetchTarget {
 class Blobs {
  public:
   // Files larger than `most_whole` are never fetched whole because reads are scattered over them.
-  Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, drive::RemoteStore& store,
-        Verifier& verifier, Bytes most_whole, Metrics& metrics);
+  Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, PastCache& past_cache,
+        Verifier& verifier, Bytes most_whole, Clock& clock, Metrics& metrics);
 
   // REQUIRES an item of kind kFile. Errors: kUnsupported (an item without a content), those of
   // open_content.
@@ -96,8 +102,9 @@ class Blobs {
 
   cache::ContentCache& cache_;
   transfer::Fetcher& fetcher_;
-  drive::RemoteStore& store_;
+  PastCache& past_cache_;
   Verifier& verifier_;
+  Clock& clock_;
   const Bytes most_whole_;
   Counter& from_cache_;
   Counter& from_drive_;

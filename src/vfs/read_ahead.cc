@@ -37,7 +37,7 @@ ByteRange ReadAhead::before_read(const std::shared_ptr<Blob>& blob, ByteRange re
     whole_ = advice.whole && size_ <= most_whole_;
   }
   // What a reader waits for goes first, and as such.
-  if (!hit && !is_held(read)) hold(advice.ask, Priority::kForeground);
+  if (!hit && !is_held(read) && !blob->lacks_room()) hold(advice.ask, Priority::kForeground);
   const bool finished = std::any_of(held_.begin(), held_.end(),
                                     [](const Held& held) { return held.ticket->finished(); });
   if (!changed && hit && !finished) return advice.ask;
@@ -95,7 +95,7 @@ void ReadAhead::ticket_finished(const Status& status) {
 
 // Asks for what of the regions is neither here nor on its way.
 void ReadAhead::fill() {
-  if (failing_) return;
+  if (failing_ || blob_->lacks_room()) return;
   const transfer::LinkSpeed speed = fetcher_.link_speed();
   auto running = static_cast<int>(std::count_if(
       held_.begin(), held_.end(), [](const Held& held) { return !held.ticket->finished(); }));

@@ -118,8 +118,9 @@ class VfsImpl final : public Vfs {
     fetcher_ =
         std::make_unique<transfer::Fetcher>(options.fetcher, store_, scheduler_, clock, metrics);
     verifier_ = std::make_unique<Verifier>(*cache_, metrics);
-    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, store_, *verifier_,
-                                     options.cache.capacity / 2, metrics);
+    past_cache_ = std::make_unique<PastCache>(store_, scheduler_, clock);
+    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, *past_cache_, *verifier_,
+                                     options.cache.capacity / 2, clock, metrics);
     opened_ = true;
     return {};
   }
@@ -244,6 +245,7 @@ class VfsImpl final : public Vfs {
   std::unique_ptr<tree::Tree> tree_;
   std::unique_ptr<Verifier> verifier_;
   std::unique_ptr<transfer::Fetcher> fetcher_;
+  std::unique_ptr<PastCache> past_cache_;
   std::unique_ptr<Blobs> blobs_;
   bool opened_ = false;
 };

@@ -39,8 +39,8 @@ class BlobTest : public testing::Test {
     fetcher_ = std::make_unique<transfer::Fetcher>(
         transfer::FetcherOptions{.piece = kPiece, .longest = kPiece, .block = cache::kBlockSize},
         flipping_, scheduler_, clock_, metrics_);
-    blobs_ =
-        std::make_unique<Blobs>(*cache_, *fetcher_, flipping_, *verifier_, 32 * kMiB, metrics_);
+    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, past_cache_, *verifier_, 32 * kMiB, clock_,
+                                     metrics_);
   }
   drive::Item add(const std::string& content) {
     const FileId id = store_.add_file(store_.root(), cat("file", count_++), content);
@@ -73,6 +73,7 @@ class BlobTest : public testing::Test {
   drive::FakeStore store_{store_clock_};
   drive::FlippingStore flipping_{store_};
   transfer::Scheduler scheduler_{{}, clock_, metrics_};
+  PastCache past_cache_{flipping_, scheduler_, clock_};
   std::unique_ptr<cache::ContentCache> cache_;
   std::unique_ptr<Verifier> verifier_;
   std::unique_ptr<transfer::Fetcher> fetcher_;
@@ -129,6 +130,7 @@ TEST_F(BlobTest, ItemsOfEqualContentAreFetchedOnce) {
   EXPECT_EQ(first, second);
   EXPECT_EQ(read(one, first, {0, bytes.size()}).value(), bytes);
   EXPECT_EQ(read(two, second, {0, bytes.size()}).value(), bytes);
+  ASSERT_TRUE(fetcher_->confirm({}, first).ok());
   EXPECT_EQ(store_.bytes_read(), bytes.size());
 }
 
