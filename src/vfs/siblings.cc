@@ -238,20 +238,19 @@ void Siblings::list(Lock& lock, InodeId id) {
   if (folder == nullptr) return;
   folder->changed = false;  // what changes from now on is seen the next time
   lock.unlock();
-  auto files = source_.small_files(id);
-  SiblingList ready;
-  if (files) ready = SiblingList(*std::move(files));
+  std::optional<SiblingList> list;
+  if (auto files = source_.small_files(id)) list.emplace(*std::move(files));
   lock.lock();
   folder = find(id);
   if (folder == nullptr) return;
   folder->list_after = clock_.now() + kBetweenListings;
-  if (!files) {
+  if (!list) {
     // Not listed: it may be, when more of it is read.
     folder->changed = folder->reads.listed();
     folder->list_at_reads = 2 * folder->reads.reads();
     return;
   }
-  folder->reads.set_files(std::move(ready));
+  folder->reads.set_files(*std::move(list));
   std::size_t total = 0;
   for (const auto& [other, known] : folders_) total += known.reads.file_count();
   while (total > options_.most_files && folders_.size() > 1) {

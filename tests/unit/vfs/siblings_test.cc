@@ -443,9 +443,9 @@ TEST_F(SiblingsTest, AChangeOfTheFolderIsSeen) {
   source_.add_folder(folder_, 10);
   source_.finish_at_once();
   start();
-  read_range(folder_, 0, 3);
+  read_range(folder_, 0, 2);
   let_it_work();
-  EXPECT_EQ(begun(folder_).size(), 7U);
+  EXPECT_EQ(begun(folder_).size(), 8U);
   source_.add_folder(folder_, 20);
   siblings_->folder_changed(folder_);
   siblings_->folder_changed(folder_);
@@ -455,24 +455,24 @@ TEST_F(SiblingsTest, AChangeOfTheFolderIsSeen) {
   read(folder_, 3);
   let_it_work();
   EXPECT_EQ(source_.listings(folder_), 2);
-  EXPECT_EQ(begun(folder_).size(), 17U);
+  EXPECT_EQ(begun(folder_).size(), 18U);
   siblings_->folder_changed(InodeId(99));  // nobody reads it
 }
 
 TEST_F(SiblingsTest, AFolderThatIsNotListedIsAskedForAgainAsItIsRead) {
   start();
-  read_range(folder_, 0, 3);
+  read_range(folder_, 0, 2);
   let_it_work();
   EXPECT_EQ(source_.listings(folder_), 1);
   clock_.advance(seconds(6));
-  read_range(folder_, 3, 5);
+  read(folder_, 2);
   let_it_work();
   EXPECT_EQ(source_.listings(folder_), 1);
   source_.add_folder(folder_, 100);
-  read(folder_, 5);
+  read(folder_, 3);
   let_it_work();
   EXPECT_EQ(source_.listings(folder_), 2);
-  EXPECT_EQ(begun(folder_).front(), 6U);
+  EXPECT_EQ(begun(folder_).front(), 4U);
 }
 
 TEST_F(SiblingsTest, UnusedFilesHaveABoundInBytes) {
@@ -570,6 +570,7 @@ TEST_F(SiblingsTest, ReadersAndEndingFetchesAtTheSameTime) {
   start();
   std::atomic<bool> stop = false;
   std::vector<std::thread> threads;
+  threads.reserve(6);
   for (int i = 0; i < 2; ++i) {
     threads.emplace_back([&, i] {
       for (int count = 0; !stop; ++count) {
