@@ -135,6 +135,8 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
   Result<Evicted> evict_of(Order order, Bytes bytes);
   Result<Evicted> evict_all_of(Order order, Bytes bytes);
   Result<Evicted> evict_victims(const std::vector<Victim>& victims);
+  Result<Bytes> shorten(const Victim& victim, Bytes bytes);
+  void forget_victims(const std::vector<Victim>& victims, bool files, bool inlines);
   Status remove_rows(const std::vector<std::string>& keys);
   std::vector<Victim> choose_victims(Order order, Bytes bytes);
 

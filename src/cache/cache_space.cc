@@ -1,5 +1,5 @@
-// CacheCore: room. The hard cap and the minimum of free disk hold at all times; whole contents go,
-// least recently used first, never one that is open (R2).
+// CacheCore: room. The hard cap and the minimum of free disk hold at all times; whole contents go
+// (of a large one perhaps only the end), least recently used first, never one that is open (R2).
 //
 // LMDB never gives pages back to the disk. So its high-water mark counts as used, inline objects
 // have a share of their own (a quarter of the capacity), and when files need room only files go.
@@ -16,6 +16,8 @@ namespace {
 
 constexpr double kHighWater = 0.95;         // above it the thread begins to evict
 constexpr double kLowWater = 0.90;          // down to this
+constexpr Bytes kLarge = 64 * kMiB;         // contents that may lose their end only
+constexpr Bytes kLeastCut = 8 * kMiB;       // of it, at a time: each is a commit
 constexpr std::size_t kMostVictims = 4096;  // in one transaction
 
 Bytes share(Bytes whole, double part) {
@@ -198,7 +200,9 @@ Bytes CacheCore::evict(Kind kind, Bytes bytes) {
   return evicted.ok() ? evicted->bytes : 0;
 }
 
-// As many as one transaction takes.
+// As many as one transaction takes. The last one, where it is large and not needed whole, loses its
+// end only: who reads large files in turn finds the beginnings of all of them, instead of always
+// missing the one that went whole a moment ago.
 Result<Evicted> CacheCore::evict_of(Order order, Bytes bytes) {
   const std::lock_guard turn(evict_mutex_);
   std::vector<Victim> victims;
@@ -206,14 +210,32 @@ Result<Evicted> CacheCore::evict_of(Order order, Bytes bytes) {
     const std::lock_guard lock(mutex_);
     victims = choose_victims(order, bytes);
   }
-  return evict_victims(victims);
+  if (victims.empty()) return Evicted{};
+  Bytes others = 0;
+  for (const Victim& victim : victims) others += victim.row.stored;
+  others -= victims.back().row.stored;
+  const Bytes cut = std::max(above(bytes, others), kLeastCut);
+  const bool shortens = order == Order::kFiles && victims.back().row.stored >= kLarge &&
+                        cut <= victims.back().row.stored / 2;
+  if (!shortens) return evict_victims(victims);
+  const Victim large = std::move(victims.back());
+  victims.pop_back();
+  auto shortened = shorten(large, cut);
+  if (!shortened.ok()) {
+    log::debug("the cache cannot shorten a content: ", shortened.error());
+    victims.push_back(large);
+    shortened = Bytes{0};
+  }
+  DRIVEWAY_TRY(Evicted evicted, evict_victims(victims));
+  evicted.bytes += *shortened;
+  return evicted;
 }
 
 Result<Evicted> CacheCore::evict_all_of(Order order, Bytes bytes) {
   Evicted all;
   while (all.bytes < bytes) {
     DRIVEWAY_TRY(const Evicted some, evict_of(order, bytes - all.bytes));
-    if (some.contents == 0) break;
+    if (some.contents == 0 && some.bytes == 0) break;
     all.contents += some.contents;
     all.bytes += some.bytes;
   }
@@ -238,18 +260,7 @@ Result<Evicted> CacheCore::evict_victims(const std::vector<Victim>& victims) {
     emptied = true;
     status = remove_rows(keys);
   }
-  {
-    const std::lock_guard lock(mutex_);
-    for (const Victim& victim : victims) {
-      evicting_.erase(victim.key);
-      const auto found = entries_.find(victim.key);
-      const bool gone = status.ok() || (emptied && victim.row.number != 0);
-      if (!gone || found == entries_.end()) continue;
-      leave_closed(found->second);
-      entries_.erase(found);
-    }
-    changed_.notify_all();
-  }
+  forget_victims(victims, /*files=*/status.ok() || emptied, /*inlines=*/status.ok());
   if (!status.ok()) {
     log::warn("the cache cannot evict: ", status.error());
     return std::move(status).error();
@@ -264,6 +275,52 @@ Result<Evicted> CacheCore::evict_victims(const std::vector<Victim>& victims) {
   evictions_.add(victims.size());
   contents_gauge_.set(static_cast<std::int64_t>(index_->totals().contents));
   return evicted;
+}
+
+// They may be opened again; what is loaded of those that have gone is of no use any more.
+void CacheCore::forget_victims(const std::vector<Victim>& victims, bool files, bool inlines) {
+  const std::lock_guard lock(mutex_);
+  for (const Victim& victim : victims) {
+    evicting_.erase(victim.key);
+    const auto found = entries_.find(victim.key);
+    const bool gone = victim.row.number != 0 ? files : inlines;
+    if (!gone || found == entries_.end()) continue;
+    leave_closed(found->second);
+    entries_.erase(found);
+  }
+  changed_.notify_all();
+}
+
+// Takes the last blocks of a content, `bytes` of them, and gives what it freed. The order is R2's
+// here, too. After an error the victim is still in evicting_. With evict_mutex_ held.
+Result<Bytes> CacheCore::shorten(const Victim& victim, Bytes bytes) {
+  DRIVEWAY_TRY(auto loaded, index_->load(victim.key));
+  if (!loaded) return Error{ErrorCode::kNotFound, "its row has gone"};
+  BlockMap map(loaded->row.size);
+  for (const GroupRow& group : loaded->groups) map.load(group);
+  std::vector<std::uint64_t> blocks = map.indexed_blocks();
+  std::sort(blocks.begin(), blocks.end());
+  Bytes cut = 0;
+  std::uint64_t first = 0;
+  for (; cut < bytes && !blocks.empty(); blocks.pop_back()) {
+    first = blocks.back();
+    cut += map.block_cost(first);
+    map.drop(first);
+  }
+  ContentUpdate update;
+  update.key = victim.key;
+  update.row = loaded->row;
+  update.row.stored = map.indexed_cost();
+  update.row.accessed = victim.accessed;
+  update.row.verified = false;
+  update.groups = map.take_changed();
+  DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("cache.before_evict_commit"));
+  DRIVEWAY_CHECK(index_->write({update}, next_number_.load()));
+  DRIVEWAY_FAULT_POINT("cache.after_evict_commit");
+  files_.cut(victim.row.number, first * kBlockSize);
+  forget_victims({victim}, /*files=*/true, /*inlines=*/false);
+  give_back(Kind::kFile, cut);
+  return cut;
 }
 
 // --- On demand

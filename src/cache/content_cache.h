@@ -11,7 +11,8 @@
 // them.
 //
 // Space: the hard cap and the minimum of free disk hold at all times; eviction takes whole
-// contents, least recently used, never one that is open (R2) or pinned. It runs in the background
+// contents, least recently used, never one that is open (R2) or pinned; of one above 64 MiB that
+// is not needed whole, only the end. It runs in the background
 // from a high-water mark down to a low-water mark, of the capacity or of what the disk leaves to
 // the cache, whichever is less. At the floor write() fails with kNoSpace, and the caller reads past
 // the cache; so he does where write() fails with kLocalDisk (a file system that is read-only, say).

@@ -114,9 +114,9 @@ std::shared_ptr<const UniqueFd> ContentFiles::remember(std::uint64_t number, Uni
   return shared;
 }
 
-void ContentFiles::empty(std::uint64_t number) {
+void ContentFiles::cut(std::uint64_t number, Bytes size) {
   const fs::path file = path(number);
-  if (::truncate(file.c_str(), 0) != 0 && errno != ENOENT) {
+  if (::truncate(file.c_str(), static_cast<off_t>(size)) != 0 && errno != ENOENT) {
     log::warn(errno_error(errno, cat("truncate ", file.native())));
   }
 }

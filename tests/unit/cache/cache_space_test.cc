@@ -104,6 +104,40 @@ TEST_F(CacheSpaceTest, BackgroundEvictionGoesToTheLowWaterMark) {
   EXPECT_TRUE(intact(99, kMiB));
 }
 
+TEST_F(CacheSpaceTest, OfALargeContentOnlyTheEndGoes) {
+  open_with(100 * kMiB);
+  const Bytes size = 70 * kMiB + 5;
+  ASSERT_TRUE(fill(1, size).ok());
+  {
+    const auto large = content(1, size);
+    large->set_verified(large->generation());
+  }
+  ASSERT_TRUE(cache_->flush().ok());
+  pass_time();
+  ASSERT_TRUE(fill(2, 20 * kMiB).ok());
+  pass_time();
+  ASSERT_TRUE(fill(3, 8 * kMiB).ok());  // above 95 %
+  EXPECT_TRUE(eventually([&] { return cache_->used_bytes() <= 90 * kMiB; }));
+  EXPECT_GE(disk_used(), 80 * kMiB);
+  EXPECT_TRUE(intact(2, 20 * kMiB));
+  for (const bool again : {false, true}) {
+    if (again) reopen();
+    const auto large = content(1, size);
+    EXPECT_TRUE(large->has({0, 60 * kMiB}));
+    EXPECT_FALSE(large->has({size - 1, 1}));
+    EXPECT_FALSE(large->verified());
+    EXPECT_EQ(read(*large, 50 * kMiB, kMiB).value_or(""),
+              bytes_of(1, size).substr(50 * kMiB, kMiB));
+  }
+  EXPECT_EQ(metric("cache.crc_errors"), 0);
+  ASSERT_TRUE(cache_->trim(80 * kMiB).ok());  // more of its end
+  EXPECT_LE(cache_->used_bytes(), 80 * kMiB);
+  ASSERT_TRUE(cache_->clear(false).ok());
+  EXPECT_EQ(disk_used(), 0u);
+  ASSERT_TRUE(fill(1, size).ok());
+  EXPECT_TRUE(intact(1, size));
+}
+
 TEST_F(CacheSpaceTest, SmallerCapacityIsReachedAfterOpen) {
   open_with(40 * kMiB);
   for (std::uint64_t i = 0; i < 20; ++i) ASSERT_TRUE(fill(i, kMiB).ok());
