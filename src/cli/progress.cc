@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "base/strings.h"
 
@@ -14,7 +15,7 @@ constexpr auto kLineEvery = std::chrono::seconds(10);
 constexpr auto kRateOver = std::chrono::seconds(10);
 
 std::string time_left(double seconds) {
-  const auto whole = static_cast<std::uint64_t>(seconds + 0.5);
+  const auto whole = std::llround(seconds);
   if (whole < 100) return cat(whole, " s left");
   if (whole < 100 * 60) return cat((whole + 59) / 60, " min left");
   return cat((whole + 3599) / 3600, " h left");

@@ -37,9 +37,7 @@ Error no_room(Bytes needed, const cache::CacheSummary& summary) {
 
 }  // namespace
 
-class Prefetcher::Job {
- private:
-  friend class Prefetcher;
+struct Prefetcher::Job {
   PrefetchPlan plan;
   CancelSource cancel;
   // Guarded by the Prefetcher's mutex_:
@@ -239,6 +237,7 @@ std::vector<PrefetchProgress> Prefetcher::running() const {
     jobs = jobs_;
   }
   std::vector<PrefetchProgress> all;
+  all.reserve(jobs.size());
   for (const JobPtr& job : jobs) all.push_back(progress(*job));
   return all;
 }

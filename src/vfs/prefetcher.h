@@ -54,7 +54,7 @@ struct PrefetchProgress {
 
 class Prefetcher {
  public:
-  class Job;
+  struct Job;
   using JobPtr = std::shared_ptr<Job>;
 
   Prefetcher(Vfs& vfs, Clock& clock, Metrics& metrics);
