@@ -48,8 +48,8 @@ class Rclone:
         return [f"--also-https={ADDRESS}:443"]
 
     def command(self, *arguments):
-        """The words of a command, which needs `environment`, where Google's names lead to the simulator
-        already."""
+        """The words of a command, which needs `environment`, where Google's names lead to the
+        simulator already."""
         return ["rclone", f"--config={self._config}", f"--ca-cert={self._ca}", *arguments]
 
     def run(self, *arguments, timeout=120):

@@ -30,8 +30,8 @@ def _closed_at_end(subject):
 
 
 class Lab:
-    """Use as a context manager. An account is never used twice, so that no mount begins with a quota
-    that another one has used up."""
+    """Use as a context manager. An account is never used twice, so that no mount begins with a
+    quota that another one has used up."""
 
     def __init__(self, folder):
         self._folder = pathlib.Path(folder)
@@ -93,7 +93,7 @@ class Bench:
     @contextlib.contextmanager
     def watched(self):
         """A dict that gets, when the context ends, what was done meanwhile: "cpu_seconds" (all),
-        "md5_cpu_seconds" (of it), "peak_memory" (anonymous, bytes), "calls", "refused" (a share)."""
+        "md5_cpu_seconds" (of it), "peak_memory" (anonymous, bytes), "calls", "refused" (share)."""
         figures = {}
         self.simulator.reset_stats()
         cpu, md5_cpu = self.subject.cpu_seconds(), self.subject.md5_cpu_seconds()
@@ -140,7 +140,7 @@ class Bench:
         if left != 0:
             raise Failed(f"the kernel keeps {left} bytes of {path} after they were dropped")
 
-    # -- bytes, compared outside of what is timed ---------------------------------------------------
+    # -- bytes, compared outside of what is timed --------------------------------------------------
 
     def check_md5(self, paths):
         """Reads the files (paths in My Drive) through the mount and compares."""
@@ -174,8 +174,8 @@ class Bench:
         return self._files[path]["id"]
 
     def media_delay(self, path):
-        """The delay in seconds that the simulator chose for the download from the first byte on that was
-        the first one of this file."""
+        """The delay in seconds that the simulator chose for the first download of this file that
+        began with its first byte."""
 
         def begun_at_0():
             log = self._lab.media_log(self.file_id(path))

@@ -1,6 +1,6 @@
-"""A place of its own for a run: mounts, processes and addresses in it are seen by nobody else, and end
-with it, however it ends. Google's host names lead to the simulator there, for clients that know no
-other."""
+"""A place of its own for a run: mounts, processes and addresses in it are seen by nobody else, and
+end with it, however it ends. Google's host names lead to the simulator there, for clients that know
+no other."""
 
 import os
 import pathlib
@@ -29,12 +29,13 @@ def enter():
 
 
 def _let_go_of_mounts():
-    """Those that others had when the namespace was made: a copy of a mount in here would keep its daemon
-    from ending when they unmount it."""
+    """Those that others had when the namespace was made: a copy of a mount in here would keep its
+    daemon from ending when they unmount it."""
     for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
         place, kind = line.split(" ")[4], line.partition(" - ")[2].split(" ")[0]
         if kind in ("fuse.driveway", "fuse.rclone"):
-            subprocess.run(["umount", "--lazy", place.encode().decode("unicode_escape")], check=False)
+            place = place.encode().decode("unicode_escape")
+            subprocess.run(["umount", "--lazy", place], check=False)
 
 
 def lead_google_here(folder):

@@ -1,20 +1,18 @@
 // What reads in tools/bench: a process of its own, so that it neither slows down what measures it
 // nor what is measured, and costs little.
 //
-//   reader sequential FILE…                         each file by a thread, 1 MiB a read()
-//   reader head BYTES FILE                          open, one pread() at 0, close
-//   reader files THREADS SECONDS ORDER SEED FOLDER  lists the folder, then open, read, close of
-//   each
-//                                                   file once; ORDER is "listing" or "random"
-//   reader again THREADS SECONDS FOLDER             the same over and over, listed before the clock
-//   starts reader mmap SECONDS SEED FILE                   4 KiB at random pages of a mapping
-//   reader drop FILE…                               drops the files' clean pages from the kernel's
-//   cache reader cached FILE…                             how much of the files the kernel's cache
-//   holds
+//   reader sequential FILE...            each file by a thread, 1 MiB a read()
+//   reader head BYTES FILE               open, one pread() at 0, close
+//   reader files THREADS SECONDS ORDER SEED FOLDER
+//                                        lists the folder, then open, read, close of each file
+//                                        once; ORDER is "listing" or "random"
+//   reader again THREADS SECONDS FOLDER  the same over and over, the listing not timed
+//   reader mmap SECONDS SEED FILE        4 KiB at random pages of a mapping
+//   reader drop FILE...                  drops clean pages from the kernel's cache
+//   reader cached FILE...                how much the kernel's cache holds of them
 //
 // Prints one line of JSON; "seconds" is the time of the reading alone. `files`, `again` and `mmap`
-// end after SECONDS at the latest, with what is begun by then. Any error ends it with status 1 and
-// a message.
+// begin nothing after SECONDS. Any error ends it with status 1 and a message.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>

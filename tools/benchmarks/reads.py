@@ -1,5 +1,5 @@
-"""tools/bench reads: every row of what reading must reach, on driveway, on rclone and on plain disk,
-against one simulator in one run (network of Colab, TLS)."""
+"""tools/bench reads: every row of what reading must reach, on driveway, on rclone and on plain
+disk, against one simulator in one run (network of Colab, TLS)."""
 
 import os
 import pathlib
@@ -36,9 +36,9 @@ def _kinds_of_round(workload, number, rounds, results):
         return [*kinds, *workload.rclones]
     if number < rclones:
         best = min if workload.main == "seconds" else max
-        medians = [(results.median(workload.name, workload.main, k.name), k) for k in workload.rclones]
-        measured = [(median, kind) for median, kind in medians if median is not None]
-        kinds += [best(measured, key=lambda pair: pair[0])[1]] if measured else []
+        medians = {k: results.median(workload.name, workload.main, k.name) for k in workload.rclones}
+        measured = [kind for kind, median in medians.items() if median is not None]
+        kinds += [best(measured, key=medians.get)] if measured else []
     return kinds
 
 
@@ -71,8 +71,8 @@ def names():
 
 
 def run(only=(), rounds=None, short=False):
-    """Measures the rows named in `only` (all without a name), prints the tables. Gives (whether all is
-    reached, the same as JSON)."""
+    """Measures the rows named in `only` (all without a name), prints the tables. Gives (whether all
+    is reached, the same as JSON)."""
     begin = time.monotonic()
     wanted = [row for row in rows.ALL if not only or row.name in only]
     scale = workloads.SHORT if short else workloads.FULL

@@ -1,5 +1,5 @@
-"""What `tools/bench reads` must show: the rows of its table, judged from the figures of the workloads.
-No measuring here."""
+"""What `tools/bench reads` must show: the rows of its table, judged from the figures of the
+workloads. No measuring here."""
 
 import dataclasses
 import statistics

@@ -17,8 +17,8 @@ _LIFE = 1200  # seconds until a forgotten daemon is killed
 
 
 class Subject:
-    """A mount with cache folders of its own, which are empty at first, as are the kernel's caches of
-    it. mount() before all else; close() ends it, in whatever state it is, and must be called."""
+    """A mount with cache folders of its own, which are empty at first, as are the kernel's caches
+    of it. mount() before all else; close() ends it, in whatever state it is, and must be called."""
 
     pid = None  # of the process that serves the mount
     drive = None  # where My Drive lies
@@ -41,8 +41,8 @@ class Subject:
         return 0.0
 
     def contents_verified(self):
-        """How many contents that came in pieces it has compared with Drive's md5 since mount(); None
-        if it does no such thing."""
+        """How many contents that came in pieces it has compared with Drive's md5 since mount();
+        None if it does no such thing."""
         return None
 
 
@@ -133,8 +133,8 @@ class Kind:
         self.make = make  # (folder, simulator, account, quota) -> Subject
 
 
-# As a user sets it who has read the manual and has memory and disk to spare: the pacer opened, as much
-# read-ahead as helps, no check that a file which nobody changes is still the same.
+# As a user sets it who has read the manual and has memory and disk to spare: the pacer opened, as
+# much read-ahead as helps, no check that a file which nobody changes is still the same.
 _TUNED = (
     "--drive-pacer-min-sleep=1ms",
     "--drive-pacer-burst=1000",
@@ -152,7 +152,10 @@ _TUNED = (
 
 
 def _rclone(*options):
-    return lambda folder, simulator, account, quota: RcloneMount(folder, simulator, account, options)
+    def make(folder, simulator, account, _quota):
+        return RcloneMount(folder, simulator, account, options)
+
+    return make
 
 
 DRIVEWAY = Kind("driveway", Driveway)

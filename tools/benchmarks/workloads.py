@@ -1,5 +1,5 @@
-"""The workloads of `tools/bench reads`: what is read, and the figures of it. Each is measured on a mount
-with cold caches. (The timed reading itself is done by reader.cc.)"""
+"""The workloads of `tools/bench reads`: what is read, and the figures of it. Each is measured on a
+mount with cold caches. (The timed reading itself is done by reader.cc.)"""
 
 import dataclasses
 import pathlib
@@ -54,10 +54,10 @@ SHORT = Scale(
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """`tree(scale, round)`: what simulator.seed() takes. `measure(bench, scale, round)`: a figure by
-    its name; what is compared between the variants of rclone is `main` (more is better, unless it is
-    "seconds"). `rounds`: of driveway and of rclone; after the first one only rclone's better variant is
-    measured."""
+    """`tree(scale, round)`: what simulator.seed() takes. `measure(bench, scale, round)`: a figure
+    by its name; `main` is the one that tells rclone's better variant (more is better, unless it is
+    "seconds"). `rounds`: of driveway and of rclone; after the first one only rclone's better
+    variant is measured."""
 
     name: str
     main: str
@@ -144,8 +144,8 @@ def _heads(bench, scale, _number):
 
 
 def _at_once_tree(scale, number):
-    names = [f"part{i}" for i in range(4)]
-    return {"items": [_file(n, scale.at_once, _seed(2, 4 * number + i)) for i, n in enumerate(names)]}
+    parts = [_file(f"part{i}", scale.at_once, _seed(2, 4 * number + i)) for i in range(4)]
+    return {"items": parts}
 
 
 def _at_once(bench, _scale, number):
@@ -190,7 +190,7 @@ def _small_tree(scale, number):
 
 
 def _small(threads, order, burst=None):
-    """`burst`: how many files the quota grants at once, where what comes after them is the question."""
+    """`burst`: how many files the quota grants at once, where what comes after is the question."""
 
     def measure(bench, scale, number):
         is_driveway = isinstance(bench.subject, subjects.Driveway)
