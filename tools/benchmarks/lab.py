@@ -9,6 +9,7 @@ from benchmarks import namespaces
 from benchmarks.failed import Failed
 from benchmarks.processes import PeakMemory
 from benchmarks.reader import Reader, run
+from benchmarks.subjects import Driveway
 from support.simulator import Simulator, calls
 from support.waiting import wait_for
 
@@ -83,6 +84,7 @@ class Bench:
         self.subject = subject
         self.reader = lab.reader
         self.simulator = lab.simulator
+        self.is_driveway = isinstance(subject, Driveway)
         self._lab = lab
         self._account = account
         self._plain = folder / "plain"

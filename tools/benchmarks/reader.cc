@@ -216,10 +216,11 @@ void files(std::size_t threads, double limit, bool random, std::uint64_t seed,
   const auto begin = SteadyClock::now();
   Strings paths = list(folder);
   if (random) std::shuffle(paths.begin(), paths.end(), std::mt19937_64(seed));
+  const double listed = seconds_since(begin);
   Counts counts = read_files(paths, threads, limit, 1);
   counts.seconds = seconds_since(begin);  // the listing is part of it
   print(counts, paths.size());
-  std::printf(", \"read\": [");
+  std::printf(", \"listed\": %.9f, \"read\": [", listed);
   for (std::size_t i = 0; i < counts.files; ++i) {
     const std::string name = paths[i].substr(folder.size() + 1);
     std::printf("%s\"%s\"", i == 0 ? "" : ", ", name.c_str());

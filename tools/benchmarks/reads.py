@@ -36,9 +36,12 @@ def _kinds_of_round(workload, number, rounds, results):
         return [*kinds, *workload.rclones]
     if number < rclones:
         best = min if workload.main == "seconds" else max
-        medians = {k: results.median(workload.name, workload.main, k.name) for k in workload.rclones}
-        measured = [kind for kind, median in medians.items() if median is not None]
-        kinds += [best(measured, key=medians.get)] if measured else []
+        medians = {
+            kind: median
+            for kind in workload.rclones
+            if (median := results.median(workload.name, workload.main, kind.name)) is not None
+        }
+        kinds += [best(medians, key=medians.get)] if medians else []
     return kinds
 
 

@@ -1,4 +1,4 @@
-"""What rows.py and table.py make of figures (`PYTHONPATH=tools python3 -m pytest tools/benchmarks`)."""
+"""What rows.py and table.py make of figures: PYTHONPATH=tools python3 -m pytest tools/benchmarks"""
 
 import json
 
@@ -90,6 +90,11 @@ def test_a_rclone_that_failed_is_left_out():
 def test_limits_are_reached_by_what_equals_them():
     assert Check("", 1.0, 1.0).passed and Check("", 1.0, 1.0, at_least=False).passed
     assert not Check("", 0.99, 1.0).passed and not Check("", 1.01, 1.0, at_least=False).passed
+
+
+def test_the_listing_counts_once_however_few_files_were_read():
+    assert rows.rate_of_all(2000, 2000, 50.0, 1.0) == 40
+    assert rows.rate_of_all(20, 2000, 11.0, 1.0) == 2000 / 1001
 
 
 def test_a_subset_of_the_files_is_told():
