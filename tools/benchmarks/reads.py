@@ -13,6 +13,7 @@ from benchmarks.lab import PROFILE, Lab
 
 # What a subject's failure may look like; anything else is a defect of this program.
 _FAILURES = (Failed, AssertionError, OSError, RuntimeError, subprocess.SubprocessError)
+_LONGEST_REASON = 300
 
 
 def _measure_once(lab, workload, kind, scale, number):
@@ -23,7 +24,8 @@ def _measure_once(lab, workload, kind, scale, number):
         with lab.mounted(kind, workload.quota, **tree) as bench:
             figures = workload.measure(bench, scale, number)
     except _FAILURES as error:
-        figures = {"failed": f"{error}".strip().splitlines()[0] or type(error).__name__}
+        text = " ".join(f"{error}".split())[:_LONGEST_REASON]
+        figures = {"failed": text or type(error).__name__}
     figures["took"] = time.monotonic() - begin
     return figures
 

@@ -208,7 +208,7 @@ def _small(threads, order, burst=None):
         figures["files_per_second"] = rows.rate_of_all(
             read["files"], read["of"], read["seconds"], read["listed"]
         )
-        if burst is not None:
+        if burst is not None and bench.is_driveway:  # (rclone reads too few in its time)
             figures["after_burst_per_second"] = (read["files"] - burst) / read["seconds"]
         figures["files"], figures["of_files"] = read["files"], read["of"]
         figures["seconds"] = read["seconds"]
