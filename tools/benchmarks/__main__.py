@@ -67,4 +67,7 @@ def main():
     return 0 if reached else 1
 
 
-sys.exit(main())
+try:
+    sys.exit(main())
+except KeyboardInterrupt:
+    sys.exit(130)

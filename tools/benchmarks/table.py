@@ -20,6 +20,7 @@ _SHOWN = {
     "warm_gb_per_second": "{:.2f} GB/s warm",
     "plain_gb_per_second": "{:.2f} plain",
     "plain_files_per_second": "{:.1f} files/s plain",
+    "cached_share": "{:.0%} of it in the kernel's cache",
     "cpu_per_gb": "{:.2f} CPU s/GB",
     "cpu_per_gb_with_md5": "{:.2f} with md5",
 }

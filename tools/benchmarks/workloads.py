@@ -112,6 +112,7 @@ def _second_reads(bench, path, scale):
     """Of a whole file whose contents are here; beside each the same read of plain disk."""
     passes = scale.passes if bench.is_driveway else scale.rclone_passes
     plain = bench.plain_copy(path)
+    held = bench.reader("cached", path)
     speeds = {name: [] for name in ("warm", "plain", "dropped", "plain_beside_dropped")}
     for _ in range(passes):
         speeds["warm"].append(_gb_per_second(bench.reader("sequential", path)))
@@ -120,7 +121,8 @@ def _second_reads(bench, path, scale):
         bench.drop_kernel_pages(path)
         speeds["dropped"].append(_gb_per_second(bench.reader("sequential", path)))
         speeds["plain_beside_dropped"].append(_gb_per_second(bench.reader("sequential", plain)))
-    return {f"{name}_gb_per_second": statistics.median(s) for name, s in speeds.items()}
+    figures = {f"{name}_gb_per_second": statistics.median(s) for name, s in speeds.items()}
+    return {**figures, "cached_share": held["cached"] / held["bytes"]}
 
 
 def _heads_tree(scale, number):
