@@ -26,8 +26,9 @@ json only_known(const Figures& figures,
 
 // Of what readers asked for, how much was here.
 std::optional<double> hit_ratio(const Figures& figures) {
-  const auto hits = static_cast<double>(figure(figures, "cache.hit_bytes").value_or(0));
-  const auto misses = static_cast<double>(figure(figures, "cache.miss_bytes").value_or(0));
+  const auto hits = static_cast<double>(figure(figures, "vfs.read_bytes.cache").value_or(0));
+  const auto misses = static_cast<double>(figure(figures, "vfs.read_bytes.drive").value_or(0) +
+                                          figure(figures, "vfs.read_bytes.uncached").value_or(0));
   if (hits + misses <= 0) return std::nullopt;
   return hits / (hits + misses);
 }
@@ -59,7 +60,7 @@ void add_figures(const Figures& figures, json& document) {
   document["in_flight_bytes"] = figure(figures, "transfer.in_flight_bytes").value_or(0);
   document["quota"] = only_known(figures, {{"units_last_minute", "drive.quota.units_last_minute"},
                                            {"refused", "drive.quota.refused"}});
-  document["waiting"] = only_known(figures, {{"slots", "transfer.slots.waiting"},
+  document["waiting"] = only_known(figures, {{"slots", "transfer.waiting"},
                                              {"quota", "drive.quota.waiting"},
                                              {"drive", "http.in_flight"}});
   document["latency"] = latencies(figures);

@@ -221,15 +221,16 @@ TEST_F(CacheRequestsTest, StatusDerivesItsFigures) {
   EXPECT_FALSE(status["cache"].contains("hit_ratio"));
   EXPECT_EQ(status["quota"]["units_last_minute"], 77);
   EXPECT_EQ(status["metrics"]["drive.quota.units_last_minute"], 77);
-  metrics_.counter("cache.hit_bytes").add(300);
-  metrics_.counter("cache.miss_bytes").add(100);
-  metrics_.counter("vfs.read_bytes.cache").add(5);
+  metrics_.counter("vfs.read_bytes.cache").add(300);
+  metrics_.counter("vfs.read_bytes.drive").add(60);
+  metrics_.counter("vfs.read_bytes.uncached").add(40);
   metrics_.gauge("transfer.in_flight_bytes").set(9);
   metrics_.gauge("drive.quota.waiting").set(3);
   metrics_.histogram("drive.read.latency").record(100ms);
   status = ask({{"op", "status"}});
   EXPECT_DOUBLE_EQ(status["cache"]["hit_ratio"].get<double>(), 0.75);
-  EXPECT_EQ(status["reads"], (json{{"cache_bytes", 5}}));
+  EXPECT_EQ(status["reads"],
+            (json{{"cache_bytes", 300}, {"drive_bytes", 60}, {"uncached_bytes", 40}}));
   EXPECT_EQ(status["in_flight_bytes"], 9);
   EXPECT_EQ(status["waiting"]["quota"], 3);
   EXPECT_EQ(status["latency"]["read"]["count"], 1);
