@@ -131,10 +131,11 @@ class Bench:
             interval=0.25,  # each time costs CPU seconds
         )
 
-    def plain_copy(self, path):
+    def plain_copy(self, path, name=None):
         """The same on plain disk, with its pages in the kernel's cache."""
-        run(["cp", "-r", path, self._plain], timeout=300)
-        return self._plain / pathlib.Path(path).name
+        copy = self._plain / (name or pathlib.Path(path).name)
+        run(["cp", "-r", path, copy], timeout=300)
+        return copy
 
     def drop_kernel_pages(self, path):
         """Of the mount alone: what its daemon keeps on disk stays in the kernel's cache."""

@@ -10,6 +10,9 @@
 //   reader mmap SECONDS SEED FILE        4 KiB at random pages of a mapping
 //   reader drop FILE...                  drops clean pages from the kernel's cache
 //   reader cached FILE...                how much the kernel's cache holds of them
+//   reader repage FILE                   has the kernel cache it anew, each page for itself, as it
+//                                        caches files of a FUSE mount; file systems of a disk may
+//                                        get larger folios, which are read faster
 //
 // Prints one line of JSON; "seconds" is the time of the reading alone. `files`, `again` and `mmap`
 // begin nothing after SECONDS. Any error ends it with status 1 and a message.
@@ -297,15 +300,24 @@ void cached(const Strings& paths) {
   std::printf("{\"cached\": %zu, \"bytes\": %zu}\n", pages * kPage, all * kPage);
 }
 
+void advise(const File& file, int advice) {
+  errno = ::posix_fadvise(file.fd(), 0, 0, advice);
+  if (errno != 0) fail("posix_fadvise");
+}
+
 void drop(const Strings& paths) {
-  for (const std::string& path : paths) {
-    const int error = ::posix_fadvise(File(path).fd(), 0, 0, POSIX_FADV_DONTNEED);
-    if (error != 0) {
-      errno = error;
-      fail(path);
-    }
-  }
+  for (const std::string& path : paths) advise(File(path), POSIX_FADV_DONTNEED);
   cached(paths);
+}
+
+void repage(const std::string& path) {
+  const File file(path);
+  if (::fsync(file.fd()) != 0) fail(path);  // pages not written yet would stay
+  advise(file, POSIX_FADV_DONTNEED);
+  advise(file, POSIX_FADV_RANDOM);
+  std::vector<char> page(kPage);
+  file.read_all(page);
+  cached({path});
 }
 
 bool run(const Strings& arguments) {
@@ -326,6 +338,8 @@ bool run(const Strings& arguments) {
     mapped(limit(1), number(2), arguments[3]);
   } else if (mode == "drop" && count > 1) {
     drop(rest());
+  } else if (mode == "repage" && count == 2) {
+    repage(arguments[1]);
   } else if (mode == "cached" && count > 1) {
     cached(rest());
   } else {

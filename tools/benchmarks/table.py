@@ -19,6 +19,7 @@ _SHOWN = {
     "plain_beside_dropped_gb_per_second": "{:.2f} plain",
     "warm_gb_per_second": "{:.2f} GB/s warm",
     "plain_gb_per_second": "{:.2f} plain",
+    "plain_paged_gb_per_second": "{:.2f} plain cached in single pages",
     "plain_files_per_second": "{:.1f} files/s plain",
     "cached_share": "{:.0%} of it in the kernel's cache",
     "cpu_per_gb": "{:.2f} CPU s/GB",

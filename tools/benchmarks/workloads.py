@@ -111,12 +111,15 @@ def _big(bench, scale, number):
 def _second_reads(bench, path, scale):
     """Of a whole file whose contents are here; beside each the same read of plain disk."""
     passes = scale.passes if bench.is_driveway else scale.rclone_passes
-    plain = bench.plain_copy(path)
+    plain, paged = bench.plain_copy(path), bench.plain_copy(path, "paged")
+    bench.reader("repage", paged)
     held = bench.reader("cached", path)
-    speeds = {name: [] for name in ("warm", "plain", "dropped", "plain_beside_dropped")}
+    names = ("warm", "plain", "plain_paged", "dropped", "plain_beside_dropped")
+    speeds = {name: [] for name in names}
     for _ in range(passes):
         speeds["warm"].append(_gb_per_second(bench.reader("sequential", path)))
         speeds["plain"].append(_gb_per_second(bench.reader("sequential", plain)))
+        speeds["plain_paged"].append(_gb_per_second(bench.reader("sequential", paged)))
     for _ in range(passes):
         bench.drop_kernel_pages(path)
         speeds["dropped"].append(_gb_per_second(bench.reader("sequential", path)))
