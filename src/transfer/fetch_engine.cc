@@ -128,6 +128,7 @@ std::unique_ptr<Ticket> FetchEngine::want(const std::shared_ptr<FetchTarget>& ta
                                           std::function<void(const Status&)> done) {
   auto wish = std::make_shared<Wish>();
   wish->ticket = true;
+  wish->priority = priority;
   wish->done = std::move(done);
   range = range.intersect({0, target->item().size.value_or(0)});
   std::vector<CancelSource> hurry;

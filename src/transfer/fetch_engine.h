@@ -74,6 +74,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
     std::optional<Error> error;  // of the first that failed
     // Of a ticket alone:
     bool ticket = false;
+    Priority priority = Priority::kForeground;
     bool told = false;
     std::atomic<bool> finished{false};
     std::mutex done_mutex;  // held while done runs
@@ -103,7 +104,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
     // Of the answer that brings bytes now: whether some have come, and whether its revision was
     // found current after that.
     enum class Standing { kUnknown, kCurrent, kDoubtful };
-    std::uint64_t answer = 0;
+    std::uint64_t answer = 0;  // how many have begun
     bool answering = false;
     Standing standing = Standing::kUnknown;
     std::optional<CancelSource> slot_wait;  // ends its wait for a slot, to ask with more priority
@@ -179,7 +180,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
   ByteRange free_around(const FetchTarget& target, const Target& state, Bytes at,
                         ByteRange ask) const;
   bool comes_too_late(const Fetch& fetch, Bytes at) const;
-  void cut(Fetch& fetch, Bytes end);
+  std::shared_ptr<Fetch> split(Fetch& fetch, Bytes at, Priority priority);
   void add_waiter(Wish& wish, const std::shared_ptr<Fetch>& fetch, ByteRange need);
   void raise(const std::shared_ptr<Fetch>& fetch, Priority priority,
              std::vector<CancelSource>& hurry);
@@ -197,6 +198,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
   void wake_waiters(Fetch& fetch);
   ByteRange keep_whole_blocks(Fetch& fetch, const Outcome& outcome);
   void finish(const std::shared_ptr<Fetch>& fetch, const Outcome& outcome);
+  void settle_ended(Waiter& waiter, const Status& outcome, std::vector<CancelSource>& hurry);
 
   // fetch_verify.cc: whether it is of the right revision
   void ask_for_check(const std::shared_ptr<Target>& state);
