@@ -106,6 +106,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
     enum class Standing { kUnknown, kCurrent, kDoubtful };
     std::uint64_t answer = 0;  // how many have begun
     bool answering = false;
+    bool outdated = false;  // the head has moved since it began: nothing of it can be kept
     Standing standing = Standing::kUnknown;
     std::optional<CancelSource> slot_wait;  // ends its wait for a slot, to ask with more priority
     Bytes outstanding = 0;                  // asked for, and not here
@@ -131,6 +132,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
     // The head revision under which its bytes are known to be the head: the item's, or a later one
     // of equal content.
     Revision head;
+    bool on_trust = false;              // bytes were shown that no get has confirmed yet
     int running = 0;                    // fetches begun, and not handed to `unverified` yet
     std::vector<ByteRange> unverified;  // arrived, in whole blocks
     bool verifying = false;             // a thread is at it
@@ -207,7 +209,8 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
   void verify(const Context& context, const std::shared_ptr<FetchTarget>& target, Target& state);
   bool is_current(const FetchTarget& target, const Target& state, const drive::Item& now) const;
   void judge(const std::shared_ptr<FetchTarget>& target, Target& state,
-             std::vector<ByteRange> ranges, const Result<drive::Item>& now);
+             std::vector<ByteRange> ranges, const Result<drive::Item>& now, bool confirms_trust);
+  static void move_head(Target& state, const Revision& head);
   void make_stale(FetchTarget& target, Target& state);
 
   // fetch_watch.cc: answers that do not come (R4)

@@ -129,6 +129,7 @@ void FetchEngine::arrived(Fetch& fetch, ByteRange bytes) {
     // R1: of one revision with all that anybody was shown before, which is nothing.
     if (!fetch.target->was_shown()) {
       fetch.standing = Fetch::Standing::kCurrent;
+      fetch.state->on_trust = true;
     } else {
       ask_for_check(fetch.state);
     }
@@ -279,7 +280,7 @@ void FetchEngine::finish(const std::shared_ptr<Fetch>& fetch, const Outcome& out
     if (found != state.fetches.end() && found->second == fetch) state.fetches.erase(found);
     // Drive, or the target, says so: it is of another length, or retired.
     if (outcome.status.failed_with(ErrorCode::kStale)) make_stale(*fetch->target, state);
-    forget = state.stale;
+    forget = state.stale || (fetch->outdated && !outcome.verified);
     if (forget) fetch->target->discard(kept);
     const Status status = state.stale ? replaced(*fetch->target) : outcome.status;
     for (Waiter* waiter : fetch->waiters) settle_ended(*waiter, status, hurry);
@@ -311,7 +312,7 @@ void FetchEngine::settle_ended(Waiter& waiter, const Status& outcome,
   const std::optional<Error> error = outcome.ok() ? std::nullopt : std::optional(outcome.error());
   if (wish.ticket) {
     // It does not look again: what was given up on behalf of others is wanted of another fetch.
-    const bool again = !fetch.state->stale && !stopping_ && fetch.given_up;
+    const bool again = !fetch.state->stale && !stopping_ && (fetch.given_up || fetch.outdated);
     if (again) {
       join(fetch.target, fetch.state, waiter.need, waiter.need, wish.priority, wish, hurry);
     }
