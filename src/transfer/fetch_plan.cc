@@ -10,6 +10,8 @@ namespace {
 // A fetch that has this far to go to a reader's bytes, and nothing is known of the link: as the
 // first byte of another would take about as long at 25 MB/s.
 constexpr Bytes kFarAhead = 8 * kMiB;
+// On a fast link no reader minds to wait for this.
+constexpr Duration kNotNoticed = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -54,11 +56,12 @@ bool FetchEngine::comes_too_late(const Fetch& fetch, Bytes at) const {
   const Bytes distance = at - fetch.position;
   const LinkSpeed speed = meter_.speed();
   if (speed.connection_rate <= 0 || speed.first_byte <= Duration::zero()) {
-    return distance >= kFarAhead;
+    return distance >= 2 * kFarAhead;
   }
   // As long again as the first byte of another takes: that one costs 200 units, and the rest of
   // this one's connection.
-  const double patience = 2 * std::chrono::duration<double>(speed.first_byte).count();
+  const double patience =
+      std::chrono::duration<double>(std::max(2 * speed.first_byte, kNotNoticed)).count();
   return distance >= kFarAhead && static_cast<double>(distance) > patience * speed.connection_rate;
 }
 
