@@ -196,6 +196,10 @@ Result<std::size_t> Blobs::read(const Context& context, const drive::Item& item,
     }
     auto count = blob->content().read(offset, part);
     if (count.ok()) (waited ? from_drive_ : from_cache_).add(*count);
+    if (count.failed_with(ErrorCode::kLocalDisk)) {
+      log::debug("reading past the cache: ", count.error());
+      return read_uncached(context, item, range, part);
+    }
     if (count.ok() || count.error().code != ErrorCode::kNotFound) return count;
   }
   return Error{ErrorCode::kCorrupt,

@@ -25,6 +25,8 @@ constexpr Bytes kUnlimitedStorage = 1024 * 1024 * kGiB;
 // Drive exports at most 10 MB (drive-api reference 1.7); above that there is something wrong.
 constexpr Bytes kMaxExport = 64 * kMiB;
 constexpr Bytes kMaxSymlinkTarget = 4096;  // PATH_MAX
+// A content that is fetched as a whole is fetched in steps of this, two at a time.
+constexpr Bytes kFetchStep = 128 * kMiB;
 
 class JournalInodes final : public tree::InodeSource {
  public:
@@ -251,9 +253,15 @@ class VfsImpl final : public Vfs {
 
   Status fetch_whole(const Context& context, const std::shared_ptr<Blob>& blob) {
     DRIVEWAY_CHECK(blob->check());
-    const ByteRange whole{0, blob->content().size()};
     if (blob->content().complete()) return {};
-    DRIVEWAY_CHECK(fetcher_->ensure(context, blob, whole));
+    // Not all at once: others' fetches of the same priority would stand behind it.
+    const ByteRange whole{0, blob->content().size()};
+    for (ByteRange part{0, kFetchStep}; part.offset < whole.end(); part.offset += part.length) {
+      const ByteRange next{part.end(), part.length};
+      const auto ahead = fetcher_->want(blob, next.intersect(whole), context.priority);
+      const ByteRange now = part.intersect(whole);
+      DRIVEWAY_CHECK(fetcher_->ensure(context, blob, now, now));
+    }
     return fetcher_->confirm(context, blob);
   }
 
