@@ -12,6 +12,13 @@ constexpr Bytes kLong = 4 * kMiB;
 
 class FetchWatchTest : public FetchFixture {
  protected:
+  // Time may run ahead of the watch, but not past the end of a fetch.
+  FetchWatchTest() {
+    start({}, {.piece = kPiece,
+               .longest = kLongest,
+               .block = kBlock,
+               .time_limit = std::chrono::hours(100'000)});
+  }
   // Time passes, and the watch looks at each quarter of a second of it.
   void pass(Duration time) {
     for (Duration passed{}; passed < time; passed += milliseconds(250)) {
