@@ -414,7 +414,7 @@ TEST_F(FetcherTest, WaiterEndsWithItsContextAndTheFetchWithItsLastWaiter) {
   auto one = std::async(std::launch::async, [&] { return ensure(target, {0, 1}, first); });
   ASSERT_TRUE(gate->wait_for_blocked(1));
   auto two = std::async(std::launch::async, [&] { return ensure(target, {5, 1}, second); });
-  await([&] { return clock_.waiting() >= 3; });  // both, and the store
+  await([&] { return clock_.waiting() >= 4; });  // both, the store, the watch
   first_cancel.cancel();
   EXPECT_TRUE(one.get().failed_with(ErrorCode::kCancelled));
   EXPECT_EQ(metric("transfer.in_flight_bytes"), static_cast<std::int64_t>(kPiece));
@@ -465,12 +465,12 @@ TEST_F(FetcherTest, ForegroundIsServedBeforeOthersThatWait) {
     await([&] { return clock_.waiting() >= waiting; });
     return done;
   };
-  auto a = begin(blocker, Priority::kForeground, 2);  // it, and the store
+  auto a = begin(blocker, Priority::kForeground, 3);  // it, the store, the watch
   ASSERT_TRUE(gate->wait_for_blocked(1));
-  auto b = begin(background, Priority::kBackground, 3);
-  auto c = begin(raised, Priority::kPrefetch, 4);
-  auto d = begin(foreground, Priority::kForeground, 5);
-  auto e = begin(raised, Priority::kForeground, 6);  // now as urgent, and asked for earlier
+  auto b = begin(background, Priority::kBackground, 4);
+  auto c = begin(raised, Priority::kPrefetch, 5);
+  auto d = begin(foreground, Priority::kForeground, 6);
+  auto e = begin(raised, Priority::kForeground, 7);  // now as urgent, and asked for earlier
   gate->open();
   for (auto* done : {&a, &b, &c, &d, &e}) EXPECT_TRUE(done->get().ok());
   std::vector<FileId> order;

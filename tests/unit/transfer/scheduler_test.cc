@@ -109,6 +109,157 @@ TEST_F(SchedulerTest, CancelledCallerLeavesTheQueue) {
   must_acquire(scheduler, Priority::kForeground);
 }
 
+// --- Bytes in flight
+
+class SchedulerBytesTest : public SchedulerTest {
+ protected:
+  static constexpr Bytes kBudget = 100;
+  FakeClock waiting_clock_{true};  // whoever has to wait, waits in vain
+  Scheduler scheduler_{{.listing_slots = 1, .media_slots = 100, .bytes_in_flight = kBudget},
+                       waiting_clock_,
+                       metrics_};
+
+  std::optional<Scheduler::Slot> acquire(Bytes bytes, Priority priority = Priority::kForeground,
+                                         const void* file = nullptr) {
+    const auto soon = with(priority).with_deadline(waiting_clock_.now() + seconds(1));
+    auto slot = scheduler_.acquire(soon, Lane::kMedia, {.bytes = bytes, .file = file});
+    if (!slot.ok()) return std::nullopt;
+    return std::move(slot).value();
+  }
+  std::int64_t in_flight() { return metrics_.gauge("transfer.in_flight_bytes").value(); }
+};
+
+TEST_F(SchedulerBytesTest, LastQuarterIsForTheForeground) {
+  auto first = acquire(70, Priority::kReadAhead);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(acquire(6, Priority::kReadAhead));
+  EXPECT_TRUE(acquire(5, Priority::kReadAhead));  // given back at once
+  const auto foreground = acquire(30);
+  EXPECT_TRUE(foreground);
+  EXPECT_FALSE(acquire(1));
+  EXPECT_TRUE(acquire(0));  // what takes none needs none
+  EXPECT_EQ(in_flight(), 100);
+}
+
+TEST_F(SchedulerBytesTest, WhatArrivesMakesRoomAndIsNotGivenBackTwice) {
+  auto first = acquire(100);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(acquire(40));
+  first->arrived(40);
+  EXPECT_EQ(in_flight(), 60);
+  const auto second = acquire(40);
+  EXPECT_TRUE(second);
+  first->arrived(1000);  // more than was asked for: of a second try, say
+  EXPECT_EQ(in_flight(), 40);
+  first.reset();
+  EXPECT_EQ(in_flight(), 40);
+}
+
+TEST_F(SchedulerBytesTest, OneThatIsLargerThanTheBudgetGoesAlone) {
+  auto small = acquire(1);
+  ASSERT_TRUE(small);
+  EXPECT_FALSE(acquire(1000));
+  small.reset();
+  auto large = acquire(1000);
+  ASSERT_TRUE(large);
+  EXPECT_FALSE(acquire(1));
+  large->arrived(950);
+  EXPECT_TRUE(acquire(1));
+  large.reset();
+  EXPECT_EQ(in_flight(), 0);
+  EXPECT_TRUE(acquire(1000, Priority::kBackground));
+}
+
+// Who waits for bytes is served when they arrive, and one that gives up lets the next one go.
+TEST_F(SchedulerBytesTest, ArrivalsWakeThoseThatWait) {
+  Scheduler scheduler({.listing_slots = 1, .media_slots = 10, .bytes_in_flight = kBudget}, clock_,
+                      metrics_);
+  const Context context = with(Priority::kForeground).with_deadline(clock_.now() + seconds(60));
+  auto first = std::move(scheduler.acquire(context, Lane::kMedia, {.bytes = 100})).value();
+  std::thread waiting(
+      [&] { EXPECT_TRUE(scheduler.acquire(context, Lane::kMedia, {.bytes = 50}).ok()); });
+  while (clock_.waiting() != 1) std::this_thread::yield();
+  EXPECT_EQ(metrics_.gauge("transfer.waiting").value(), 1);
+  first.arrived(50);
+  waiting.join();
+
+  CancelSource source;
+  Context first_in_line = context;
+  first_in_line.cancel = source.token();
+  std::thread large([&] {
+    EXPECT_TRUE(scheduler.acquire(first_in_line, Lane::kMedia, {.bytes = 90})
+                    .failed_with(ErrorCode::kCancelled));
+  });
+  while (clock_.waiting() != 1) std::this_thread::yield();
+  std::thread small(
+      [&] { EXPECT_TRUE(scheduler.acquire(context, Lane::kMedia, {.bytes = 20}).ok()); });
+  while (clock_.waiting() != 2) std::this_thread::yield();
+  source.cancel();
+  large.join();
+  small.join();
+  EXPECT_EQ(metrics_.gauge("transfer.waiting").value(), 0);
+}
+
+TEST_F(SchedulerTest, FileThatHasFewestSlotsIsNext) {
+  Scheduler scheduler({.listing_slots = 1, .media_slots = 2}, clock_, metrics_);
+  const int files[3] = {};
+  const Context context = with(Priority::kForeground).with_deadline(clock_.now() + seconds(60));
+  const auto held = scheduler.acquire(context, Lane::kMedia, {.bytes = 0, .file = &files[0]});
+  std::optional<Scheduler::Slot> other(must_acquire(scheduler, Priority::kForeground));
+  std::mutex mutex;
+  std::vector<int> order;
+  std::vector<std::thread> threads;
+  for (const int file : {0, 0, 1, 2}) {
+    threads.emplace_back([&, file] {
+      const auto slot =
+          scheduler.acquire(context, Lane::kMedia, {.bytes = 0, .file = &files[file]});
+      EXPECT_TRUE(slot.ok());
+      const std::lock_guard lock(mutex);
+      order.push_back(file);
+    });
+    while (clock_.waiting() != static_cast<int>(threads.size())) std::this_thread::yield();
+  }
+  other.reset();
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 0, 0}));
+}
+
+TEST_F(SchedulerTest, RandomDemandsLeaveNothing) {
+  SystemClock clock;
+  const auto seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  constexpr Bytes kBudget = 1000;
+  Scheduler scheduler({.listing_slots = 1, .media_slots = 6, .bytes_in_flight = kBudget}, clock,
+                      metrics_);
+  std::atomic<int> too_many = 0;
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937 random(seed + t);
+      for (int i = 0; i < 150; ++i) {
+        Context context = with(static_cast<Priority>(random() % 4));
+        if (random() % 4 == 0) {
+          context.deadline = clock.now() + std::chrono::microseconds(random() % 200);
+        }
+        const Bytes bytes = random() % kBudget;
+        auto slot = scheduler.acquire(context, Lane::kMedia,
+                                      {.bytes = bytes, .file = &threads + random() % 3});
+        if (!slot.ok()) continue;
+        if (metrics_.gauge("transfer.in_flight_bytes").value() > std::int64_t{kBudget}) ++too_many;
+        slot->arrived(random() % (bytes + 1));
+        std::this_thread::yield();
+        slot->arrived(random() % (bytes + 1));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(too_many, 0);
+  for (const char* gauge :
+       {"transfer.in_flight_bytes", "transfer.slots.media", "transfer.waiting"}) {
+    EXPECT_EQ(metrics_.gauge(gauge).value(), 0) << gauge;
+  }
+}
+
 TEST_F(SchedulerTest, RandomCallersNeverExceedTheSlots) {
   SystemClock clock;
   const auto seed = std::random_device()();
