@@ -10,7 +10,7 @@
 // R1: one answer of Drive is of one revision, but a later one may be of another. So bytes are
 // exposed to readers as they come
 //   - of the first answer at all, when nobody has ever been shown a byte of the content: what they
-//     get is of one revision, and they get kStale where that was not the content's;
+//     get is of one revision, and they get kStale where the item is found at any other head then;
 //   - of any other once a get that began after its first bytes came has found the revision
 //   unchanged.
 // When a fetch has ended, its bytes are committed only after the item is known to have been at the
@@ -110,9 +110,9 @@ class Fetcher {
   Status ensure(const Context& context, const std::shared_ptr<FetchTarget>& target, ByteRange range,
                 ByteRange ask = {});
   // Begins to fetch what is missing of `range` and not on its way. `done` is called once, from a
-  // thread of the Fetcher that holds no lock, when all of it is here or the first error came,
-  // unless the ticket ends sooner; it must neither block nor end the ticket, whose end waits for
-  // it.
+  // thread of the Fetcher that holds no lock, when all of it has come (perhaps hidden yet: R1) or
+  // the first error came, unless the ticket ends sooner; it must neither block nor end the ticket,
+  // whose end waits for it.
   std::unique_ptr<Ticket> want(const std::shared_ptr<FetchTarget>& target, ByteRange range,
                                Priority priority,
                                std::function<void(const Status&)> done = nullptr);

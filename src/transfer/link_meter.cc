@@ -63,8 +63,12 @@ void LinkMeter::ended(const void* key) {
 
 // With mutex_ held.
 void LinkMeter::close_window(TimePoint now) {
-  connection_rate_ *= kFade;
-  total_rate_ *= kFade;
+  const double total = static_cast<double>(in_window_) / seconds_of(now - window_from_);
+  // A full link says nothing new of one connection's rate: each has a share only.
+  if (total < kStillScales * total_rate_) {
+    connection_rate_ *= kFade;
+    total_rate_ *= kFade;
+  }
   int busy = 0;
   for (auto& [key, answer] : answers_) {
     if (answer.window_from == TimePoint{}) continue;
@@ -76,7 +80,6 @@ void LinkMeter::close_window(TimePoint now) {
     answer.window_from = now;
     answer.in_window = 0;
   }
-  const double total = static_cast<double>(in_window_) / seconds_of(now - window_from_);
   total_rate_ = std::max(total_rate_, total);
   window_from_ = now;
   in_window_ = 0;

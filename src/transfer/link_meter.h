@@ -1,9 +1,10 @@
 // What the link to Drive does, measured from the downloads that run: what read-ahead's window and
 // its number of streams rest on (R3), and what tells a stalled range from a slow link (R4).
 //
-// A connection's own rate shows only while the link is not full; so the best of the last while
-// counts, and fades. The link asks for as many streams as its total holds of one connection's rate;
-// where those that run do not slow each other down it is not known to be full, and more are tried.
+// A connection's own rate shows only while the link is not full; so the best counts, and fades
+// while less comes than it says. The link asks for as many streams as its total holds of one
+// connection's rate; where those that run do not slow each other down it is not known to be full,
+// and more are tried.
 //
 // Thread-safe.
 #pragma once

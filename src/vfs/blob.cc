@@ -93,8 +93,16 @@ void Blob::retire() {
   const std::unique_lock no_write(gate_);
   if (std::exchange(retired_, true)) return;
   const std::lock_guard lock(mutex_);
-  // Readers may have seen some of it: of one revision, but perhaps not of this content's (R1).
-  for (const ByteRange& range : unconfirmed_.ranges()) content_->discard(range);
+  for (const ByteRange& range : unconfirmed_.ranges()) {
+    // Readers may have seen some of it: of one revision, but perhaps not of this content's (R1).
+    misled_ = misled_ || !hidden_.contains(range);
+    content_->discard(range);
+  }
+}
+
+bool Blob::misled() const {
+  const std::lock_guard lock(mutex_);
+  return misled_;
 }
 
 bool Blob::retired() const {
@@ -159,6 +167,16 @@ Result<std::shared_ptr<Blob>> Blobs::make(const drive::Item& item, const Content
   return blob;
 }
 
+// R1: of a content that another Blob fetches now, also what that one knows.
+bool Blobs::is_here(const Blob& blob, ByteRange range) {
+  if (!blob.has(range)) return false;
+  if (!blob.retired()) return true;
+  const std::lock_guard lock(mutex_);
+  const auto found = open_.find(blob.content().id());
+  const auto successor = found == open_.end() ? nullptr : found->second.lock();
+  return successor == nullptr || successor->has(range);
+}
+
 // `blob` cannot go on: from now on its content is fetched from `item`.
 Result<std::shared_ptr<Blob>> Blobs::replace(const std::shared_ptr<Blob>& blob,
                                              const drive::Item& item) {
@@ -176,12 +194,19 @@ Result<std::size_t> Blobs::read(const Context& context, const drive::Item& item,
   bool waited = false;
   for (int attempt = 1; attempt <= kReadAttempts; ++attempt) {
     DRIVEWAY_CHECK(blob->check());
-    if (!blob->has(range)) {
+    if (!is_here(*blob, range)) {
       if (blob->lacks_room()) return read_uncached(context, item, range, part);
       waited = true;
       const Status fetched = fetcher_.ensure(context, blob, range, ask);
       if (is_of_the_item(fetched) && blob->item().id != item.id) {
-        DRIVEWAY_TRY(blob, replace(blob, item));
+        DRIVEWAY_TRY(const auto other, replace(blob, item));
+        // What this reader got may have been the other item's new content: no mixture of the two.
+        if (blob->misled())
+          return Error{
+              ErrorCode::kStale,
+              cat("\"", item.name,
+                  "\" was read from an equal file that was replaced meanwhile: open it again")};
+        blob = other;
         continue;
       }
       if (is_of_the_disk(fetched)) {

@@ -45,6 +45,8 @@ class Blob final : public transfer::FetchTarget {
 
   cache::Content& content() const { return *content_; }
   bool retired() const;
+  // Retired after bytes were shown that may have been of another content (R1).
+  bool misled() const;
   // Has the hash compared, if all bytes are here and that was not done yet.
   void verify_if_whole();
   // Whether nothing can be said against what the kernel has of it.
@@ -68,6 +70,7 @@ class Blob final : public transfer::FetchTarget {
   mutable std::mutex mutex_;  // guards what follows
   IntervalSet hidden_;
   IntervalSet unconfirmed_;  // arrived, and not committed
+  bool misled_ = false;
 };
 
 // Opens and reads blobs. All who have the same content open share one Blob, so that a block is
@@ -97,6 +100,7 @@ class Blobs {
   Result<std::size_t> read_uncached(const Context& context, const drive::Item& item,
                                     ByteRange range, std::span<std::byte> buffer);
 
+  bool is_here(const Blob& blob, ByteRange range);
   Result<std::shared_ptr<Blob>> make(const drive::Item& item, const ContentId& id);
   Result<std::shared_ptr<Blob>> replace(const std::shared_ptr<Blob>& blob, const drive::Item& item);
 

@@ -56,9 +56,9 @@ TEST_F(LinkMeterTest, AsksForAsManyStreamsAsFillTheLink) {
   download(25 * kMB, 100 * kMB, seconds(20));
   const LinkSpeed speed = meter_.speed();
   EXPECT_NEAR(speed.total_rate, 100 * kMB, 15 * kMB);
-  EXPECT_GE(speed.connection_rate, 100 * kMB / LinkMeter::kMostStreams - kMB);
-  EXPECT_LE(speed.connection_rate, 26 * kMB);
+  EXPECT_NEAR(speed.connection_rate, 25 * kMB, 2 * kMB);
   EXPECT_GE(speed.streams, 4);
+  EXPECT_LE(speed.streams, 6);
 }
 
 TEST_F(LinkMeterTest, TriesMoreWhereTheLinkIsNotFull) {

@@ -150,6 +150,37 @@ TEST_F(BlobTest, ReaderWhoseTwinWasReplacedGoesOnFromItsOwnItem) {
   await_metric("cache.verified", 1);
 }
 
+// R1: who was shown the first bytes of the twin's new content gets none of the old one.
+TEST_F(BlobTest, ReaderWhoSawTheTwinsNewContentGetsNoMixture) {
+  const std::string bytes = text(1, 3 * kPiece);
+  const std::string other = text(2, 3 * kPiece);
+  for (int round = 0; round < 20; ++round) {
+    const drive::Item one = add(bytes);
+    const drive::Item two = add(bytes);
+    auto first = blobs_->open(one).value();
+    auto second = blobs_->open(two).value();
+    ASSERT_EQ(first, second);
+    store_.set_content(one.id, other);
+    bool saw_other = false;
+    for (Bytes at = 0; at < 3 * kPiece; at += kPiece / 2) {
+      const auto part = read(two, second, {at, kPiece / 2});
+      if (!part.ok()) {
+        EXPECT_EQ(part.error().code, ErrorCode::kStale);
+        break;
+      }
+      if (*part == other.substr(at, kPiece / 2)) {
+        saw_other = true;
+      } else {
+        EXPECT_TRUE(*part == bytes.substr(at, kPiece / 2));
+        ASSERT_FALSE(saw_other);
+      }
+    }
+    first.reset();
+    second.reset();
+    ASSERT_TRUE(cache_->clear(true).ok());
+  }
+}
+
 TEST_F(BlobTest, DeletedFileIsStaleForItsReader) {
   const drive::Item item = add(text(1, 3 * kPiece));
   auto blob = blobs_->open(item).value();
