@@ -532,11 +532,14 @@ def test_replaced_while_it_is_read_past_a_small_cache(simulator, machine, replac
 # -- R3, R4: what is asked of Drive, and when ------------------------------------------------------------
 
 
+BIG = 768 * MIB
+
+
 @pytest.fixture(name="big")
 def _big(simulator):
-    """A file of 192 MiB that no mount has seen."""
+    """A file that no mount has seen."""
     if not hasattr(simulator, "big"):
-        simulator.seed(items=[{"path": "big/big.bin", "size": 192 * MIB, "seed": 90}])
+        simulator.seed(items=[{"path": "big/big.bin", "size": BIG, "seed": 90}])
         simulator.big = True
     return "big/big.bin"
 
@@ -559,7 +562,7 @@ def range_of(entry):
 
 def test_the_first_read_of_a_cold_file_is_one_get(simulator, machine, big):
     mount = machine.mount("--poll", "1h")
-    assert os.stat(mount.my_drive / big).st_size == 192 * MIB
+    assert os.stat(mount.my_drive / big).st_size == BIG
     simulator.set(profile="colab", quota="unlimited")
     wait_until_idle(mount)
     simulator.reset_stats()
@@ -578,18 +581,15 @@ def test_the_first_read_of_a_cold_file_is_one_get(simulator, machine, big):
 def test_a_seek_cancels_what_was_on_its_way(simulator, machine, big):
     mount = machine.mount("--poll", "1h")
     os.stat(mount.my_drive / big)
-    # Slow enough that what is on its way is far from being here.
-    simulator.set(
-        profile="colab",
-        quota="unlimited",
-        network={"connection_bandwidth": 4 * MIB, "total_bandwidth": 16 * MIB},
-    )
+    simulator.set(profile="colab", quota="unlimited")
     since = max((entry["seq"] for entry in simulator.log()), default=0)
     with opened(mount.my_drive / big) as file:
-        for offset in range(0, 24 * MIB, MIB):
+        for offset in range(0, 200 * MIB, MIB):
             os.pread(file, MIB, offset)
+        # Slow enough that the window is far from being here when it is not wanted any more.
+        simulator.set(network={"connection_bandwidth": 4 * MIB, "total_bandwidth": 16 * MIB})
         window = mount.status()["metrics"]["transfer.in_flight_bytes"]
-        os.pread(file, 4096, 180 * MIB)
+        os.pread(file, 4096, BIG - 20 * MIB)
     wait_until_idle(mount)
     media = [e for e in simulator.log(since) if e["method"] == "files.get_media"]
     unsent = sum(range_of(e)[1] - range_of(e)[0] - e["bytes_out"] for e in media)
