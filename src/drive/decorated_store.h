@@ -29,6 +29,9 @@ class DecoratedStore : public RemoteStore {
   Status read(const Context& context, const Item& item, ByteRange range, ByteSink& sink) override;
   Status export_document(const Context& context, const FileId& id, const std::string& mime_type,
                          ByteSink& sink) override;
+  Duration until_free(Priority priority, int downloads) override {
+    return inner_.until_free(priority, downloads);
+  }
 
  protected:
   using Attempt = std::function<Status()>;

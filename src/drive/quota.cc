@@ -1,6 +1,7 @@
 #include "drive/quota.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -38,6 +39,7 @@ std::int64_t second_number(TimePoint now) {
 
 std::uint64_t requests_of(Method method) { return method == Method::kAbout ? 2 : 1; }
 
+// The share of the capacity that `priority` leaves to those above it.
 double reserve_above(Priority priority) {
   switch (priority) {
     case Priority::kForeground:
@@ -45,10 +47,11 @@ double reserve_above(Priority priority) {
     case Priority::kReadAhead:
       return 0.05;
     case Priority::kPrefetch:
-    case Priority::kBackground:
       return 0.10;
+    case Priority::kBackground:
+      return 0.50;
   }
-  return 0.10;
+  return 0.50;
 }
 
 }  // namespace
@@ -152,14 +155,16 @@ void QuotaBudget::speed_up(TimePoint now) {
   somebody_waited_ = false;
 }
 
-TimePoint QuotaBudget::ready_at(TimePoint now, Method method, Priority priority) const {
+TimePoint QuotaBudget::ready_at(TimePoint now, Method method, Priority priority, int calls) const {
   Duration pause{};
   const double reserve = reserve_above(priority);
   if (counts_requests_) {
-    pause = std::max(pause, requests_.until(static_cast<double>(requests_of(method)), reserve));
+    const double requests = calls * static_cast<double>(requests_of(method));
+    pause = std::max(pause, requests_.until(requests, reserve));
   }
   if (counts_units_) {
-    pause = std::max(pause, units_.until(static_cast<double>(units_of(method)), reserve));
+    const double units = calls * static_cast<double>(units_of(method));
+    pause = std::max(pause, units_.until(units, reserve));
   }
   return std::max(now + pause, paused_until_);
 }
@@ -248,6 +253,19 @@ Status QuotaBudget::take(const Context& context, Method method) {
   waiting_gauge_.set(static_cast<std::int64_t>(queue_.size()));
   if (!queue_.empty()) changed_.notify_all();
   return status;
+}
+
+Duration QuotaBudget::until_free(Method method, Priority priority, int calls) {
+  const std::lock_guard lock(mutex_);
+  const TimePoint now = clock_.now();
+  advance(now);
+  const auto behind = queue_.lower_bound({static_cast<int>(priority) + 1, 0});
+  const auto before = static_cast<int>(std::distance(queue_.begin(), behind));
+  const TimePoint ready = ready_at(now, method, priority, calls + before);
+  if (ready <= now) return Duration::zero();
+  // Whoever holds back for our sake wants more than the pace allows, as those do who wait in line.
+  somebody_waited_ = true;
+  return ready - now;
 }
 
 void QuotaBudget::refused(std::optional<Duration> asked) {

@@ -10,8 +10,10 @@
 // does, up to four times that. What it learned can be kept and given back at the next start.
 //
 // A call waits until the budget holds its cost. Those of a higher Priority go first, whenever they
-// came; and read-ahead leaves 5 %, prefetch and background 10 % of the budget to those above them
-// (R4). Waiting ends with the Context (R5: it counts towards the deadline).
+// came; and read-ahead leaves 5 %, prefetch 10 % and background half of what can be saved up to
+// those above them (R4). Only what is saved up is reserved: where nobody else asks, each of them
+// gets the whole rate. So a foreground call waits only for calls of its own kind. Waiting ends with
+// the Context (R5: it counts towards the deadline).
 //
 // Thread-safe. Metrics: drive.quota.units_last_minute, drive.quota.waiting (gauges),
 // drive.quota.refused (counter).
@@ -55,6 +57,10 @@ class QuotaBudget {
 
   // Waits until `method` may be called, and counts it. Errors: kDeadlineExceeded, kCancelled.
   Status take(const Context& context, Method method);
+  // How long until `calls` more calls could go at `priority`, behind those that wait already at
+  // this priority or above (taken as calls of the same cost); zero: at once. For who would rather
+  // choose late than stand in line.
+  Duration until_free(Method method, Priority priority, int calls = 1);
   // Drive refused a call for its rate; `asked`: Retry-After. Nothing is let through for so long
   // (at most a minute).
   void refused(std::optional<Duration> asked);
@@ -85,7 +91,7 @@ class QuotaBudget {
   // All with mutex_ held.
   void advance(TimePoint now);
   void speed_up(TimePoint now);
-  TimePoint ready_at(TimePoint now, Method method, Priority priority) const;
+  TimePoint ready_at(TimePoint now, Method method, Priority priority, int calls = 1) const;
   void spend(TimePoint now, Method method);
   double used_share(TimePoint now) const;
   bool refused_often(TimePoint now) const;

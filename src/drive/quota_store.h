@@ -10,6 +10,9 @@ class QuotaStore final : public DecoratedStore {
  public:
   // Both must outlive the decorator.
   QuotaStore(RemoteStore& inner, QuotaBudget& budget) : DecoratedStore(inner), budget_(budget) {}
+  Duration until_free(Priority priority, int downloads) override {
+    return budget_.until_free(Method::kRead, priority, downloads);
+  }
 
  protected:
   Status around(const Context& context, const CallInfo& call, const Attempt& attempt) override;

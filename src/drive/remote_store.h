@@ -68,6 +68,11 @@ class RemoteStore {
   // kTooLarge.
   virtual Status export_document(const Context& context, const FileId& id,
                                  const std::string& mime_type, ByteSink& sink) = 0;
+
+  // How long until `downloads` more calls of read() would begin at `priority` without waiting for a
+  // budget of calls; zero: at once, or nobody counts. For who would rather choose late what to read
+  // than stand in line. Never waits.
+  virtual Duration until_free(Priority /*priority*/, int /*downloads*/) { return Duration::zero(); }
 };
 
 }  // namespace driveway::drive

@@ -72,7 +72,7 @@ struct Scheduler::State {
     const bool foreground = waiter.priority == Priority::kForeground;
     if (lane.taken >= (foreground ? lane.slots : lane.low_priority_slots)) return false;
     if (waiter.demand.bytes == 0 || in_flight == 0) return true;
-    return in_flight + waiter.demand.bytes <= (foreground ? budget : budget / 4 * 3);
+    return in_flight + waiter.demand.bytes <= (foreground ? budget : budget / 16 * 15);
   }
 
   // Gives free slots to those whose turn it is.

@@ -2,8 +2,8 @@
 // here yet. (Quota units are drive/'s.)
 //
 // Turns are given in the order of priority; among equals to the file that has the fewest slots
-// already, then in the order of asking. Lower priorities never take the last quarter, neither of a
-// lane nor of the budget: a foreground call always finds a slot soon.
+// already, then in the order of asking. Lower priorities never take the last quarter of a lane,
+// nor the last sixteenth of the budget: a foreground call always finds a slot soon.
 #pragma once
 
 #include <memory>

@@ -132,6 +132,20 @@ class TreeImpl final : public Tree {
     return entries(directory, real);
   }
 
+  std::optional<std::vector<DirEntry>> known_list(InodeId directory) override {
+    const auto listed = [&]() -> Result<std::optional<InodeId>> {
+      DRIVEWAY_TRY(const MetaReader meta, meta_->read());
+      DRIVEWAY_TRY(const InodeId real, Views(meta, parts_.options).real_directory(directory));
+      DRIVEWAY_TRY(const Completeness known, completeness(meta, real, parts_.options));
+      if (known == Completeness::kUnlisted) return std::optional<InodeId>();
+      return std::optional(real);
+    }();
+    if (!listed.ok() || !*listed) return std::nullopt;
+    auto found = entries(directory, **listed);
+    if (!found.ok()) return std::nullopt;
+    return *std::move(found);
+  }
+
   Result<Node> resolve(const Context& context, std::string_view path) override {
     DRIVEWAY_TRY(Node here, node(kRootInode));
     for (const std::string_view name : split(path, '/')) {

@@ -118,6 +118,8 @@ class Tree {
   // All entries but "." and "..", in the order of names (as bytes). The kind of a shortcut is a
   // guess until its target is known; asking for the targets begins here, in the background.
   virtual Result<std::vector<DirEntry>> list(const Context& context, InodeId directory) = 0;
+  // As list(), where that is known without asking Drive; else nothing. No sign of a walk.
+  virtual std::optional<std::vector<DirEntry>> known_list(InodeId directory) = 0;
   // The node at "MyDrive/a/b" (shown names; "" = the root).
   virtual Result<Node> resolve(const Context& context, std::string_view path) = 0;
   // The node of an item by id, wherever it is; `shortcut`s resolved. For REMOTEs of the form

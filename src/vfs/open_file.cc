@@ -27,6 +27,9 @@ Result<std::size_t> BlobFile::read(const Context& context, Bytes offset,
   std::shared_ptr<Blob> now = before;
   const auto ahead = read_ahead();
   const ByteRange range = ByteRange{offset, buffer.size()}.intersect({0, before->content().size()});
+  if (!read_before_.load(std::memory_order_relaxed) && !read_before_.exchange(true)) {
+    siblings_.read(node_, before->content().complete());
+  }
   ByteRange ask;
   if (ahead != nullptr && !range.empty()) {
     ask = ahead->before_read(before, range, before->has(range));

@@ -1,6 +1,7 @@
 // The kinds of open files.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "vfs/blob.h"
 #include "vfs/read_ahead.h"
+#include "vfs/siblings.h"
 #include "vfs/vfs.h"
 
 namespace driveway::vfs {
@@ -15,8 +17,8 @@ namespace driveway::vfs {
 class BlobFile final : public OpenFile {
  public:
   // REQUIRES a node with an item.
-  BlobFile(tree::Node node, std::shared_ptr<Blob> blob, Blobs& blobs)
-      : node_(std::move(node)), blobs_(blobs), blob_(std::move(blob)) {}
+  BlobFile(tree::Node node, std::shared_ptr<Blob> blob, Blobs& blobs, Siblings& siblings)
+      : node_(std::move(node)), blobs_(blobs), siblings_(siblings), blob_(std::move(blob)) {}
   ~BlobFile() override;
   const tree::Node& node() const override { return node_; }
   bool direct_io() const override { return false; }
@@ -30,6 +32,8 @@ class BlobFile final : public OpenFile {
 
   const tree::Node node_;
   Blobs& blobs_;
+  Siblings& siblings_;
+  std::atomic<bool> read_before_{false};
   mutable std::mutex mutex_;
   std::shared_ptr<Blob> blob_;             // guarded by mutex_
   std::shared_ptr<ReadAhead> read_ahead_;  // guarded by mutex_; from the first read on

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/interval_set.h"
+
 namespace driveway::vfs {
 namespace {
 
@@ -93,52 +95,40 @@ void ReadAhead::ticket_finished(const Status& status) {
   fill();
 }
 
-// Asks for what of the regions is neither here nor on its way.
+// Asks for what of the regions is neither here nor on its way, in their order.
 void ReadAhead::fill() {
   if (failing_ || blob_->lacks_room()) return;
-  const transfer::LinkSpeed speed = fetcher_.link_speed();
-  auto running = static_cast<int>(std::count_if(
-      held_.begin(), held_.end(), [](const Held& held) { return !held.ticket->finished(); }));
+  auto room = fetcher_.link_speed().gets_at_once(kShortestGet) -
+              static_cast<int>(std::count_if(held_.begin(), held_.end(), [](const Held& held) {
+                return !held.ticket->finished();
+              }));
   for (const Advice::Region& region : regions_) {
-    fill_region(region, Priority::kReadAhead, speed.gets_at_once(region.chunk), running);
+    fill_region(region, Priority::kReadAhead, room);
   }
-  if (!whole_) return;
-  fill_region({{0, size_}, kBackgroundChunk, false}, Priority::kBackground,
-              speed.gets_at_once(kBackgroundChunk), running);
+  if (whole_) fill_region({{0, size_}, kBackgroundChunk, false}, Priority::kBackground, room);
 }
 
-// Until `most` GETs are `running`.
-void ReadAhead::fill_region(const Advice::Region& region, Priority priority, int most,
-                            int& running) {
-  if (running >= most) return;
-  std::vector<ByteRange> gaps = blob_->missing(region.range);
+// At most `room` GETs more.
+void ReadAhead::fill_region(const Advice::Region& region, Priority priority, int& room) {
+  if (room <= 0) return;
+  IntervalSet on_their_way;
+  for (const Held& held : held_) {
+    if (!held.ticket->finished()) on_their_way.add(held.range);
+  }
+  std::vector<ByteRange> gaps;
+  for (const ByteRange& missing : blob_->missing(region.range)) {
+    const auto parts = on_their_way.gaps(missing);
+    gaps.insert(gaps.end(), parts.begin(), parts.end());
+  }
   if (region.backward) std::reverse(gaps.begin(), gaps.end());
   for (ByteRange gap : gaps) {
     while (!gap.empty()) {
-      if (running >= most) return;
-      ByteRange part = gap;
-      const Bytes chunk = std::min(gap.length, region.chunk);
-      if (region.backward) part.offset = gap.end() - chunk;
-      part.length = chunk;
-      // Cut to what nobody of us asked for yet.
-      const auto on_its_way = std::find_if(held_.begin(), held_.end(), [&](const Held& held) {
-        return !held.ticket->finished() && overlap(held.range, part);
-      });
-      if (on_its_way == held_.end()) {
-        hold(part, priority);
-        ++running;
-      } else if (region.backward ? on_its_way->range.end() < part.end()
-                                 : on_its_way->range.offset > part.offset) {
-        const ByteRange other = on_its_way->range;
-        part = region.backward ? ByteRange{other.end(), part.end() - other.end()}
-                               : ByteRange{part.offset, other.offset - part.offset};
-        hold(part, priority);
-        ++running;
-      } else {
-        part = part.intersect(on_its_way->range);
-      }
-      gap.length -= part.length;
-      if (!region.backward) gap.offset += part.length;
+      if (room <= 0) return;
+      const Bytes length = std::min(gap.length, std::max(region.chunk, cache::kBlockSize));
+      hold({region.backward ? gap.end() - length : gap.offset, length}, priority);
+      --room;
+      gap.length -= length;
+      if (!region.backward) gap.offset += length;
     }
   }
 }

@@ -40,7 +40,7 @@ class ReadAhead : public std::enable_shared_from_this<ReadAhead> {
 
   void release_unwanted(bool all, Tickets& ended);
   void fill();
-  void fill_region(const Advice::Region& region, Priority priority, int most, int& running);
+  void fill_region(const Advice::Region& region, Priority priority, int& room);
   void hold(ByteRange range, Priority priority);
   void ticket_finished(const Status& status);
   bool is_held(ByteRange range) const;

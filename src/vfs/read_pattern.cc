@@ -22,6 +22,8 @@ constexpr Bytes kJumpCost = 128 * kKiB;
 constexpr Bytes kEdgesMatter = 16 * kMiB;
 constexpr Bytes kLongRun = 16 * kMiB;
 constexpr int kRandomJumps = 4;
+// R3: a stream begins with 16 MiB.
+constexpr Bytes kFirstAsk = 16 * kMiB;
 constexpr Bytes kPiece = 8 * kMiB;
 constexpr Bytes kSmallPiece = 4 * kMiB;
 // Offsets are kept far enough from the type's end for sums of two.
@@ -194,7 +196,7 @@ ByteRange ReadPattern::ask_of_guess(ByteRange read, const LinkSpeed& speed) {
   Bytes from = blocks.offset;
   Bytes length = kPiece;
   if (first) {
-    length = block_floor(std::clamp(product.value_or(kFirstChunk), kShortestGet, kFirstChunk));
+    length = block_floor(std::clamp(product.value_or(kFirstAsk), kShortestGet, kFirstAsk));
   } else if (jumps_ >= kRandomJumps) {
     length = product && *product < kSmallPiece ? kSmallPiece : kPiece;
     from = from / length * length;
@@ -266,7 +268,9 @@ void ReadPattern::collect(const LinkSpeed& speed) {
 }
 
 void ReadPattern::collect(const Slot& slot, Bytes& room) {
-  add({slot.stream.region(), slot.stream.chunk(), slot.stream.backward()}, room);
+  slot.stream.each_get([&](ByteRange get) {
+    add({get, get.length, slot.stream.backward()}, room);
+  });
 }
 
 void ReadPattern::collect_stride(const LinkSpeed& speed, Bytes& room) {

@@ -18,7 +18,7 @@ namespace driveway::vfs {
 struct Advice {
   struct Region {
     ByteRange range;
-    Bytes chunk = 0;        // about the length of a GET
+    Bytes chunk = 0;        // the length of a GET: the whole region
     bool backward = false;  // to be filled from its end
     friend bool operator==(const Region&, const Region&) = default;
   };

@@ -39,9 +39,7 @@ ReadStream::ReadStream(ByteRange read, Bytes limit, Bytes hold)
       start_(read.offset),
       head_(read.end()),
       covered_(read.length),
-      floor_(block_floor(read.offset)),
-      planned_(floor_),
-      chunk_mark_(read.offset) {
+      floor_(block_floor(read.offset)) {
   confirm_if_due();
 }
 
@@ -94,11 +92,11 @@ void ReadStream::turn() {
   backward_ = !backward_;
   head_ = limit_ - start_;
   start_ = limit_ - high;
-  planned_ = limit_ - floor_;
+  const Bytes asked = limit_ - floor_;
   floor_ = block_floor(start_);
-  chunk_mark_ = start_;
+  count_ = 0;
+  append(asked);
   window_ = kShortestGet;
-  chunk_ = kFirstChunk;
   next_plan_ = 0;
   descents_ = 0;
   confirmed_ = run() > hold_;
@@ -111,45 +109,58 @@ bool ReadStream::absorb(const ReadStream& other) {
   head_ = other.head_;
   start_ = std::min(start_, other.start_);
   floor_ = std::min(floor_, other.floor_);
-  planned_ = std::max(planned_, other.planned_);
+  append(other.planned());
   steps_ = 2;
   confirm_if_due();
   next_plan_ = 0;
   return true;
 }
 
-void ReadStream::set_step(Bytes streams) {
-  const Bytes rest = limit_ - planned_;
-  if (rest == 0) return;
-  // The rest is shared out so that all GETs end together at the end of the file; and a window holds
-  // two of them, so that one comes in while the other is waited for.
-  step_ = std::min({chunk_, rest / (2 * streams), window_ / 2});
-  step_ = std::max(block_floor(step_), kShortestGet);
-  if (rest <= step_ + step_ / 2) step_ = rest;
+// REQUIRES planned() < limit_.
+Bytes ReadStream::next_length(Bytes streams) const {
+  const Bytes from = std::max(planned(), block_floor(head_));
+  const Bytes rest = limit_ - from;
+  Bytes length = std::min(less(from, head_) / 4, kLongestGet);
+  // And a window holds two, so that one comes in while the other is waited for.
+  length = std::min({length, rest / (2 * streams), window_ / 2});
+  length = std::max(block_floor(length), kShortestGet);
+  return rest <= length + length / 2 ? rest : length;
 }
 
 void ReadStream::plan(const LinkSpeed& speed, Bytes most) {
   if (!confirmed_) return;
   const Bytes streams = streams_of(speed);
-  const Bytes longest = std::clamp(block_floor(most / streams), kFirstChunk, kLargestChunk);
-  while (chunk_ < longest && less(head_, chunk_mark_) >= chunk_) {
-    chunk_mark_ += chunk_;
-    chunk_ *= 2;
-  }
-  chunk_ = std::min(chunk_, longest);
-  const Bytes wanted = std::max(std::max<Bytes>(streams, 2) * chunk_, double_delay_product(speed));
+  const Bytes waited_for = double_delay_product(speed);
+  // The longest GETs, three of them to be graded in; of a link of which nothing is known yet, the
+  // most is expected.
+  const Bytes wanted = waited_for > 0 ? (streams + 3) * kLongestGet + waited_for : most;
   const Bytes target = std::min(wanted, most);
   if (in_bulk()) window_ = std::max(window_, target);
   while (window_ < target && run() > window_ / 2) window_ *= 2;
   window_ = std::min(window_, target);
 
-  planned_ = std::max(planned_, block_floor(head_));
-  for (set_step(streams); planned_ < limit_; set_step(streams)) {
+  drop_done();
+  while (planned() < limit_ && count_ < kMostGets) {
+    const Bytes end = std::max(planned(), block_floor(head_)) + next_length(streams);
     const bool to_the_end = limit_ - head_ <= window_;
-    if (!to_the_end && planned_ + step_ > head_ + window_) break;
-    planned_ += step_;
+    if (!to_the_end && end > head_ + window_) break;
+    append(end);
   }
   next_plan_ = block_floor(head_) + kReadBlock;
+}
+
+void ReadStream::append(Bytes end) {
+  if (end <= planned()) return;
+  if (count_ < kMostGets) ++count_;
+  ends_[count_ - 1] = end;
+}
+
+void ReadStream::drop_done() {
+  const auto first = ends_.begin();
+  const auto last = first + static_cast<std::ptrdiff_t>(count_);
+  const auto kept = std::upper_bound(first, last, begin());
+  std::move(kept, last, first);
+  count_ = static_cast<std::size_t>(last - kept);
 }
 
 ByteRange ReadStream::ask(ByteRange read) const {
@@ -160,27 +171,32 @@ ByteRange ReadStream::ask(ByteRange read) const {
     const Bytes from = std::min(r.offset, less(r.end(), kSkip));
     return along({from, r.end() - from});
   }
-  const Bytes to = std::max(r.end(), std::min(r.offset + step_, limit_));
+  // Short: it is the one that the reader stands at.
+  const Bytes to = std::max(r.end(), std::min(r.offset + kShortestGet, limit_));
   return along({r.offset, to - r.offset});
 }
 
 void ReadStream::cover(ByteRange asked) {
   const ByteRange r = along(asked);
   floor_ = std::min(floor_, r.offset);
-  planned_ = std::max(planned_, r.end());
+  append(r.end());
 }
 
 void ReadStream::shorten(Bytes length) {
-  planned_ = std::min(planned_, along(region()).offset + block_floor(length));
+  const Bytes end = begin() + block_floor(length);
+  while (count_ > 0 && ends_[count_ - 1] > end) --count_;
+  append(end);
+}
+
+Bytes ReadStream::begin() const {
+  if (!confirmed_) return floor_;
+  // In steps, so that it changes seldom.
+  return std::max(floor_, less(head_, kKernelBurst) / kKernelBurst * kKernelBurst);
 }
 
 ByteRange ReadStream::region() const {
-  Bytes from = floor_;
-  // In steps, so that it changes seldom.
-  if (confirmed_) {
-    from = std::max(from, less(head_, kKernelBurst) / kKernelBurst * kKernelBurst);
-  }
-  return along({from, less(planned_, from)});
+  const Bytes from = begin();
+  return along({from, less(planned(), from)});
 }
 
 }  // namespace driveway::vfs

@@ -1,7 +1,8 @@
 // One reader's way through a file. Private to ReadPattern.
 #pragma once
 
-#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <optional>
 
 #include "base/bytes.h"
@@ -18,9 +19,9 @@ inline constexpr Bytes kReadBlock = kMiB;
 inline constexpr Bytes kKernelBurst = 4 * kMiB;
 // A GET costs 200 units of quota whatever its length, and a first byte: shorter ones do not pay.
 inline constexpr Bytes kShortestGet = 8 * kMiB;
-// R3: GETs have 16 MiB at first, and grow.
-inline constexpr Bytes kFirstChunk = 16 * kMiB;
-inline constexpr Bytes kLargestChunk = 64 * kMiB;
+// Longer ones make the reader wait: they come in side by side, and it stands at the first. R3 has
+// 64 MiB and more, which would need a window beyond the budget.
+inline constexpr Bytes kLongestGet = 32 * kMiB;
 
 inline Bytes block_floor(Bytes offset) { return offset / kReadBlock * kReadBlock; }
 inline Bytes block_ceil(Bytes offset) { return block_floor(offset + kReadBlock - 1); }
@@ -34,13 +35,20 @@ inline ByteRange blocks_of(ByteRange range) {
 Bytes streams_of(const LinkSpeed& speed);
 
 // Reads that lie close enough together to be of one reader, who goes on in one direction: its
-// position, its window (what should be on its way before it), and up to where GETs were planned.
+// position, its window (what should be on its way before it), and the GETs that were planned in it.
 //
 // A stream begins with one read and is a guess. It is *confirmed* once it was read on without a gap
 // (or, with gaps, twice). The window of a confirmed one is 8 MiB, and doubles whenever the reader
-// has come half as far, up to what keeps the link busy (R3); that of a reader who takes large
-// pieces from the start of the file is open at once. The plan grows by whole GETs, so that none is
-// short.
+// has come half as far, up to what keeps the link busy (R3): the GETs that come in, as many as the
+// link asks for, and those whose first byte is waited for meanwhile. The window of a reader who
+// takes large pieces from the start of the file is open at once.
+//
+// A GET is a quarter as long as its distance from the reader, 8–32 MiB. GETs of one length, asked
+// together, end together: the reader stands at the first until all are here, then leaves the window
+// behind, and nothing is on its way until the next first byte. Graded, they end one after the
+// other. (A model of a link of 200 MB/s, 40 MB/s a connection, first byte 350 ms ± 30 %: 1 GiB
+// comes in with 90 % of its rate; with GETs of 16 MiB, growing to 48 MiB, with 76 %.) Toward the
+// end of the file they are shortened, so that all end together there.
 //
 // Going backward is going forward in a mirror: positions are kept along the direction of reading,
 // and `along` turns them. All ranges are of whole blocks, up to `limit`. Not thread-safe.
@@ -66,18 +74,29 @@ class ReadStream {
   void shorten(Bytes length);
   // What should be here or on its way: from a little behind the reader up to the plan's end.
   ByteRange region() const;
+  // What of region() is left of each planned GET, nearest to the reader first.
+  template <typename Visitor>
+  void each_get(const Visitor& visit) const {
+    Bytes from = begin();
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (ends_[i] <= from) continue;
+      visit(along({from, ends_[i] - from}));
+      from = ends_[i];
+    }
+  }
 
   bool confirmed() const { return confirmed_; }
   // Whether it was read downward of late.
   bool turning() const { return descents_ > 0; }
   bool backward() const { return backward_; }
-  // The length of the next GET.
-  Bytes chunk() const { return std::max(step_, kShortestGet); }
   // How far it was read, gaps included.
   Bytes run() const { return head_ - start_; }
   Bytes lowest() const { return along({start_, run()}).offset; }
 
  private:
+  // As many as the budget holds of the shortest.
+  static constexpr std::size_t kMostGets = 32;
+
   // From the file to the direction of reading, and back.
   ByteRange along(ByteRange range) const {
     return backward_ ? ByteRange{limit_ - range.end(), range.length} : range;
@@ -85,7 +104,11 @@ class ReadStream {
   void turn();
   bool in_bulk() const;
   void confirm_if_due();
-  void set_step(Bytes streams);
+  Bytes begin() const;  // of region(), along the direction
+  Bytes planned() const { return count_ > 0 ? ends_[count_ - 1] : floor_; }
+  Bytes next_length(Bytes streams) const;
+  void append(Bytes end);
+  void drop_done();
 
   Bytes limit_;
   Bytes hold_;
@@ -97,12 +120,10 @@ class ReadStream {
   Bytes head_;           // behind the last byte that was read
   Bytes covered_;        // what was read of [start_, head_)
   Bytes floor_;          // where region() begins at the earliest
-  Bytes planned_;        // where it ends
   Bytes next_plan_ = 0;  // at which head_ the plan must be looked at
   Bytes window_ = kShortestGet;
-  Bytes chunk_ = kFirstChunk;
-  Bytes chunk_mark_;  // where the reader began to consume a chunk of this length
-  Bytes step_ = kShortestGet;
+  std::array<Bytes, kMostGets> ends_{};  // of the planned GETs, growing
+  std::size_t count_ = 0;                // of these
 };
 
 }  // namespace driveway::vfs

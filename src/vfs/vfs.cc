@@ -11,6 +11,8 @@
 #include "vfs/attributes.h"
 #include "vfs/blob.h"
 #include "vfs/open_file.h"
+#include "vfs/sibling_source.h"
+#include "vfs/siblings.h"
 #include "vfs/verifier.h"
 #include "vfs/volume_folder.h"
 
@@ -64,6 +66,18 @@ class ObserverRelay final : public tree::TreeObserver {
   std::vector<tree::TreeObserver*> observers_;
 };
 
+// Files that came or went are siblings that came or went.
+class FolderWatch final : public tree::TreeObserver {
+ public:
+  void tell(Siblings* siblings) { siblings_ = siblings; }
+  void entry_changed(InodeId, const std::string&, std::optional<InodeId>) override {}
+  void attributes_changed(InodeId) override {}
+  void directory_changed(InodeId inode) override { siblings_->folder_changed(inode); }
+
+ private:
+  Siblings* siblings_ = nullptr;
+};
+
 class StringSink final : public ByteSink {
  public:
   explicit StringSink(Bytes limit) : limit_(limit) {}
@@ -96,6 +110,8 @@ class VfsImpl final : public Vfs {
         scheduler_(with_memory(options.scheduler), clock, metrics) {}
 
   ~VfsImpl() override {
+    relay_.remove(folder_watch_);
+    siblings_.reset();
     blobs_.reset();
     fetcher_.reset();
     verifier_.reset();
@@ -121,6 +137,11 @@ class VfsImpl final : public Vfs {
     past_cache_ = std::make_unique<PastCache>(store_, scheduler_, clock);
     blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, *past_cache_, *verifier_,
                                      options.cache.capacity / 2, clock, metrics);
+    sibling_source_ = std::make_unique<LocalSiblings>(*tree_, *cache_, *blobs_, *fetcher_, store_);
+    siblings_ = std::make_unique<Siblings>(siblings_options(options.cache.capacity),
+                                           *sibling_source_, clock, metrics);
+    folder_watch_.tell(siblings_.get());
+    relay_.add(folder_watch_);
     opened_ = true;
     return {};
   }
@@ -217,7 +238,7 @@ class VfsImpl final : public Vfs {
       case tree::ContentKind::kBlob: {
         DRIVEWAY_TRY(auto blob, blobs_->open(*node.item));
         return std::shared_ptr<OpenFile>(
-            std::make_shared<BlobFile>(std::move(node), std::move(blob), *blobs_));
+            std::make_shared<BlobFile>(std::move(node), std::move(blob), *blobs_, *siblings_));
       }
       case tree::ContentKind::kLink: {
         std::string text = node.link_text;
@@ -247,6 +268,9 @@ class VfsImpl final : public Vfs {
   std::unique_ptr<transfer::Fetcher> fetcher_;
   std::unique_ptr<PastCache> past_cache_;
   std::unique_ptr<Blobs> blobs_;
+  std::unique_ptr<LocalSiblings> sibling_source_;
+  std::unique_ptr<Siblings> siblings_;
+  FolderWatch folder_watch_;
   bool opened_ = false;
 };
 

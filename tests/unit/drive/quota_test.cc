@@ -81,15 +81,76 @@ TEST_F(QuotaTest, WaitingEndsWithTheContext) {  // R5
   EXPECT_EQ(budget.waiting(), 0);
 }
 
-TEST_F(QuotaTest, BackgroundLeavesAReserve) {  // R4
+TEST_F(QuotaTest, EachPriorityLeavesAReserveToThoseAbove) {  // R4
   QuotaBudget budget(QuotaModel::k2026, clock, metrics);
+  context.priority = Priority::kBackground;
+  EXPECT_EQ(time_of(budget, Method::kRead, 135), 0);  // half of 54,000 units
+  EXPECT_GT(time_of(budget, Method::kRead, 1), 0);
   context.priority = Priority::kPrefetch;
-  EXPECT_EQ(time_of(budget, Method::kRead, 243), 0);  // 90 % of 54,000 units
+  EXPECT_EQ(time_of(budget, Method::kRead, 108), 0);  // up to 90 %
   EXPECT_GT(time_of(budget, Method::kRead, 1), 0);
   context.priority = Priority::kReadAhead;
   EXPECT_EQ(time_of(budget, Method::kRead, 13), 0);
+  EXPECT_GT(time_of(budget, Method::kRead, 1), 0);
   context.priority = Priority::kForeground;
   EXPECT_EQ(time_of(budget, Method::kRead, 13), 0);
+}
+
+// The reserve is of what is saved up, not of the rate.
+TEST_F(QuotaTest, WhoIsAloneGetsTheWholeRateAtAnyPriority) {  // R4
+  for (const Priority priority :
+       {Priority::kReadAhead, Priority::kPrefetch, Priority::kBackground}) {
+    QuotaBudget budget(QuotaModel::k2026, clock, metrics);
+    context.priority = priority;
+    use_up(budget);
+    EXPECT_NEAR(time_of(budget, Method::kRead, 1625), 60, 0.1);
+  }
+}
+
+TEST_F(QuotaTest, ForegroundNeverWaitsForPrefetch) {  // R4
+  for (const QuotaModel model : {QuotaModel::k2026, QuotaModel::kLegacy}) {
+    QuotaBudget budget(model, clock, metrics);
+    context.priority = Priority::kPrefetch;
+    use_up(budget);
+    for (int second = 0; second < 60; ++second) {
+      context.priority = Priority::kPrefetch;
+      EXPECT_GT(time_of(budget, Method::kRead, 30), 0);  // as many as there are
+      context.priority = Priority::kForeground;
+      EXPECT_EQ(time_of(budget, Method::kRead, 26), 0);
+    }
+  }
+}
+
+TEST_F(QuotaTest, UntilFreeSaysHowLongACallWouldWait) {
+  QuotaBudget budget(QuotaModel::k2026, clock, metrics);
+  const auto free_in = [&](Priority priority, int calls) {
+    return seconds_of(budget.until_free(Method::kRead, priority, calls));
+  };
+  EXPECT_EQ(free_in(Priority::kBackground, 135), 0);
+  EXPECT_GT(free_in(Priority::kBackground, 136), 0);
+  EXPECT_EQ(free_in(Priority::kPrefetch, 243), 0);
+  context.priority = Priority::kPrefetch;
+  use_up(budget);
+  EXPECT_EQ(free_in(Priority::kForeground, 20), 0);
+  EXPECT_NEAR(free_in(Priority::kPrefetch, 10), 10 / 27.08, 0.04);
+  clock.advance(budget.until_free(Method::kRead, Priority::kPrefetch, 10));
+  EXPECT_EQ(free_in(Priority::kPrefetch, 10), 0);
+  EXPECT_EQ(time_of(budget, Method::kRead, 10), 0);
+  QuotaBudget unlimited(QuotaModel::kUnlimited, clock, metrics);
+  EXPECT_EQ(unlimited.until_free(Method::kRead, Priority::kBackground, 1'000'000),
+            Duration::zero());
+}
+
+// Who holds back needs a faster pace as much as who waits in line.
+TEST_F(QuotaTest, HoldingBackCountsAsWaitingForAuto) {
+  QuotaBudget budget(QuotaModel::kAuto, clock, metrics, {true, 0.5});
+  use_up(budget);
+  budget.refused(seconds(1));
+  for (int i = 0; i < 200; ++i) {
+    clock.advance(budget.until_free(Method::kRead, Priority::kForeground));
+    ASSERT_TRUE(budget.take(context, Method::kRead).ok());
+  }
+  EXPECT_GT(budget.learned().pace, 0.5);
 }
 
 TEST(QuotaOrderTest, ForegroundGoesFirst) {
@@ -118,8 +179,28 @@ TEST(QuotaOrderTest, ForegroundGoesFirst) {
     served = order.size();
   }
   for (std::thread& caller : callers) caller.join();
-  EXPECT_EQ(order.front(), Priority::kForeground);
-  EXPECT_EQ(order[1], Priority::kReadAhead);
+  EXPECT_EQ(order, (std::vector{Priority::kForeground, Priority::kReadAhead, Priority::kPrefetch,
+                                Priority::kBackground}));
+}
+
+TEST(QuotaOrderTest, UntilFreeStandsBehindThoseWhoWaitAbove) {
+  FakeClock clock;
+  Metrics metrics;
+  QuotaBudget budget(QuotaModel::k2026, clock, metrics);
+  Context context;
+  for (int i = 0; i < 270; ++i) ASSERT_TRUE(budget.take(context, Method::kRead).ok());
+  const Duration foreground_alone = budget.until_free(Method::kRead, Priority::kForeground);
+  const Duration alone = budget.until_free(Method::kRead, Priority::kPrefetch);
+  CancelSource cancel;
+  context.cancel = cancel.token();
+  context.priority = Priority::kPrefetch;
+  std::thread caller([&] { EXPECT_FALSE(budget.take(context, Method::kRead).ok()); });
+  while (budget.waiting() < 1) std::this_thread::yield();
+  EXPECT_EQ(budget.until_free(Method::kRead, Priority::kForeground), foreground_alone);
+  EXPECT_GT(budget.until_free(Method::kRead, Priority::kPrefetch), alone);
+  EXPECT_GT(budget.until_free(Method::kRead, Priority::kBackground), alone);
+  cancel.cancel();
+  caller.join();
 }
 
 TEST_F(QuotaTest, AutoStartsAtLegacyAndLearnsUnits) {
