@@ -38,6 +38,7 @@ from support.reading import (
     wait_until_idle,
 )
 from support.simulator import FIRST_ACCOUNT, Simulator
+from support.tree_check import attribute
 from support.waiting import blocked_in_fuse, wait_for
 
 SEED = int(os.environ.get("DRIVEWAY_TEST_SEED", "20260"))
@@ -613,6 +614,54 @@ def test_an_answer_that_stalls_is_asked_for_again(simulator, world, machine):
     assert mount.status()["metrics"]["transfer.asked_again"] >= 1
     wait_until_idle(mount)
     assert [e for e in ended if e["method"] == "files.get_media"], "nothing else brought the rest"
+
+
+def test_a_reader_is_served_while_prefetch_takes_all_the_quota(simulator, machine, world, crowd):
+    """By the log: its GET comes before all but a few of those that nobody waits for (R4)."""
+    path = world.streams[1]
+    mount = machine.mount("--poll", "1h", "--quota", "2026")
+    os.stat(mount.my_drive / path)
+    folder = mount.my_drive / "many/d00000"
+    names = sorted(os.listdir(folder))
+    since = max((entry["seq"] for entry in simulator.log()), default=0)
+    simulator.set(quota="2026")
+    end = threading.Event()
+
+    def read_in_order():
+        for name in names:
+            if end.is_set():
+                return
+            data = (folder / name).read_bytes()
+            assert md5_of_bytes(data) == crowd[f"many/d00000/{name}"], name
+
+    def read_amid():
+        try:
+            # 54,000 units at once, then 5,416 a second; a download takes 200.
+            wait_for(
+                lambda: simulator.stats()["methods"].get("files.get_media", {}).get("count", 0) > 300,
+                "the quota to be used up",
+            )
+            print(f"{len(names)} files, {mount.status()['metrics']['siblings.prefetched']} ahead")
+            begin = time.time()
+            with opened(mount.my_drive / path) as file:
+                world.files[path].check(0, os.pread(file, 4096, 0), 4096)
+            marks.append(begin)
+        finally:
+            end.set()
+
+    marks = []
+    run_all([read_in_order, read_amid])
+    simulator.set(quota="unlimited")
+    wait_until_idle(mount)
+    media = [e for e in simulator.log(since) if e["method"] == "files.get_media"]
+    own = min(
+        (e for e in media if attribute(mount.my_drive / path, "id") in e["target"]), key=to_seconds
+    )
+    before = [e for e in media if marks[0] < to_seconds(e) < to_seconds(own)]
+    print(f"{len(before)} of {len(media)} downloads began between the read and its own")
+    assert len(before) <= 8
+    refused = sum(entry["refused"] for entry in media)
+    assert refused <= len(media) / 50
 
 
 # -- readers that go -------------------------------------------------------------------------------------

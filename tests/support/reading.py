@@ -20,6 +20,7 @@ UNDER_WAY = (
     "transfer.slots.listing",
     "transfer.slots.media",
     "transfer.waiting",
+    "siblings.in_flight",
     "tree.waiting",
     "drive.quota.waiting",
     "http.in_flight",
