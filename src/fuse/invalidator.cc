@@ -6,7 +6,8 @@
 
 namespace driveway::fuse {
 
-Invalidator::Invalidator(Metrics& metrics) : told_(metrics.counter("fuse.invalidations")) {}
+Invalidator::Invalidator(KernelCache& kernel_cache, Metrics& metrics)
+    : kernel_cache_(kernel_cache), told_(metrics.counter("fuse.invalidations")) {}
 
 Invalidator::~Invalidator() { stop(); }
 
@@ -26,13 +27,22 @@ void Invalidator::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Invalidator::entry_changed(InodeId parent, const std::string& name, std::optional<InodeId>) {
+void Invalidator::entry_changed(InodeId parent, const std::string& name,
+                                std::optional<InodeId> child) {
+  kernel_cache_.forget_listing(parent);
   push({What::kEntry, parent, name});
+  if (!child) return;
+  kernel_cache_.distrust(*child);
+  // Its ".." may be another now.
+  if (kernel_cache_.forget_listing(*child)) push({What::kDirectory, *child, ""});
 }
 
 void Invalidator::attributes_changed(InodeId inode) { push({What::kAttributes, inode, ""}); }
 
-void Invalidator::directory_changed(InodeId inode) { push({What::kDirectory, inode, ""}); }
+void Invalidator::directory_changed(InodeId inode) {
+  kernel_cache_.forget_listing(inode);
+  push({What::kDirectory, inode, ""});
+}
 
 void Invalidator::push(Event event) {
   epoch_.fetch_add(1);

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/metrics.h"
+#include "fuse/kernel_cache.h"
 #include "tree/tree.h"
 
 namespace driveway::fuse {
@@ -27,10 +28,11 @@ class Invalidator final : public tree::TreeObserver {
     std::function<void(InodeId parent, const std::string& name)> drop_entry;
     std::function<void(InodeId inode)> drop_attributes;
     std::function<void(InodeId inode)>
-        drop_directory;  // attributes, and the listing that it may keep
+        drop_directory;  // attributes, and the listing that it may keep, or is just getting
   };
 
-  explicit Invalidator(Metrics& metrics);
+  // What changes is no longer believed in `kernel_cache`, before it is told.
+  Invalidator(KernelCache& kernel_cache, Metrics& metrics);
   ~Invalidator() override;  // stop()
   // REQUIRES: before the first event that matters; events before it are dropped (the kernel knows
   // nothing yet).
@@ -41,6 +43,9 @@ class Invalidator final : public tree::TreeObserver {
                      std::optional<InodeId> child) override;
   void attributes_changed(InodeId inode) override;
   void directory_changed(InodeId inode) override;
+
+  // The kernel has been given a listing that it must not keep.
+  void drop_directory(InodeId inode) { push({What::kDirectory, inode, ""}); }
 
   // An answer may be cached by the kernel only if nothing changed since its data was read. The
   // handler takes the epoch, reads the tree, and sends the answer through reply():
@@ -61,6 +66,7 @@ class Invalidator final : public tree::TreeObserver {
   void run();
   void tell(const Event& event);
 
+  KernelCache& kernel_cache_;
   Counter& told_;
   std::atomic<std::uint64_t> epoch_{0};
   std::shared_mutex replying_;

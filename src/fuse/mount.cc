@@ -17,7 +17,9 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "fuse/device_read_ahead.h"
 #include "fuse/invalidator.h"
+#include "fuse/kernel_cache.h"
 #include "fuse/operations.h"
 #include "fuse/request_loop.h"
 #include "fuse/unmount.h"
@@ -27,6 +29,11 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 constexpr auto kInitDeadline = std::chrono::seconds(15);
+// The kernel asks in pieces of at most 1 MiB (256 pages), so this is four requests under way. From
+// 1 MiB on, sequential reads of what is here are equally fast (DESIGN.md); a reader of little waits
+// for little, because the kernel begins with four times what it wants.
+constexpr Bytes kReadAhead = 4 * kMiB;
+constexpr std::string_view kAnyName = "-";  // in use or not: it is only looked up again
 
 // Options that the kernel or mount(8) knows. "nonempty" was libfuse 2's; libfuse 3 always allows
 // it.
@@ -72,15 +79,17 @@ class MountImpl final : public Mount {
       : options_(options),
         vfs_(vfs),
         clock_(clock),
-        invalidator_(metrics),
+        invalidator_(kernel_cache_, metrics),
         state_{.vfs = vfs,
                .clock = clock,
                .invalidator = invalidator_,
+               .kernel_cache = kernel_cache_,
                .read_deadline = options.read_deadline,
                .on_init = [this] { initialised(); },
                .read_latency = metrics.histogram("fuse.read"),
                .lookup_latency = metrics.histogram("fuse.lookup"),
                .read_bytes = metrics.counter("fuse.read_bytes"),
+               .readdirs = metrics.counter("fuse.readdirs"),
                .errors = metrics.counter("fuse.errors")} {}
 
   ~MountImpl() override {
@@ -161,6 +170,8 @@ class MountImpl final : public Mount {
       return errno_error(errno,
                          cat("the mount at ", options_.mountpoint.string(), " does not answer"));
     }
+    const Status raised = set_device_read_ahead(attributes.st_dev, kReadAhead);
+    if (!raised.ok()) log::info("large reads are asked for in small pieces: ", raised.error());
     return {};
   }
 
@@ -177,6 +188,10 @@ class MountImpl final : public Mount {
                 },
             .drop_directory =
                 [this](InodeId inode) {
+                  // An answer to readdir may be with the kernel and not yet in its cache. This
+                  // waits until all are, because both take the directory's lock.
+                  fuse_lowlevel_notify_inval_entry(session_, inode.value(), kAnyName.data(),
+                                                   kAnyName.size());
                   fuse_lowlevel_notify_inval_inode(session_, inode.value(), 0, 0);
                 }};
   }
@@ -190,6 +205,7 @@ class MountImpl final : public Mount {
   const MountOptions options_;
   vfs::Vfs& vfs_;
   Clock& clock_;
+  KernelCache kernel_cache_;
   Invalidator invalidator_;
   MountState state_;
   fuse_session* session_ = nullptr;

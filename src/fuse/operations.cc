@@ -11,100 +11,22 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
-#include "base/strings.h"
-#include "fuse/errno.h"
+#include "fuse/request.h"
 
 namespace driveway::fuse {
 namespace {
 
-// How long the kernel may believe an entry, a miss or attributes. What another client changes is
-// invalidated explicitly; this bounds what the feed cannot tell (an item that lost its parent in a
-// listing gap).
-constexpr double kCacheSeconds = 60;
 constexpr std::string_view kAttributePrefix = "user.";
 constexpr std::size_t kMaxName = 255;  // as statfs says; the kernel itself takes 1024 bytes
-
-MountState& state_of(fuse_req_t req) { return *static_cast<MountState*>(fuse_req_userdata(req)); }
-
-// A request that may wait for Drive: with the read deadline, ended at once by the kernel's
-// interrupt and by unmounting (R5).
-class Waiting {
- public:
-  explicit Waiting(fuse_req_t req) : req_(req), source_(state_of(req).unmounting.token()) {
-    MountState& state = state_of(req);
-    context_.deadline = state.clock.now() + state.read_deadline;
-    context_.cancel = source_.token();
-    fuse_req_interrupt_func(req, &Waiting::interrupted, &source_);
-  }
-  // libfuse calls the function under the request's own lock, so none runs when this returns.
-  // REQUIRES: before the reply.
-  ~Waiting() { fuse_req_interrupt_func(req_, nullptr, nullptr); }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
-  const Context& context() const { return context_; }
-
- private:
-  static void interrupted(fuse_req_t, void* data) { static_cast<CancelSource*>(data)->cancel(); }
-  fuse_req_t req_;
-  CancelSource source_;
-  Context context_;
-};
-
-// Runs `call(context)` as a Waiting request.
-template <typename Call>
-auto waiting(fuse_req_t req, Call call) {
-  const Waiting request(req);
-  return call(request.context());
-}
-
-void reply_error(fuse_req_t req, const Error& error) {
-  const int number = to_errno(error);
-  state_of(req).errors.add();
-  if (number == EIO) log::warn("a request failed: ", error);
-  fuse_reply_err(req, number);
-}
-
-timespec to_timespec(WallTime time) {
-  const auto count = time.time_since_epoch().count();
-  auto seconds = count / 1000;
-  auto milliseconds = count % 1000;
-  if (milliseconds < 0) {
-    milliseconds += 1000;
-    --seconds;
-  }
-  return {.tv_sec = static_cast<time_t>(seconds),
-          .tv_nsec = static_cast<decltype(timespec::tv_nsec)>(milliseconds * 1'000'000)};
-}
-
-struct stat to_stat(const tree::Node& node) {
-  struct stat attributes {};
-  attributes.st_ino = node.inode.value();
-  attributes.st_mode = node.mode;
-  // 1 for directories too, as btrfs has it: "the number of subdirectories is not counted here".
-  attributes.st_nlink = 1;
-  attributes.st_uid = node.uid;
-  attributes.st_gid = node.gid;
-  attributes.st_size = static_cast<off_t>(node.size);
-  attributes.st_blksize = 128 * 1024;
-  attributes.st_blocks = static_cast<blkcnt_t>((node.size + 511) / 512);
-  attributes.st_mtim = to_timespec(node.modified);
-  attributes.st_ctim = attributes.st_mtim;
-  attributes.st_atim = attributes.st_mtim;
-  return attributes;
-}
-
-fuse_entry_param to_entry(const tree::Node& node, bool cacheable) {
-  fuse_entry_param entry{};
-  entry.ino = node.inode.value();
-  entry.attr = to_stat(node);
-  entry.attr_timeout = entry.entry_timeout = cacheable ? kCacheSeconds : 0;
-  return entry;
-}
 
 void op_init(void* userdata, fuse_conn_info* connection) {
   connection->want |= connection->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS |
                                              FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
+  // The kernel drops pages only when told (R1a), not whenever it sees another mtime.
+  if ((connection->capable & FUSE_CAP_EXPLICIT_INVAL_DATA) != 0) {
+    connection->want |= FUSE_CAP_EXPLICIT_INVAL_DATA;
+    connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA);
+  }
   // writeback_cache: the kernel would own size and mtime (measured.md): off.
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_WRITEBACK_CACHE);
   connection->max_background = 256;
@@ -145,21 +67,10 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
 void op_forget(fuse_req_t req, fuse_ino_t, std::uint64_t) { fuse_reply_none(req); }
 void op_forget_multi(fuse_req_t req, std::size_t, fuse_forget_data*) { fuse_reply_none(req); }
 
-// Answers open() or opendir().
-void reply_handle(fuse_req_t req, fuse_file_info* info, std::shared_ptr<void> handle) {
-  Handles& handles = state_of(req).handles;
-  const void* key = handle.get();
-  info->fh = reinterpret_cast<std::uint64_t>(key);
-  handles.keep(std::move(handle));  // before the answer: the release may come at once
-  // An interrupted open() is answered, but nobody will release it.
-  if (fuse_reply_open(req, info) != 0) handles.release(key);
-}
-
-using FileHandle = std::shared_ptr<vfs::OpenFile>;
-
 FileHandle* file_of(const fuse_file_info* info) {
-  return info == nullptr ? nullptr
-                         : reinterpret_cast<FileHandle*>(info->fh);  // NOLINT: libfuse's way
+  if (info == nullptr) return nullptr;
+  auto* const handle = reinterpret_cast<Handle*>(info->fh);  // NOLINT: libfuse's way
+  return static_cast<FileHandle*>(handle);
 }
 
 void op_getattr(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
@@ -167,8 +78,9 @@ void op_getattr(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   const std::uint64_t epoch = state.invalidator.epoch();
   auto node = state.vfs.node(InodeId(inode));
   // R1a: what a handle has open may be known to nobody else any more.
-  if (node.failed_with(ErrorCode::kNotFound) && file_of(info) != nullptr) {
-    node = (*file_of(info))->node();
+  const FileHandle* const handle = file_of(info);
+  if (node.failed_with(ErrorCode::kNotFound) && handle != nullptr && handle->opened() != nullptr) {
+    node = handle->opened()->node();
   }
   if (!node.ok()) {
     return reply_error(req, node.failed_with(ErrorCode::kNotFound)
@@ -194,192 +106,52 @@ void op_open(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
     fuse_reply_err(req, EROFS);
     return;
   }
-  auto file = waiting(req, [&](const Context& context) {
-    return state_of(req).vfs.open_file(context, InodeId(inode));
-  });
-  if (!file.ok()) return reply_error(req, file.error());
-  info->direct_io = (*file)->direct_io() ? 1 : 0;
+  MountState& state = state_of(req);
+  auto handle = std::make_unique<FileHandle>(InodeId(inode));
   // R1a: the bytes of an inode never change, so what the kernel holds of it stays right.
-  info->keep_cache = (*file)->keep_cache() ? 1 : 0;
-  reply_handle(req, info, std::make_shared<FileHandle>(*std::move(file)));
+  info->keep_cache = state.kernel_cache.trusts(InodeId(inode)) ? 1 : 0;
+  if (info->keep_cache == 0) {
+    const std::uint64_t stamp = state.kernel_cache.file_stamp(InodeId(inode));
+    auto file = waiting(
+        req, [&](const Context& context) { return state.vfs.open_file(context, InodeId(inode)); });
+    if (!file.ok()) return reply_error(req, file.error());
+    info->direct_io = (*file)->direct_io() ? 1 : 0;
+    if ((*file)->keep_cache()) {
+      info->keep_cache = 1;
+      state.kernel_cache.trust(InodeId(inode), stamp);
+    }
+    handle->set(*std::move(file));
+  }
+  reply_handle(req, info, std::move(handle));
 }
 
 void op_read(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
   MountState& state = state_of(req);
   const TimePoint begin = state.clock.now();
-  thread_local std::vector<std::byte> buffer;
-  if (buffer.size() < size) buffer.resize(size);
-  const auto count = waiting(req, [&](const Context& context) {
-    return (*file_of(info))
-        ->read(context, static_cast<Bytes>(offset), std::span(buffer).first(size));
+  FileHandle& handle = *file_of(info);
+  const ReadBuffers::Buffer buffer(state.read_buffers, size);
+  const auto count = waiting(req, [&](const Context& context) -> Result<std::size_t> {
+    DRIVEWAY_TRY(vfs::OpenFile* const file, handle.open(context, state.vfs));
+    return file->read(context, static_cast<Bytes>(offset), buffer.bytes());
   });
   state.read_latency.record(state.clock.now() - begin);
+  // Before the answer, after which the handle may end.
+  handle.set_read();
+  state.kernel_cache.distrust(handle.inode());
   if (!count.ok()) return reply_error(req, count.error());
   state.read_bytes.add(*count);
-  fuse_reply_buf(req, reinterpret_cast<const char*>(buffer.data()), *count);
+  fuse_reply_buf(req, reinterpret_cast<const char*>(buffer.bytes().data()), *count);
 }
 
-void op_release(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
-  state_of(req).handles.release(file_of(info));
-  fuse_reply_err(req, 0);
-}
-
-// What a directory held when it was opened, or rewound: offsets mean the same entries until then.
-struct DirectoryHandle {
-  std::mutex mutex;
-  InodeId inode;
-  InodeId parent;
-  bool started = false;
-  std::vector<tree::DirEntry> entries;
-};
-
-DirectoryHandle& directory_of(const fuse_file_info* info) {
-  return *reinterpret_cast<DirectoryHandle*>(info->fh);  // NOLINT: libfuse's way
-}
-
-void op_opendir(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
+void op_release(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   MountState& state = state_of(req);
-  const auto node = state.vfs.node(InodeId(inode));
-  if (!node.ok()) return reply_error(req, node.error());
-  auto entries =
-      waiting(req, [&](const Context& context) { return state.vfs.list(context, InodeId(inode)); });
-  if (!entries.ok()) return reply_error(req, entries.error());
-  auto handle = std::make_shared<DirectoryHandle>();
-  handle->inode = node->inode;
-  handle->parent = node->parent;
-  handle->entries = *std::move(entries);
-  reply_handle(req, info, std::move(handle));
-}
-
-void op_releasedir(fuse_req_t req, fuse_ino_t, fuse_file_info* info) {
-  state_of(req).handles.release(&directory_of(info));
+  FileHandle* const handle = file_of(info);
+  if (handle->was_read() && handle->opened() != nullptr) {
+    const std::uint64_t stamp = state.kernel_cache.file_stamp(InodeId(inode));
+    if (handle->opened()->keep_cache()) state.kernel_cache.trust(InodeId(inode), stamp);
+  }
+  state.handles.release(handle);
   fuse_reply_err(req, 0);
-}
-
-// rewinddir() shows what came meanwhile, as POSIX asks.
-Status refresh_at_rewind(fuse_req_t req, DirectoryHandle& handle, off_t offset) {
-  if (offset == 0 && handle.started) {
-    auto entries = waiting(
-        req, [&](const Context& context) { return state_of(req).vfs.list(context, handle.inode); });
-    if (!entries.ok()) return entries.error();
-    handle.entries = *std::move(entries);
-  }
-  handle.started = true;
-  return {};
-}
-
-// Entry `index` of a directory: ".", "..", then its own.
-struct Shown {
-  const char* name;
-  InodeId inode;
-  mode_t type;
-};
-
-mode_t type_bits(tree::NodeKind kind) {
-  switch (kind) {
-    case tree::NodeKind::kDirectory:
-      return S_IFDIR;
-    case tree::NodeKind::kSymlink:
-      return S_IFLNK;
-    case tree::NodeKind::kFile:
-      break;
-  }
-  return S_IFREG;
-}
-
-Shown shown_entry(const DirectoryHandle& handle, std::size_t index) {
-  if (index == 0) return {".", handle.inode, S_IFDIR};
-  if (index == 1) return {"..", handle.parent, S_IFDIR};
-  const tree::DirEntry& entry = handle.entries[index - 2];
-  return {entry.name.c_str(), entry.inode, type_bits(entry.kind)};
-}
-
-// What an answer of at most `size` bytes holds. The handle is locked in here and not longer: as
-// soon as the kernel has the answer it may release the directory.
-Result<std::vector<char>> fill_names(fuse_req_t req, DirectoryHandle& handle, std::size_t size,
-                                     off_t offset) {
-  const std::lock_guard lock(handle.mutex);
-  DRIVEWAY_CHECK(refresh_at_rewind(req, handle, offset));
-  std::vector<char> buffer(size);
-  std::size_t used = 0;
-  const std::size_t count = handle.entries.size() + 2;
-  for (auto index = static_cast<std::size_t>(offset); index < count; ++index) {
-    const Shown shown = shown_entry(handle, index);
-    struct stat attributes {};
-    attributes.st_ino = shown.inode.value();
-    attributes.st_mode = shown.type;
-    const std::size_t needed = fuse_add_direntry(req, buffer.data() + used, size - used, shown.name,
-                                                 &attributes, static_cast<off_t>(index + 1));
-    if (needed > size - used) break;
-    used += needed;
-  }
-  buffer.resize(used);
-  return buffer;
-}
-
-void op_readdir(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
-  const auto names = fill_names(req, directory_of(info), size, offset);
-  if (!names.ok()) return reply_error(req, names.error());
-  fuse_reply_buf(req, names->data(), names->size());
-}
-
-// How many entries an answer of `size` bytes holds at most: each takes this much besides its name.
-constexpr std::size_t kPlusEntryOverhead = 152;
-
-// Entries and their attributes, read under the handle's lock.
-struct EntriesAhead {
-  std::vector<std::string> names;
-  std::vector<Shown> shown;  // their names point into `names`
-  std::vector<std::optional<tree::Node>> nodes;
-};
-
-Result<EntriesAhead> entries_ahead(fuse_req_t req, DirectoryHandle& handle, std::size_t size,
-                                   off_t offset) {
-  const std::lock_guard lock(handle.mutex);
-  DRIVEWAY_CHECK(refresh_at_rewind(req, handle, offset));
-  EntriesAhead ahead;
-  std::vector<InodeId> inodes;
-  const auto first = static_cast<std::size_t>(offset);
-  const std::size_t count = handle.entries.size() + 2;
-  const std::size_t end = std::min(count, first + size / kPlusEntryOverhead);
-  for (std::size_t index = first; index < end; ++index) {
-    const Shown shown = shown_entry(handle, index);
-    ahead.names.emplace_back(shown.name);
-    ahead.shown.push_back(shown);
-    inodes.push_back(shown.inode);
-  }
-  for (std::size_t i = 0; i < ahead.names.size(); ++i) ahead.shown[i].name = ahead.names[i].c_str();
-  ahead.nodes = state_of(req).vfs.nodes(inodes);
-  return ahead;
-}
-
-void op_readdirplus(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset,
-                    fuse_file_info* info) {
-  MountState& state = state_of(req);
-  const std::uint64_t epoch = state.invalidator.epoch();
-  const auto ahead = entries_ahead(req, directory_of(info), size, offset);
-  if (!ahead.ok()) return reply_error(req, ahead.error());
-  const auto first = static_cast<std::size_t>(offset);
-  state.invalidator.reply(epoch, [&](bool cacheable) {
-    std::vector<char> buffer(size);
-    std::size_t used = 0;
-    for (std::size_t i = 0; i < ahead->shown.size(); ++i) {
-      const Shown& shown = ahead->shown[i];
-      fuse_entry_param entry{};
-      if (first + i >= 2 && ahead->nodes[i]) {
-        entry = to_entry(*ahead->nodes[i], cacheable);
-      } else {
-        entry.attr.st_ino = shown.inode.value();
-        entry.attr.st_mode = shown.type;
-      }
-      const std::size_t needed =
-          fuse_add_direntry_plus(req, buffer.data() + used, size - used, shown.name, &entry,
-                                 static_cast<off_t>(first + i + 1));
-      if (needed > size - used) break;
-      used += needed;
-    }
-    fuse_reply_buf(req, buffer.data(), used);
-  });
 }
 
 void op_statfs(fuse_req_t req, fuse_ino_t) {
@@ -450,15 +222,12 @@ fuse_lowlevel_ops make_operations() {
   ops.open = op_open;
   ops.read = op_read;
   ops.release = op_release;
-  ops.opendir = op_opendir;
-  ops.readdir = op_readdir;
-  ops.readdirplus = op_readdirplus;
-  ops.releasedir = op_releasedir;
   ops.statfs = op_statfs;
   ops.getxattr = op_getxattr;
   ops.listxattr = op_listxattr;
   ops.fsync = op_fsync;
   ops.fsyncdir = op_fsync;
+  add_directory_operations(ops);
   ops.setattr = refuse;
   ops.mknod = refuse;
   ops.mkdir = refuse;

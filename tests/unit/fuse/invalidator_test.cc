@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -43,7 +44,8 @@ class InvalidatorTest : public ::testing::Test {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> told_;
-  Invalidator invalidator_{metrics_};
+  KernelCache kernel_cache_;
+  Invalidator invalidator_{kernel_cache_, metrics_};
 };
 
 TEST_F(InvalidatorTest, TellsTheKernelInOrder) {
@@ -78,6 +80,39 @@ TEST_F(InvalidatorTest, AChangeIsToldAfterTheAnswersThatDoNotKnowIt) {
     EXPECT_TRUE(told_.empty());
   });
   EXPECT_EQ(told(1).size(), 1U);
+}
+
+// What changed is not believed any more when the change is queued, long before the kernel is told.
+TEST_F(InvalidatorTest, WhatChangedIsNoLongerBelieved) {
+  const InodeId parent(2000);
+  const InodeId child(2001);
+  const auto keep = [&](InodeId directory) {
+    auto listing = std::make_shared<Listing>();
+    listing->stamp = kernel_cache_.listing_stamp(directory);
+    listing->settled = true;
+    kernel_cache_.keep(directory, std::move(listing));
+  };
+  keep(parent);
+  kernel_cache_.trust(child, kernel_cache_.file_stamp(child));
+  invalidator_.attributes_changed(child);
+  EXPECT_TRUE(kernel_cache_.trusts(child)) << "R1a: its bytes are the same";
+  invalidator_.entry_changed(parent, "a", child);
+  EXPECT_EQ(kernel_cache_.listing(parent), nullptr);
+  EXPECT_FALSE(kernel_cache_.trusts(child));
+  keep(parent);
+  invalidator_.directory_changed(parent);
+  EXPECT_EQ(kernel_cache_.listing(parent), nullptr);
+}
+
+// Its listing names the folder that it is in.
+TEST_F(InvalidatorTest, TheListingOfAMovedDirectoryIsDropped) {
+  start();
+  auto listing = std::make_shared<Listing>();
+  listing->stamp = kernel_cache_.listing_stamp(InodeId(7));
+  listing->settled = true;
+  kernel_cache_.keep(InodeId(7), std::move(listing));
+  invalidator_.entry_changed(InodeId(1), "a", InodeId(7));
+  EXPECT_EQ(told(2), (std::vector<std::string>{"entry 1 a", "directory 7"}));
 }
 
 TEST_F(InvalidatorTest, EventsBeforeTheStartAreDropped) {

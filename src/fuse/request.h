@@ -1,0 +1,63 @@
+// What every operation begins and ends with. Private to fuse/.
+#pragma once
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+#include <sys/stat.h>
+
+#include <memory>
+
+#include "base/context.h"
+#include "base/result.h"
+#include "fuse/handles.h"
+#include "fuse/operations.h"
+#include "tree/node.h"
+
+namespace driveway::fuse {
+
+// How long the kernel may believe an entry, a miss or attributes. What changes is invalidated
+// explicitly, late where the network is away; then nobody knows better. Short ones would make the
+// kernel ask for the entries of a listing that it has one by one.
+inline constexpr double kCacheSeconds = 3600;
+
+inline MountState& state_of(fuse_req_t req) {
+  return *static_cast<MountState*>(fuse_req_userdata(req));
+}
+
+// A request that may wait for Drive: with the read deadline, ended at once by the kernel's
+// interrupt and by unmounting (R5). Its token must not be used when it has ended: the thread's next
+// request has the same.
+class Waiting {
+ public:
+  explicit Waiting(fuse_req_t req);
+  // libfuse calls the function under the request's own lock, so none runs when this returns.
+  // REQUIRES: before the reply.
+  ~Waiting() { fuse_req_interrupt_func(req_, nullptr, nullptr); }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  const Context& context() const { return context_; }
+
+ private:
+  fuse_req_t req_;
+  CancelSource source_;
+  Context context_;
+};
+
+// Runs `call(context)` as a Waiting request.
+template <typename Call>
+auto waiting(fuse_req_t req, Call call) {
+  const Waiting request(req);
+  return call(request.context());
+}
+
+void reply_error(fuse_req_t req, const Error& error);
+// Answers open() or opendir().
+void reply_handle(fuse_req_t req, fuse_file_info* info, std::unique_ptr<Handle> handle);
+
+struct stat to_stat(const tree::Node& node);
+fuse_entry_param to_entry(const tree::Node& node, bool cacheable);
+
+// directory_operations.cc
+void add_directory_operations(fuse_lowlevel_ops& ops);
+
+}  // namespace driveway::fuse
