@@ -445,6 +445,7 @@ def mapped(mount, replaced, rng):
 
 
 READERS = (in_order, scattered, two_handles, mapped)
+TIMES = (1,)  # so often is the file replaced while one reader has it
 
 
 def run_with_replacements(steps, replaced, moments):
@@ -470,24 +471,26 @@ def _replaced(simulator):
     file.delete()
 
 
-@pytest.mark.parametrize("times", [1, 2, 4], ids=["once", "and back", "and back twice"])
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
 @pytest.mark.parametrize("poll", ["1h", "100ms"], ids=["unheard", "told by the feed"])
 def test_replaced_between_reads(simulator, make_machine, replaced, poll, reader, times):
     """Before the first byte, and after any number of reads. Then the mount comes to the truth."""
     rng = random.Random(f"{SEED} {poll} {reader.__name__} {times}")
-    mount = make_machine().mount("--poll", poll)
     for moment in (0, 1, rng.randrange(2, 10)):
+        machine = make_machine()
+        mount = machine.mount("--poll", poll)
         assert (mount.my_drive / replaced.name).stat().st_size == SIZE
         moments = moments_from(moment, times, rng)
         run_with_replacements(reader(mount, replaced, rng), replaced, moments)
         if poll == "100ms":
             data = replaced.contents[replaced.now]
             wait_for(lambda: (mount.my_drive / replaced.name).read_bytes() == data, "the truth")
-    wait_until_idle(mount)
+        wait_until_idle(mount)
+        mount.unmount()
 
 
-@pytest.mark.parametrize("times", [1, 2], ids=["once", "and back"])
+@pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
 def test_replaced_in_the_middle_of_an_answer(simulator, make_machine, replaced, reader, times):
     """Some of an answer has come, the rest of it comes after the replacement: of the old content."""
@@ -519,7 +522,7 @@ def test_replaced_in_the_middle_of_an_answer(simulator, make_machine, replaced, 
         wait_until_idle(mount)
 
 
-@pytest.mark.parametrize("times", [1, 2], ids=["once", "and back"])
+@pytest.mark.parametrize("times", TIMES)
 def test_replaced_while_it_is_read_past_a_small_cache(simulator, machine, replaced, times):
     """Bytes that have no room in the cache are of the same revision as those that had (R1)."""
     rng = random.Random(f"{SEED} {times}")

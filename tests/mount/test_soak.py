@@ -30,9 +30,9 @@ from support.reading import (
 LONG = os.environ.get("DRIVEWAY_TEST_LONG") == "1"
 SECONDS = 600 if LONG else 20
 SEED = int(os.environ.get("DRIVEWAY_TEST_SEED", "20261"))
-# What the last third of the time may take more than the first: the arenas of malloc, of threads that
-# are needed now and then.
-MARGIN = 24 * MIB
+# What the last third of the time may take more than the first: malloc's arenas fill up over the first
+# half minute. A leak of 1 % of what is read, some GiB, would be more.
+MARGIN = 64 * MIB
 READERS = 8
 
 
@@ -133,6 +133,7 @@ def test_memory_stays_flat(simulator, make_machine):
 
     run_all([watch, *(lambda i=i: soak.run(random.Random(f"{SEED} {i}")) for i in range(READERS))])
     wait_until_idle(mount)
+    print(f"idle: {memory_of(pid) / MIB:.1f} MiB; mounted: {samples[0][0] / MIB:.1f} MiB")
     warm = samples[len(samples) // 4 :]
     third = len(warm) // 3
 
