@@ -13,6 +13,8 @@ namespace {
 
 constexpr auto kCoalesce = std::chrono::milliseconds(20);
 constexpr auto kPauseAfterFailure = std::chrono::seconds(1);
+// How often the thread looks whether others have filled the disk.
+constexpr auto kLookAtDisk = std::chrono::seconds(10);
 constexpr std::size_t kMaxBatch = 4096;  // contents in one transaction
 // Inline bytes in memory: the thread hurries, the writers help, the writers are refused.
 constexpr Bytes kUnsavedHurry = 8 * kMiB;
@@ -25,9 +27,11 @@ void CacheCore::run() {
   bool failed = false;
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stopping_ || evict_wanted_ || !dirty_.empty(); });
+    const bool called = clock_.wait_until(lock, changed_, clock_.now() + kLookAtDisk, [this] {
+      return stopping_ || evict_wanted_ || !dirty_.empty();
+    });
     if (stopping_) return;
-    if (std::exchange(evict_wanted_, false)) {
+    if (std::exchange(evict_wanted_, false) || !called) {
       lock.unlock();
       evict_to_low_water();
       lock.lock();

@@ -150,9 +150,12 @@ Result<CacheCore::Entry*> CacheCore::load_entry(const ContentId& id, const std::
     give_back((*loaded)->row.number == 0 ? Kind::kInline : Kind::kFile, (*loaded)->row.stored);
     loaded = std::optional<Index::Loaded>();
   }
-  // Small objects become files when the index would outgrow its share.
-  bool is_inline = size <= kInlineLimit && index_->used_bytes() < options_.capacity / 2;
-  if (*loaded) is_inline = (*loaded)->row.number == 0;
+  bool is_inline = false;
+  if (*loaded && ((*loaded)->row.stored > 0 || (*loaded)->row.number != 0)) {
+    is_inline = (*loaded)->row.number == 0;
+  } else {
+    is_inline = goes_inline(size);
+  }
   Entry entry;
   entry.content = std::make_shared<CachedContent>(
       *this, id, key, size, is_inline ? Kind::kInline : Kind::kFile, counters_);
@@ -166,6 +169,19 @@ Result<CacheCore::Entry*> CacheCore::load_entry(const ContentId& id, const std::
   enter_closed(key, stored);
   if (lost) mark_dirty_locked(key, stored);
   return &stored;
+}
+
+// Small objects become files when the index would outgrow its share. When the share is in use they
+// do as long as there is room for files; then whoever was used least recently makes room. With
+// mutex_ held.
+bool CacheCore::goes_inline(Bytes size) const {
+  if (size > kInlineLimit || index_->used_bytes() >= options_.capacity / 2) return false;
+  {
+    const std::lock_guard lock(space_mutex_);
+    if (is_inline_room_locked(disk_cost(size))) return true;
+    if (is_room_locked(disk_cost(size))) return false;
+  }
+  return index_->oldest(Order::kInlines) < index_->oldest(Order::kFiles);
 }
 
 // With mutex_ held.
@@ -250,29 +266,6 @@ Result<std::uint64_t> CacheCore::new_file() {
   const std::uint64_t number = next_number_.fetch_add(1);
   DRIVEWAY_CHECK(files_.create(number));
   return number;
-}
-
-Status CacheCore::wipe() {
-  const std::lock_guard no_eviction(evict_mutex_);
-  const std::lock_guard no_batch(batch_mutex_);
-  const std::lock_guard lock(mutex_);
-  for (const auto& [key, entry] : entries_) {
-    if (entry.opens > 0) return Error{ErrorCode::kBusy, "a file of the cache is open"};
-  }
-  entries_.clear();
-  closed_.clear();
-  closed_groups_ = 0;
-  dirty_.clear();
-  unsaved_ = 0;
-  DRIVEWAY_CHECK(index_->clear());
-  DRIVEWAY_TRY(std::uint64_t ignored, files_.sweep([](std::uint64_t) { return false; }));
-  static_cast<void>(ignored);
-  const std::lock_guard space(space_mutex_);
-  file_bytes_ = 0;
-  inline_bytes_ = 0;
-  update_gauges_locked();
-  contents_gauge_.set(0);
-  return {};
 }
 
 Bytes CacheCore::used_bytes() const {

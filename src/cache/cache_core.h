@@ -14,6 +14,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -40,8 +41,11 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
 
   Result<std::shared_ptr<Content>> open_content(const ContentId& id, Bytes size);
   Status flush();
-  Status wipe();
   Bytes used_bytes() const;
+  CacheSummary summary() const;
+  Result<Evicted> trim(std::optional<Bytes> target);
+  Result<Evicted> clear(bool pinned_too);
+  Result<EvictOutcome> evict_content(const ContentId& id);
   // Ends the thread and writes what is to be written.
   void shut_down();
 
@@ -84,10 +88,16 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
     Kind kind = Kind::kFile;
     Bytes bytes = 0;
   };
+  // Down to what eviction in the background goes.
+  struct LowWater {
+    Bytes all = 0;
+    Bytes inlines = 0;
+  };
 
   // cache_core.cc: contents
   Status start();
   Result<Entry*> load_entry(const ContentId& id, const std::string& key, Bytes size);
+  bool goes_inline(Bytes size) const;
   Status forget_row(const std::string& key, std::uint64_t number);
   std::shared_ptr<Content> handle_of(Entry& entry, const std::string& key);
   void closed(const std::string& key);
@@ -112,12 +122,23 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
   Bytes used_locked() const;
   Excess excess_locked(Kind kind, Bytes cost) const;
   Bytes disk_deficit(Bytes bytes) const;
+  Bytes ceiling_locked() const;
+  bool is_room_locked(Bytes bytes) const;
+  bool is_inline_room_locked(Bytes bytes) const;
   void update_gauges_locked();
   bool above_high_water_locked() const;
+  LowWater low_water_locked() const;
   void evict_to_low_water();
+  Result<Evicted> evict_to(const LowWater& target);
+  void save_closed();
   Bytes evict(Kind kind, Bytes bytes);
+  Result<Evicted> evict_of(Order order, Bytes bytes);
+  Result<Evicted> evict_all_of(Order order, Bytes bytes);
+  Result<Evicted> evict_victims(const std::vector<Victim>& victims);
+  Result<Bytes> shorten(const Victim& victim, Bytes bytes);
+  void forget_victims(const std::vector<Victim>& victims, bool files, bool inlines);
   Status remove_rows(const std::vector<std::string>& keys);
-  std::vector<Victim> choose_victims(Kind kind, Bytes bytes);
+  std::vector<Victim> choose_victims(Order order, Bytes bytes);
 
   const std::filesystem::path folder_;
   const CacheOptions options_;

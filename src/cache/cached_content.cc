@@ -16,12 +16,24 @@
 namespace driveway::cache {
 namespace {
 
+constexpr Bytes kPage = 4 * kKiB;
+
+Bytes whole_pages(Bytes bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+
 // What an inline content takes in LMDB: small values share a page, others have their own.
 Bytes inline_cost(Bytes size) {
   constexpr Bytes kRowOverhead = 256;
-  constexpr Bytes kPage = 4 * kKiB;
   const Bytes bytes = size + kRowOverhead;
-  return bytes <= 2 * kKiB ? bytes : (bytes + kPage - 1) / kPage * kPage;
+  return bytes <= 2 * kKiB ? bytes : whole_pages(bytes);
+}
+
+// A write that failed for another reason than room: whatever that is (a file system that is
+// read-only, a folder that may not be written to), the local disk is no use now.
+Status as_disk_failure(Status status) {
+  if (status.ok() || status.failed_with(ErrorCode::kNoSpace)) return status;
+  Error error = wrap(status.error(), "the cache cannot be written");
+  error.code = ErrorCode::kLocalDisk;
+  return error;
 }
 
 Error not_here(const ContentId& id, ByteRange range) {
@@ -30,6 +42,8 @@ Error not_here(const ContentId& id, ByteRange range) {
 }
 
 }  // namespace
+
+Bytes disk_cost(Bytes size) { return size <= kInlineLimit ? inline_cost(size) : whole_pages(size); }
 
 CachedContent::CachedContent(ContentOwner& owner, ContentId id, std::string key, Bytes size,
                              Kind kind, Counters counters)
@@ -222,7 +236,9 @@ Status CachedContent::write_file(Bytes offset, std::span<const std::byte> data) 
 }
 
 Status CachedContent::write_part(std::span<const std::byte> data, Bytes offset) {
-  DRIVEWAY_TRY(const auto fd, file_for_writing());
+  auto opened = file_for_writing();
+  if (!opened.ok()) return as_disk_failure(std::move(opened).error());
+  const auto fd = *std::move(opened);
   const auto attempt = [&]() -> Status {
     DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("cache.pwrite"));
     return pwrite_all(fd->get(), data, static_cast<off_t>(offset));
@@ -232,7 +248,7 @@ Status CachedContent::write_part(std::span<const std::byte> data, Bytes offset) 
     owner_.relieve_disk(data.size());
     status = attempt();
   }
-  return status;
+  return as_disk_failure(std::move(status));
 }
 
 Result<std::shared_ptr<const UniqueFd>> CachedContent::file_for_writing() {
@@ -335,11 +351,25 @@ void CachedContent::reject() {
   owner_.mark_dirty(key_, 0);
 }
 
+bool CachedContent::pinned() const {
+  const std::shared_lock lock(mutex_);
+  return pinned_;
+}
+
+void CachedContent::set_pinned(bool pinned) {
+  {
+    const std::unique_lock lock(mutex_);
+    if (std::exchange(pinned_, pinned) == pinned) return;
+  }
+  owner_.mark_dirty(key_, 0);
+}
+
 // --- For the cache
 
 bool CachedContent::load(const Index::Loaded& loaded) {
   number_.store(loaded.row.number);
   verified_ = loaded.row.verified;
+  pinned_ = loaded.row.pinned;
   for (const GroupRow& group : loaded.groups) map_.load(group);
   if (kind_ == Kind::kInline) return false;
   struct stat info {};
@@ -372,13 +402,14 @@ CachedContent::Changes CachedContent::take_changes() {
   changes.update.row.number = number_.load();
   changes.update.row.size = size_;
   changes.update.row.verified = verified_;
+  changes.update.row.pinned = pinned_;
   changes.update.groups = map_.take_changed();
-  changes.update.remove = map_.indexed_cost() == 0;
+  changes.update.remove = map_.indexed_cost() == 0 && !pinned_;
   if (kind_ == Kind::kFile) {
     changes.update.row.stored = map_.indexed_cost();
-  } else {
+  } else if (map_.indexed_cost() > 0) {
     changes.update.row.stored = inline_cost(size_);
-    if (map_.indexed(0)) changes.update.data = data_;
+    changes.update.data = data_;
   }
   return changes;
 }
@@ -403,8 +434,8 @@ Bytes CachedContent::settle() {
     unused = map_.uncharge_unused();
     for (const std::uint64_t block : unused.blocks) holes.push_back(map_.block_range(block));
     if (!map_.indexed(0)) data_.reset();
-    // Without a block the file goes as a whole.
-    if (map_.indexed_cost() == 0) holes.clear();
+    // Without a row the file goes as a whole.
+    if (map_.indexed_cost() == 0 && !pinned_) holes.clear();
   }
   if (kind_ == Kind::kFile) punch(holes);
   return cost_of(unused);

@@ -66,6 +66,8 @@ class CachedContent final : public Content {
   std::uint64_t generation() const override;
   void set_verified(std::uint64_t generation) override;
   void reject() override;
+  bool pinned() const override;
+  void set_pinned(bool pinned) override;
 
   // --- For the cache.
 
@@ -113,6 +115,7 @@ class CachedContent final : public Content {
   mutable std::shared_mutex mutex_;       // guards what follows
   BlockMap map_;
   bool verified_ = false;
+  bool pinned_ = false;
   std::uint64_t generation_ = 0;
   // Inline bytes that the index does not have yet; immutable once their block is indexed.
   std::shared_ptr<std::string> data_;

@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -30,8 +31,12 @@ class ContentCacheImpl final : public ContentCache {
     return core_->open_content(id, size);
   }
   Status flush() override { return core_->flush(); }
-  Status wipe() override { return core_->wipe(); }
   Bytes used_bytes() const override { return core_->used_bytes(); }
+  CacheSummary summary() const override { return core_->summary(); }
+  Result<Evicted> trim(Bytes target) override { return core_->trim(target); }
+  Result<Evicted> trim() override { return core_->trim(std::nullopt); }
+  Result<Evicted> clear(bool pinned_too) override { return core_->clear(pinned_too); }
+  Result<EvictOutcome> evict(const ContentId& id) override { return core_->evict_content(id); }
 
  private:
   const std::shared_ptr<CacheCore> core_;

@@ -11,8 +11,11 @@
 // them.
 //
 // Space: the hard cap and the minimum of free disk hold at all times; eviction takes whole
-// contents, least recently used, never one that is open (R2). At the floor write() fails with
-// kNoSpace, and the caller reads past the cache.
+// contents, least recently used, never one that is open (R2) or pinned; of one above 64 MiB that
+// is not needed whole, only the end. It runs in the background
+// from a high-water mark down to a low-water mark, of the capacity or of what the disk leaves to
+// the cache, whichever is less. At the floor write() fails with kNoSpace, and the caller reads past
+// the cache; so he does where write() fails with kLocalDisk (a file system that is read-only, say).
 //
 // Thread-safe. Errors: kNoSpace, kLocalDisk, kCorrupt (handled inside by dropping the block: seen
 // as missing).
@@ -85,7 +88,37 @@ class Content {
   virtual void set_verified(std::uint64_t generation) = 0;
   // Forgets everything: its bytes are not what its id says.
   virtual void reject() = 0;
+
+  // A pinned content is never evicted, open or not; kept in the index, also of a content of which
+  // nothing is here (yet, or any more).
+  virtual bool pinned() const = 0;
+  virtual void set_pinned(bool pinned) = 0;
 };
+
+// What a content of `size` bytes takes of the disk when it is here whole.
+Bytes disk_cost(Bytes size);
+
+struct CacheSummary {
+  Bytes bytes =
+      0;  // of the disk: contents, and the index with the pages that LMDB keeps for itself
+  Bytes capacity = 0;
+  Bytes inline_bytes = 0;  // of the contents that lie in the index
+  std::uint64_t contents = 0;
+  Bytes pinned_bytes = 0;
+  std::uint64_t pinned_contents = 0;
+  Bytes free_disk = 0;        // 0 where the file system does not say
+  Bytes free_disk_floor = 0;  // of the free disk, this much is left
+  // What contents that are not pinned may take in all so that none of them is evicted for the
+  // others.
+  Bytes room = 0;
+};
+
+struct Evicted {
+  std::uint64_t contents = 0;
+  Bytes bytes = 0;
+};
+
+enum class EvictOutcome { kEvicted, kNotHere, kOpen, kPinned };
 
 class ContentCache {
  public:
@@ -104,9 +137,17 @@ class ContentCache {
   virtual Result<std::shared_ptr<Content>> open_content(const ContentId& id, Bytes size) = 0;
   // Writes lazily kept access times and syncs; the destructor does it too.
   virtual Status flush() = 0;
-  // Everything is forgotten and deleted. Errors: kBusy while a content is open.
-  virtual Status wipe() = 0;
   virtual Bytes used_bytes() const = 0;
+  virtual CacheSummary summary() const = 0;
+
+  // Evicts, least recently used first, until at most `target` bytes are used, or what is left is
+  // open or pinned, or pages that LMDB keeps. Errors: those of the index.
+  virtual Result<Evicted> trim(Bytes target) = 0;
+  // To the low-water mark, to which eviction in the background goes.
+  virtual Result<Evicted> trim() = 0;
+  // Evicts all that is not open; what is pinned only with `pinned_too`.
+  virtual Result<Evicted> clear(bool pinned_too) = 0;
+  virtual Result<EvictOutcome> evict(const ContentId& id) = 0;
 };
 
 }  // namespace driveway::cache

@@ -86,6 +86,10 @@ Result<std::shared_ptr<const UniqueFd>> ContentFiles::open(std::uint64_t number,
   }
   const fs::path file = path(number);
   UniqueFd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.valid() && (errno == EROFS || errno == EACCES)) {
+    // What is there can be read all the same; who writes gets an error from that.
+    fd = UniqueFd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  }
   if (!fd.valid() && errno == ENOENT && create) {
     DRIVEWAY_TRY(fd, create_file(file));
   }
@@ -110,9 +114,9 @@ std::shared_ptr<const UniqueFd> ContentFiles::remember(std::uint64_t number, Uni
   return shared;
 }
 
-void ContentFiles::empty(std::uint64_t number) {
+void ContentFiles::cut(std::uint64_t number, Bytes size) {
   const fs::path file = path(number);
-  if (::truncate(file.c_str(), 0) != 0 && errno != ENOENT) {
+  if (::truncate(file.c_str(), static_cast<off_t>(size)) != 0 && errno != ENOENT) {
     log::warn(errno_error(errno, cat("truncate ", file.native())));
   }
 }

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/file.h"
 #include "base/result.h"
 
@@ -32,7 +33,9 @@ class ContentFiles {
   // file where it is gone. Errors: kNotFound.
   Result<std::shared_ptr<const UniqueFd>> open(std::uint64_t number, bool create = false);
   // Gives the file's disk space back; the number stays its own. REQUIRES that nobody uses the file.
-  void empty(std::uint64_t number);
+  void empty(std::uint64_t number) { cut(number, 0); }
+  // The same from `size` on.
+  void cut(std::uint64_t number, Bytes size);
   // REQUIRES that nobody uses the file, and that no row names it (R2).
   void release(std::uint64_t number);
   // Deletes every file that `keep` does not want, and gives the highest number seen. REQUIRES that

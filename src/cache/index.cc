@@ -1,6 +1,7 @@
 #include "cache/index.h"
 
 #include <algorithm>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -17,7 +18,7 @@ using store::ReadTxn;
 using store::Writer;
 using store::WriteTxn;
 
-constexpr std::uint32_t kFormatVersion = 1;
+constexpr std::uint32_t kFormatVersion = 2;
 // Of LMDB's 511, with room for what `ages` puts before it.
 constexpr std::size_t kMaxKey = 480;
 constexpr std::string_view kTotalsKey = "totals";
@@ -28,23 +29,28 @@ std::string group_key(std::uint64_t number, std::uint64_t group) {
   return Writer().key64(number).key64(group).take();
 }
 
-std::string age_prefix(Kind kind) { return Writer().u8(static_cast<std::uint8_t>(kind)).take(); }
+std::string age_prefix(Order order) { return Writer().u8(static_cast<std::uint8_t>(order)).take(); }
 
-std::string age_key(const ContentRow& row, std::string_view key) {
-  return Writer()
-      .u8(static_cast<std::uint8_t>(row.number == 0 ? Kind::kInline : Kind::kFile))
-      .key64(row.accessed)
-      .raw(key)
-      .take();
+Order order_of(const ContentRow& row) {
+  if (row.pinned) return Order::kPinned;
+  return row.number == 0 ? Order::kInlines : Order::kFiles;
 }
 
+std::string age_key(const ContentRow& row, std::string_view key) {
+  return Writer().u8(static_cast<std::uint8_t>(order_of(row))).key64(row.accessed).raw(key).take();
+}
+
+constexpr std::uint8_t kVerifiedFlag = 1;
+constexpr std::uint8_t kPinnedFlag = 2;
+
 std::string encode(const ContentRow& row) {
+  const int flags = (row.verified ? kVerifiedFlag : 0) | (row.pinned ? kPinnedFlag : 0);
   return Writer()
       .varint(row.number)
       .varint(row.size)
       .varint(row.stored)
       .varint(row.accessed)
-      .u8(row.verified ? 1 : 0)
+      .u8(static_cast<std::uint8_t>(flags))
       .take();
 }
 
@@ -55,7 +61,9 @@ Result<ContentRow> decode_content(std::string_view bytes) {
   row.size = reader.varint();
   row.stored = reader.varint();
   row.accessed = reader.varint();
-  row.verified = reader.u8() != 0;
+  const std::uint8_t flags = reader.u8();
+  row.verified = (flags & kVerifiedFlag) != 0;
+  row.pinned = (flags & kPinnedFlag) != 0;
   if (!reader.ok()) return Error{ErrorCode::kCorrupt, "a content's row is damaged"};
   return row;
 }
@@ -114,8 +122,20 @@ Result<GroupRow> decode_inline(std::string_view bytes, Bytes size) {
   return row;
 }
 
-Bytes& bytes_of(Totals& totals, const ContentRow& row) {
-  return row.number == 0 ? totals.inline_bytes : totals.file_bytes;
+void add_to(Totals& totals, const ContentRow& row) {
+  (row.number == 0 ? totals.inline_bytes : totals.file_bytes) += row.stored;
+  ++totals.contents;
+  if (!row.pinned) return;
+  totals.pinned_bytes += row.stored;
+  ++totals.pinned_contents;
+}
+
+void take_from(Totals& totals, const ContentRow& row) {
+  (row.number == 0 ? totals.inline_bytes : totals.file_bytes) -= row.stored;
+  --totals.contents;
+  if (!row.pinned) return;
+  totals.pinned_bytes -= row.stored;
+  --totals.pinned_contents;
 }
 
 }  // namespace
@@ -165,6 +185,8 @@ Status Index::load_totals() {
     totals.inline_bytes = reader.varint();
     totals.contents = reader.varint();
     totals.next_number = reader.varint();
+    totals.pinned_bytes = reader.varint();
+    totals.pinned_contents = reader.varint();
     if (!reader.ok()) return Error{ErrorCode::kCorrupt, "the cache's totals are damaged"};
   }
   if (totals.contents != contents) {
@@ -187,6 +209,7 @@ Result<std::optional<Index::Loaded>> Index::load(const std::string& key) const {
   Loaded loaded;
   DRIVEWAY_TRY(loaded.row, decode_content(*bytes));
   if (loaded.row.number == 0) {
+    if (loaded.row.stored == 0) return std::optional(std::move(loaded));  // pinned, and not here
     DRIVEWAY_TRY(const auto value, txn.get(tables_.inlines, key));
     DRIVEWAY_TRY(GroupRow group,
                  decode_inline(value.value_or(std::string_view()), loaded.row.size));
@@ -225,13 +248,13 @@ Result<bool> Index::has_number(std::uint64_t number) const {
 }
 
 Status Index::visit_oldest(
-    Kind kind, const std::function<bool(const std::string&, const ContentRow&)>& visit) const {
+    Order order, const std::function<bool(const std::string&, const ContentRow&)>& visit) const {
   DRIVEWAY_TRY(const ReadTxn txn, env_->read());
   DRIVEWAY_TRY(Cursor cursor, Cursor::open(txn, tables_.ages));
-  DRIVEWAY_TRY(bool more, cursor.seek(age_prefix(kind)));
+  DRIVEWAY_TRY(bool more, cursor.seek(age_prefix(order)));
   while (more) {
     Reader reader(cursor.key());
-    if (reader.u8() != static_cast<std::uint8_t>(kind)) break;
+    if (reader.u8() != static_cast<std::uint8_t>(order)) break;
     reader.key64();
     const std::string key(reader.rest());
     DRIVEWAY_TRY(const auto bytes, txn.get(tables_.contents, key));
@@ -242,6 +265,15 @@ Status Index::visit_oldest(
     DRIVEWAY_TRY(more, cursor.next());
   }
   return {};
+}
+
+std::uint64_t Index::oldest(Order order) const {
+  std::uint64_t accessed = std::numeric_limits<std::uint64_t>::max();
+  static_cast<void>(visit_oldest(order, [&](const std::string&, const ContentRow& row) {
+    accessed = row.accessed;
+    return false;
+  }));
+  return accessed;
 }
 
 Status Index::write(const std::vector<ContentUpdate>& updates, std::uint64_t next_number) {
@@ -264,18 +296,6 @@ Status Index::remove(const std::vector<std::string>& keys) {
   return finish(txn, totals);
 }
 
-Status Index::clear() {
-  const std::lock_guard turn(write_mutex_);
-  Totals totals;
-  totals.next_number = this->totals().next_number;
-  DRIVEWAY_TRY(WriteTxn txn, env_->write());
-  for (const store::Table table : {tables_.contents, tables_.groups, tables_.inlines,
-                                   tables_.numbers, tables_.ages, tables_.state}) {
-    DRIVEWAY_CHECK(txn.clear(table));
-  }
-  return finish(txn, totals);
-}
-
 Status Index::finish(WriteTxn& txn, const Totals& totals) {
   DRIVEWAY_CHECK(txn.put(tables_.state, kTotalsKey,
                          Writer()
@@ -283,6 +303,8 @@ Status Index::finish(WriteTxn& txn, const Totals& totals) {
                              .varint(totals.inline_bytes)
                              .varint(totals.contents)
                              .varint(totals.next_number)
+                             .varint(totals.pinned_bytes)
+                             .varint(totals.pinned_contents)
                              .bytes()));
   DRIVEWAY_CHECK(txn.commit());
   const std::lock_guard lock(totals_mutex_);
@@ -297,20 +319,20 @@ Status Index::write_one(WriteTxn& txn, const ContentUpdate& update, Totals& tota
     DRIVEWAY_TRY(const ContentRow old, decode_content(*old_bytes));
     if (old.number != row.number || old.size != row.size) {
       DRIVEWAY_CHECK(remove_one(txn, update.key, totals));
-      ++totals.contents;
     } else {
-      bytes_of(totals, old) -= old.stored;
-      if (old.accessed != row.accessed) {
-        DRIVEWAY_CHECK(txn.erase(tables_.ages, age_key(old, update.key)));
-      }
+      take_from(totals, old);
+      const std::string old_age = age_key(old, update.key);
+      if (old_age != age_key(row, update.key)) DRIVEWAY_CHECK(txn.erase(tables_.ages, old_age));
     }
-  } else {
-    ++totals.contents;
   }
-  bytes_of(totals, row) += row.stored;
+  add_to(totals, row);
   DRIVEWAY_CHECK(txn.put(tables_.contents, update.key, encode(row)));
   DRIVEWAY_CHECK(txn.put(tables_.ages, age_key(row, update.key), ""));
   if (row.number == 0) {
+    if (row.stored == 0) {
+      DRIVEWAY_CHECK(txn.erase(tables_.inlines, update.key));
+      return {};
+    }
     if (update.data == nullptr || update.groups.empty()) return {};
     return txn.put(tables_.inlines, update.key, encode_inline(update.groups.front(), *update.data));
   }
@@ -330,8 +352,7 @@ Status Index::remove_one(WriteTxn& txn, const std::string& key, Totals& totals) 
   DRIVEWAY_TRY(const auto bytes, txn.get(tables_.contents, key));
   if (!bytes) return {};
   DRIVEWAY_TRY(const ContentRow row, decode_content(*bytes));
-  bytes_of(totals, row) -= row.stored;
-  --totals.contents;
+  take_from(totals, row);
   DRIVEWAY_CHECK(txn.erase(tables_.contents, key));
   DRIVEWAY_CHECK(txn.erase(tables_.ages, age_key(row, key)));
   if (row.number == 0) {

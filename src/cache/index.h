@@ -35,6 +35,7 @@ struct ContentRow {
   Bytes stored = 0;            // disk space that the indexed blocks take
   std::uint64_t accessed = 0;  // ms since 1970, strictly growing: the order of eviction
   bool verified = false;       // all of it had the right hash
+  bool pinned = false;         // not to be evicted; keeps its row also when no block is left
 };
 
 // What one commit writes for one content.
@@ -51,9 +52,14 @@ struct Totals {
   Bytes inline_bytes = 0;  // sum of `stored`, inline
   std::uint64_t contents = 0;
   std::uint64_t next_number = 1;
+  Bytes pinned_bytes = 0;  // of both
+  std::uint64_t pinned_contents = 0;
 };
 
 enum class Kind { kFile, kInline };
+
+// The orders in which rows are kept: the unpinned of a kind, and the pinned of both.
+enum class Order : std::uint8_t { kFiles = 0, kInlines = 1, kPinned = 2 };
 
 class Index {
  public:
@@ -74,14 +80,15 @@ class Index {
   Result<bool> read_inline(const std::string& key,
                            const std::function<void(std::string_view)>& use) const;
   Result<bool> has_number(std::uint64_t number) const;
-  // Visits rows of `kind`, least recently used first, until `visit` gives false.
+  // Visits the rows of `order`, least recently used first, until `visit` gives false.
   Status visit_oldest(
-      Kind kind, const std::function<bool(const std::string&, const ContentRow&)>& visit) const;
+      Order order, const std::function<bool(const std::string&, const ContentRow&)>& visit) const;
+  // When its first row was used; the end of all time where it has none, or cannot be read.
+  std::uint64_t oldest(Order order) const;
 
   // Each in one transaction: all or nothing.
   Status write(const std::vector<ContentUpdate>& updates, std::uint64_t next_number);
   Status remove(const std::vector<std::string>& keys);
-  Status clear();
   Status sync() { return env_->sync(); }
 
  private:

@@ -35,6 +35,9 @@ class AccountImpl final : public Account {
   const std::string& label() const override { return label_; }
   const std::string& login_key() const override { return login_key_; }
   drive::RemoteStore& store() override { return stack_->store(); }
+  std::uint64_t quota_units_last_minute() const override {
+    return stack_->quota().units_last_minute();
+  }
   void keep_learned_in(const std::filesystem::path& folder) override {
     memory_.emplace(folder / "quota.json", stack_->quota(), clock_);
   }

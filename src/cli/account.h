@@ -2,6 +2,7 @@
 // with its decorators.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -27,6 +28,8 @@ class Account {
   // Without a fingerprint "", which is nobody.
   virtual const std::string& login_key() const = 0;
   virtual drive::RemoteStore& store() = 0;
+  // Quota units that were used in the last minute.
+  virtual std::uint64_t quota_units_last_minute() const = 0;
   // From now on what `--quota auto` learns of Drive's limits is kept in `folder`, the account's
   // own; what was kept there before is taken up. Called once.
   virtual void keep_learned_in(const std::filesystem::path& folder) = 0;

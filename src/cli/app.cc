@@ -31,6 +31,11 @@ class App {
     add_about();
     add_remote("ls", "lists a folder of Drive", RemoteVerb::kLs);
     add_remote("stat", "shows what Drive says of a file or folder", RemoteVerb::kStat);
+    add_files("prefetch", "fetches files and folders into the cache", FilesVerb::kPrefetch);
+    add_files("pin", "fetches files and folders, and keeps them in the cache", FilesVerb::kPin);
+    add_files("unpin", "lets pinned files be evicted again", FilesVerb::kUnpin);
+    add_files("evict", "takes files out of the cache", FilesVerb::kEvict);
+    add_cache();
     add_remote("cat", "writes a file of Drive to standard output", RemoteVerb::kCat);
   }
 
@@ -152,6 +157,49 @@ class App {
     if (verb != RemoteVerb::kCat) sub->add_flag("--json", json_, "one JSON document a line");
   }
 
+  void add_files(const char* name, const char* help, FilesVerb verb) {
+    CLI::App* sub = add(name, help, [this, verb] {
+      files_.verb = verb;
+      files_.as_json = json_;
+      return with_settings([this](const Settings& settings) { return files(settings, files_); });
+    });
+    sub->add_option("path", files_.remotes, kRemoteHelp)->required()->type_name("PATH…");
+    setting(sub, "cache-dir", "where cached files live", "DIR");
+    setting(sub, "cache-size", "how much disk they may take, where no daemon runs", "SIZE");
+    if (verb == FilesVerb::kPrefetch || verb == FilesVerb::kPin) {
+      sub->add_flag("--wait", files_.wait, "until all of it is here (always, without a daemon)");
+    }
+    sub->add_flag("--quiet", files_.quiet, "tell only what failed");
+    sub->add_flag("--json", json_, "one JSON document a line");
+  }
+
+  void add_cache() {
+    CLI::App* group = app_.add_subcommand("cache", "looks after what is cached");
+    group->require_subcommand(1);
+    const auto add_verb = [&](const char* name, const char* help, CacheVerb verb) {
+      CLI::App* sub = group->add_subcommand(name, help);
+      sub->callback([this, verb] {
+        chosen_ = [this, verb] {
+          cache_.verb = verb;
+          cache_.as_json = json_;
+          return with_settings(
+              [this](const Settings& settings) { return cache(settings, cache_); });
+        };
+      });
+      account(sub);
+      setting(sub, "cache-dir", "where cached files live", "DIR");
+      setting(sub, "cache-size", "how much disk they may take, where no daemon runs", "SIZE");
+      sub->add_flag("--json", json_);
+      return sub;
+    };
+    add_verb("show", "how much is cached and pinned, and how much may be", CacheVerb::kShow);
+    add_verb("trim", "evicts what was used least recently", CacheVerb::kTrim)
+        ->add_option("--to", cache_.to, "how much may stay (default: 90 % of the cache size)")
+        ->type_name("SIZE");
+    add_verb("clear", "evicts all but what is open or pinned", CacheVerb::kClear)
+        ->add_flag("--all", cache_.all, "what is pinned, too");
+  }
+
   CLI::App app_;
   std::map<std::string, std::string> flags_;
   std::function<ExitStatus()> chosen_;
@@ -160,6 +208,8 @@ class App {
   UnmountArguments unmount_;
   std::string status_mountpoint_;
   RemoteArguments remote_;
+  FilesArguments files_;
+  CacheArguments cache_;
   bool json_ = false;
 };
 

@@ -43,6 +43,25 @@ struct RemoteArguments {
 };
 ExitStatus remote(const Settings& settings, const RemoteArguments& arguments);
 
+enum class FilesVerb { kPrefetch, kPin, kUnpin, kEvict };
+struct FilesArguments {
+  FilesVerb verb = FilesVerb::kPrefetch;
+  std::vector<std::string> remotes;
+  bool wait = false;   // prefetch, pin: until all of it is here
+  bool quiet = false;  // only errors are told
+  bool as_json = false;
+};
+ExitStatus files(const Settings& settings, const FilesArguments& arguments);
+
+enum class CacheVerb { kShow, kTrim, kClear };
+struct CacheArguments {
+  CacheVerb verb = CacheVerb::kShow;
+  std::string to;    // trim: a SIZE; "" = the low-water mark
+  bool all = false;  // clear: what is pinned, too
+  bool as_json = false;
+};
+ExitStatus cache(const Settings& settings, const CacheArguments& arguments);
+
 // Says `error` on stderr as "driveway: …", secrets taken out, and gives the status for it.
 ExitStatus report(const Error& error);
 

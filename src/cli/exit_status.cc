@@ -13,6 +13,7 @@ ExitStatus exit_status(const Error& error) {
       return ExitStatus::kQuota;
     case ErrorCode::kNoSpace:
     case ErrorCode::kLocalDisk:
+    case ErrorCode::kReadOnly:
       return ExitStatus::kLocalDisk;
     case ErrorCode::kCorrupt:
       return ExitStatus::kNotVerified;

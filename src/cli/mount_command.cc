@@ -55,7 +55,8 @@ control::Identity identity_of(const MountPlan& plan, const std::string& permissi
           .permission_id = permission_id,
           .cache_dir = plan.cache_dir.string(),
           .layout = plan.vfs.tree.layout,
-          .docs = plan.vfs.tree.docs};
+          .docs = plan.vfs.tree.docs,
+          .quota_units_last_minute = nullptr};
 }
 
 // Has `daemon` mount it too (D5). False: it is mounted there already. Errors: kBusy (the daemon has
@@ -88,8 +89,10 @@ class MountedVolume {
                                          [] { ::kill(::getpid(), kUnmountedSignal); });
     DRIVEWAY_TRY(const bool fresh, mounts_->mount(mount_request(plan_)));
     static_cast<void>(fresh);
-    dispatcher_ = std::make_unique<control::Dispatcher>(
-        identity_of(plan_, id), *vfs_, clock_, metrics_, mounts_.get(), plan_.mount.read_deadline);
+    control::Identity identity = identity_of(plan_, id);
+    identity.quota_units_last_minute = [this] { return account_->quota_units_last_minute(); };
+    dispatcher_ = std::make_unique<control::Dispatcher>(identity, *vfs_, clock_, metrics_,
+                                                        mounts_.get(), plan_.mount.read_deadline);
     DRIVEWAY_TRY(const auto folder, control::runtime_directory());
     DRIVEWAY_TRY(server_, control::Server::start(folder, *dispatcher_, clock_));
     return true;

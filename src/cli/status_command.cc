@@ -50,6 +50,36 @@ Error nobody_at(const std::string& mountpoint) {
               " does not answer: remove it with driveway unmount --force, and mount again")};
 }
 
+// The cache, and what becomes of what is asked of Drive.
+void print_figures(const json& status) {
+  const json none = json::object();
+  const json& cache = status.contains("cache") ? status["cache"] : none;
+  std::cout << "  cached:    " << format_size(cache.value("bytes", Bytes{0})) << " of "
+            << format_size(cache.value("capacity", Bytes{0})) << " in "
+            << status.value("cache_dir", "");
+  if (const auto pinned = cache.value("pinned_bytes", Bytes{0}); pinned > 0) {
+    std::cout << "; pinned " << format_size(pinned);
+  }
+  if (cache.contains("hit_ratio")) {
+    std::cout << "; " << static_cast<int>(cache["hit_ratio"].get<double>() * 100)
+              << " % of what was read was here";
+  }
+  std::cout << "\n";
+  const json& quota = status.contains("quota") ? status["quota"] : none;
+  const json& waiting = status.contains("waiting") ? status["waiting"] : none;
+  std::cout << "  quota:     " << quota.value("units_last_minute", std::int64_t{0})
+            << " units in the last minute, " << quota.value("refused", std::int64_t{0})
+            << " refusals; waiting for it: " << waiting.value("quota", std::int64_t{0})
+            << ", for Drive: " << waiting.value("drive", std::int64_t{0}) << "\n";
+  const json prefetches = status.value("prefetches", json::array());
+  for (const json& one : prefetches) {
+    std::cout << "  prefetch:  " << one.value("files_done", std::int64_t{0}) << " of "
+              << one.value("files", std::int64_t{0}) << " files, "
+              << format_size(one.value("bytes_done", Bytes{0})) << " of "
+              << format_size(one.value("bytes", Bytes{0})) << "\n";
+  }
+}
+
 void print_status(const json& status) {
   const json& metrics = status["metrics"];
   const auto number = [&](const char* name) { return metrics.value(name, std::int64_t{0}); };
@@ -69,11 +99,10 @@ void print_status(const json& status) {
   }
   std::cout << "  known:     " << status.value("items", std::int64_t{0}) << " items, "
             << status.value("listed_directories", std::int64_t{0}) << " folders listed\n"
-            << "  cached:    " << format_size(status.value("cached_bytes", Bytes{0})) << " in "
-            << status.value("cache_dir", "") << "\n"
             << "  fetched:   " << format_size(static_cast<Bytes>(number("transfer.bytes")))
             << " from Drive in " << number("http.requests") << " requests, "
             << format_size(static_cast<Bytes>(number("fuse.read_bytes"))) << " read\n";
+  print_figures(status);
 }
 
 }  // namespace

@@ -49,7 +49,8 @@ class OwnView final : public View {
                                      .permission_id = id,
                                      .cache_dir = plan_.cache_dir.string(),
                                      .layout = vfs_->tree_options().layout,
-                                     .docs = vfs_->tree_options().docs};
+                                     .docs = vfs_->tree_options().docs,
+                                     .quota_units_last_minute = nullptr};
     dispatcher_ = std::make_unique<control::Dispatcher>(identity, *vfs_, clock_, metrics_, nullptr,
                                                         deadline_);
     return {};

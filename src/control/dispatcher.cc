@@ -11,6 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "control/cache_requests.h"
+#include "control/json_text.h"
+#include "control/status_document.h"
 
 namespace driveway::control {
 namespace {
@@ -20,11 +23,6 @@ using nlohmann::json;
 constexpr std::string_view kVersion = DRIVEWAY_VERSION;
 constexpr Bytes kCatPiece = 1 * kMiB;
 constexpr std::int64_t kMaxTimeoutMs = 24 * 3600 * 1000;
-
-std::string text_of(const json& request, const char* key) {
-  const auto found = request.find(key);
-  return found != request.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 std::int64_t number_of(const json& request, const char* key) {
   const auto found = request.find(key);
@@ -56,10 +54,6 @@ std::string_view kind_name(tree::NodeKind kind) {
   return "file";
 }
 
-std::string valid_utf8(std::string text) {
-  return is_valid_utf8(text) ? std::move(text) : percent_encode(text);
-}
-
 json node_document(const std::string& name, const tree::Node& node) {
   json document = {{"name", valid_utf8(name)},  {"type", kind_name(node.kind)},
                    {"size", node.size},         {"modified", format_rfc3339(node.modified)},
@@ -87,7 +81,13 @@ Dispatcher::Dispatcher(Identity identity, vfs::Vfs& vfs, Clock& clock, Metrics& 
       metrics_(metrics),
       mounts_(mounts),
       read_deadline_(read_deadline),
-      started_(clock.now()) {}
+      started_(clock.now()),
+      cache_requests_(std::make_unique<CacheRequests>(
+          vfs, clock, metrics, read_deadline,
+          [this](const Context& context, const json& remote) { return find(context, remote); },
+          /*waits_always=*/mounts == nullptr)) {}
+
+Dispatcher::~Dispatcher() = default;
 
 Status Dispatcher::handle(const Context& context, const json& request, Reply& reply) {
   const std::string op = request.is_object() ? text_of(request, "op") : "";
@@ -99,6 +99,7 @@ Status Dispatcher::handle(const Context& context, const json& request, Reply& re
   if (op == "cat") return cat_file(context, request, reply);
   if (op == "mount") return mount(request, reply);
   if (op == "unmount") return unmount(context, request, reply);
+  if (CacheRequests::knows(op)) return cache_requests_->handle(context, op, request, reply);
   return Error{ErrorCode::kInvalidArgument, cat("unknown request \"", op, "\"")};
 }
 
@@ -143,17 +144,28 @@ Status Dispatcher::status(Reply& reply) {
   json feed = {{"healthy", tree.feed_healthy}};
   if (tree.last_poll != TimePoint{}) feed["last_poll_s"] = since(tree.last_poll);
   if (tree.feed_error) feed["error"] = tree.feed_error->to_string();
-  return reply.document({{"mountpoints", mountpoints()},
-                         {"account", identity_.account},
-                         {"pid", ::getpid()},
-                         {"version", kVersion},
-                         {"uptime_s", since(started_)},
-                         {"feed", std::move(feed)},
-                         {"items", tree.items},
-                         {"listed_directories", tree.listed_directories},
-                         {"cached_bytes", vfs_.cached_bytes()},
-                         {"cache_dir", identity_.cache_dir},
-                         {"metrics", metrics_.snapshot()}});
+  Figures figures = metrics_.snapshot();
+  // The gauge is of the last call to Drive, which may have been long ago.
+  if (identity_.quota_units_last_minute) {
+    figures["drive.quota.units_last_minute"] =
+        static_cast<std::int64_t>(identity_.quota_units_last_minute());
+  }
+  const cache::CacheSummary cache = vfs_.cache().summary();
+  json document = {{"mountpoints", mountpoints()},
+                   {"account", identity_.account},
+                   {"pid", ::getpid()},
+                   {"version", kVersion},
+                   {"uptime_s", since(started_)},
+                   {"feed", std::move(feed)},
+                   {"items", tree.items},
+                   {"listed_directories", tree.listed_directories},
+                   {"cached_bytes", cache.bytes},
+                   {"cache", cache_document(cache)},
+                   {"cache_dir", identity_.cache_dir},
+                   {"prefetches", cache_requests_->running()}};
+  add_figures(figures, document);
+  document["metrics"] = std::move(figures);
+  return reply.document(document);
 }
 
 json about_document(const drive::About& about) {
@@ -226,7 +238,14 @@ Status Dispatcher::cat_file(const Context& context, const json& request, Reply& 
 
 bool is_urgent(const json& request) {
   const std::string op = request.is_object() ? text_of(request, "op") : "";
-  return op == "hello" || op == "status" || op == "mount" || op == "unmount";
+  return op == "hello" || op == "status" || op == "mount" || op == "unmount" || op == "cache_show";
+}
+
+ErrorCode code_named(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
+    if (to_string(static_cast<ErrorCode>(i)) == name) return static_cast<ErrorCode>(i);
+  }
+  return ErrorCode::kInternal;
 }
 
 json mount_document(const MountRequest& request, const Identity& wanted) {

@@ -10,6 +10,18 @@
 //   {"op":"ls", REMOTE}               → one document an entry
 //   {"op":"stat", REMOTE}             → one document
 //   {"op":"cat", REMOTE}              → {"size"}, then the bytes
+//   {"op":"prefetch","remotes":[{REMOTE,"name"},…],"wait":bool}, "pin" as well
+//       → any number of {"event":"listing","files","folders"},
+//         {"event":"failed","path","code","message"}; then {"event":"queued"|"planned","files",
+//         "bytes" (missing),"present_files","present_bytes","skipped","failed"}; if it waits, any
+//         number of {"event":"progress"|"failed"}, then {"event":"done","files","files_done",
+//         "files_failed","bytes","bytes_done"}. kNoSpace, before anything is fetched: it does not
+//         fit
+//   {"op":"unpin"|"evict","remotes":[…]}
+//       → "listing", "failed", {"event":"kept","path","why":"open"|"pinned"} as it comes; then
+//         {"event":"done","files","failed","unpinned"} or {…,"evicted","open","pinned"}
+//   {"op":"cache_show"} → one document; {"op":"cache_trim","to":BYTES}, {"op":"cache_clear",
+//       "all":bool} → the same with "evicted_contents","evicted_bytes"
 //   {"op":"mount","mountpoint","options":[…],"read_deadline_ms","cache_dir","layout","docs"}
 //                                     → {"mounted":mountpoint,"already":bool}
 //   {"op":"unmount","mountpoint","force":bool,"timeout_ms":N}
@@ -19,9 +31,13 @@
 // with the read deadline (R5).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -49,6 +65,8 @@ struct Identity {
   std::string cache_dir;
   tree::Layout layout = tree::Layout::kColab;
   tree::DocsMode docs = tree::DocsMode::kLink;
+  // Quota units that were used in the last minute, as of now; may be null.
+  std::function<std::uint64_t()> quota_units_last_minute = nullptr;
 };
 
 // One more mountpoint of a daemon.
@@ -74,15 +92,18 @@ class Mounts {
 
 // Whether the request is answered at once, or is one that must always get through.
 bool is_urgent(const nlohmann::json& request);
+// The code that is called so in a document (to_string(ErrorCode)); kInternal where there is none.
+ErrorCode code_named(std::string_view name);
 // What `mount` sends to a daemon that runs for the account.
 nlohmann::json mount_document(const MountRequest& request, const Identity& wanted);
 
-// Thread-safe.
+// Thread-safe. The destructor ends what is being prefetched.
 class Dispatcher {
  public:
-  // `mounts` may be null: nothing is mounted.
+  // `mounts` may be null: nothing is mounted, and each request for a prefetch waits for its end.
   Dispatcher(Identity identity, vfs::Vfs& vfs, Clock& clock, Metrics& metrics, Mounts* mounts,
              Duration read_deadline);
+  ~Dispatcher();
 
   // Errors: kInvalidArgument (not a request), those of the Vfs.
   Status handle(const Context& context, const nlohmann::json& request, Reply& reply);
@@ -108,6 +129,7 @@ class Dispatcher {
   Mounts* const mounts_;
   const Duration read_deadline_;
   const TimePoint started_;
+  const std::unique_ptr<class CacheRequests> cache_requests_;
 };
 
 // A About as the commands print it.

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "control/dispatcher.h"
 
 namespace driveway::control {
 namespace {
@@ -65,13 +66,6 @@ Status receive_all(const Context& context, Clock& clock, int fd, std::span<char>
   return {};
 }
 
-ErrorCode code_from(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(ErrorCode::kInternal); ++i) {
-    if (to_string(static_cast<ErrorCode>(i)) == name) return static_cast<ErrorCode>(i);
-  }
-  return ErrorCode::kInternal;
-}
-
 }  // namespace
 
 Status send_frame(const Context& context, Clock& clock, int fd, char kind,
@@ -115,7 +109,7 @@ Status decode_status(std::string_view payload) {
     return Error{ErrorCode::kCorrupt, "the daemon's answer was not understood"};
   }
   if (document.empty()) return {};
-  return Error{code_from(document.value("code", "")), document.value("message", "unknown error")};
+  return Error{code_named(document.value("code", "")), document.value("message", "unknown error")};
 }
 
 }  // namespace driveway::control

@@ -33,6 +33,7 @@ void FetchEngine::stop() {
   // They may be the last to hold a target, which must not end under mutex_.
   std::map<const FetchTarget*, std::shared_ptr<Target>> targets;
   std::map<QueueKey, std::shared_ptr<Fetch>> queue;
+  std::vector<std::map<Bytes, std::shared_ptr<Fetch>>> unfinished;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -55,6 +56,8 @@ void FetchEngine::stop() {
   for (std::thread& thread : threads) thread.join();
   if (watch_thread_.joinable()) watch_thread_.join();
   const std::lock_guard lock(mutex_);
+  // What never ran is held by its target's state, which it holds.
+  for (const auto& [key, target] : targets_) unfinished.push_back(std::move(target->fetches));
   targets.swap(targets_);
 }
 
@@ -125,6 +128,7 @@ std::unique_ptr<Ticket> FetchEngine::want(const std::shared_ptr<FetchTarget>& ta
                                           std::function<void(const Status&)> done) {
   auto wish = std::make_shared<Wish>();
   wish->ticket = true;
+  wish->priority = priority;
   wish->done = std::move(done);
   range = range.intersect({0, target->item().size.value_or(0)});
   std::vector<CancelSource> hurry;
@@ -272,6 +276,7 @@ void FetchEngine::enqueue(const std::shared_ptr<Fetch>& fetch) {
 
 // One more, where there is more to do than threads that wait for it.
 void FetchEngine::add_thread() {
+  if (stopping_) return;  // nobody would join it
   if (!watch_thread_.joinable()) watch_thread_ = start_thread("fetch-watch", [this] { watch(); });
   if (idle_ < static_cast<int>(queue_.size() + jobs_.size()) &&
       static_cast<int>(threads_.size()) < std::max(options_.threads, 1)) {

@@ -74,6 +74,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
     std::optional<Error> error;  // of the first that failed
     // Of a ticket alone:
     bool ticket = false;
+    Priority priority = Priority::kForeground;
     bool told = false;
     std::atomic<bool> finished{false};
     std::mutex done_mutex;  // held while done runs
@@ -103,8 +104,9 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
     // Of the answer that brings bytes now: whether some have come, and whether its revision was
     // found current after that.
     enum class Standing { kUnknown, kCurrent, kDoubtful };
-    std::uint64_t answer = 0;
+    std::uint64_t answer = 0;  // how many have begun
     bool answering = false;
+    bool outdated = false;  // the head has moved since it began: nothing of it can be kept
     Standing standing = Standing::kUnknown;
     std::optional<CancelSource> slot_wait;  // ends its wait for a slot, to ask with more priority
     Bytes outstanding = 0;                  // asked for, and not here
@@ -130,6 +132,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
     // The head revision under which its bytes are known to be the head: the item's, or a later one
     // of equal content.
     Revision head;
+    bool on_trust = false;              // bytes were shown that no get has confirmed yet
     int running = 0;                    // fetches begun, and not handed to `unverified` yet
     std::vector<ByteRange> unverified;  // arrived, in whole blocks
     bool verifying = false;             // a thread is at it
@@ -179,7 +182,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
   ByteRange free_around(const FetchTarget& target, const Target& state, Bytes at,
                         ByteRange ask) const;
   bool comes_too_late(const Fetch& fetch, Bytes at) const;
-  void cut(Fetch& fetch, Bytes end);
+  std::shared_ptr<Fetch> split(Fetch& fetch, Bytes at, Priority priority);
   void add_waiter(Wish& wish, const std::shared_ptr<Fetch>& fetch, ByteRange need);
   void raise(const std::shared_ptr<Fetch>& fetch, Priority priority,
              std::vector<CancelSource>& hurry);
@@ -197,6 +200,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
   void wake_waiters(Fetch& fetch);
   ByteRange keep_whole_blocks(Fetch& fetch, const Outcome& outcome);
   void finish(const std::shared_ptr<Fetch>& fetch, const Outcome& outcome);
+  void settle_ended(Waiter& waiter, const Status& outcome, std::vector<CancelSource>& hurry);
 
   // fetch_verify.cc: whether it is of the right revision
   void ask_for_check(const std::shared_ptr<Target>& state);
@@ -205,7 +209,8 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
   void verify(const Context& context, const std::shared_ptr<FetchTarget>& target, Target& state);
   bool is_current(const FetchTarget& target, const Target& state, const drive::Item& now) const;
   void judge(const std::shared_ptr<FetchTarget>& target, Target& state,
-             std::vector<ByteRange> ranges, const Result<drive::Item>& now);
+             std::vector<ByteRange> ranges, const Result<drive::Item>& now, bool confirms_trust);
+  static void move_head(Target& state, const Revision& head);
   void make_stale(FetchTarget& target, Target& state);
 
   // fetch_watch.cc: answers that do not come (R4)

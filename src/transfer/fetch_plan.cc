@@ -10,6 +10,8 @@ namespace {
 // A fetch that has this far to go to a reader's bytes, and nothing is known of the link: as the
 // first byte of another would take about as long at 25 MB/s.
 constexpr Bytes kFarAhead = 8 * kMiB;
+// On a fast link no reader minds to wait for this.
+constexpr Duration kNotNoticed = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -54,26 +56,13 @@ bool FetchEngine::comes_too_late(const Fetch& fetch, Bytes at) const {
   const Bytes distance = at - fetch.position;
   const LinkSpeed speed = meter_.speed();
   if (speed.connection_rate <= 0 || speed.first_byte <= Duration::zero()) {
-    return distance >= kFarAhead;
+    return distance >= 2 * kFarAhead;
   }
   // As long again as the first byte of another takes: that one costs 200 units, and the rest of
   // this one's connection.
-  const double patience = 2 * std::chrono::duration<double>(speed.first_byte).count();
+  const double patience =
+      std::chrono::duration<double>(std::max(2 * speed.first_byte, kNotNoticed)).count();
   return distance >= kFarAhead && static_cast<double>(distance) > patience * speed.connection_rate;
-}
-
-// The fetch ends at `end`; who waits for bytes behind it looks again.
-void FetchEngine::cut(Fetch& fetch, Bytes end) {
-  fetch.end = end;
-  for (Waiter* waiter : fetch.waiters) {
-    if (waiter->need.end() <= end) continue;
-    if (waiter->wish->ticket && waiter->need.offset < end) {
-      waiter->need.length = end - waiter->need.offset;  // the rest is another fetch's
-    } else {
-      settle(*waiter, std::nullopt);
-    }
-  }
-  split_.add();
 }
 
 std::shared_ptr<FetchEngine::Fetch> FetchEngine::begin_fetch(
@@ -90,6 +79,24 @@ std::shared_ptr<FetchEngine::Fetch> FetchEngine::begin_fetch(
   return fetch;
 }
 
+// The fetch ends at `at`, and another brings the rest. Readers who wait for bytes behind it look
+// again; tickets, which do not, want the rest of the other one.
+std::shared_ptr<FetchEngine::Fetch> FetchEngine::split(Fetch& fetch, Bytes at, Priority priority) {
+  const ByteRange rest{at, fetch.end - at};
+  fetch.end = at;
+  split_.add();
+  auto other = begin_fetch(fetch.target, fetch.state, rest, priority);
+  for (Waiter* waiter : fetch.waiters) {
+    const ByteRange part = waiter->need.intersect(rest);
+    if (part.empty() || waiter->settled) continue;
+    const bool ticket = waiter->wish->ticket;
+    if (ticket) add_waiter(*waiter->wish, other, part);
+    waiter->need.length -= part.length;
+    if (!ticket || waiter->need.empty()) settle(*waiter, std::nullopt);
+  }
+  return other;
+}
+
 // The fetch that brings the missing byte `at`: one that there is, or a new one.
 std::shared_ptr<FetchEngine::Fetch> FetchEngine::fetch_at(
     const std::shared_ptr<FetchTarget>& target, const std::shared_ptr<Target>& state, Bytes at,
@@ -99,9 +106,7 @@ std::shared_ptr<FetchEngine::Fetch> FetchEngine::fetch_at(
     return begin_fetch(target, state, free_around(*target, *state, at, ask), priority);
   }
   if (priority == Priority::kForeground && comes_too_late(*found, at)) {
-    const Bytes end = found->end;
-    cut(*found, at);
-    return begin_fetch(target, state, {at, end - at}, priority);
+    return split(*found, at, priority);
   }
   // One that is being cancelled is waited for as well: each byte has one fetch at a time.
   raise(found, priority, hurry);

@@ -118,7 +118,10 @@ void FetchEngine::asked(Fetch& fetch) {
 // A waiter wakes as soon as its own bytes are there.
 void FetchEngine::arrived(Fetch& fetch, ByteRange bytes) {
   const std::lock_guard lock(mutex_);
-  if (fetch.by_hash) return;
+  if (fetch.by_hash) {
+    fetch.looked_at = clock_.now();  // not silent
+    return;
+  }
   fetch.position = bytes.end();
   if (!std::exchange(fetch.answering, true)) {
     fetch.looked_at = clock_.now();
@@ -126,6 +129,7 @@ void FetchEngine::arrived(Fetch& fetch, ByteRange bytes) {
     // R1: of one revision with all that anybody was shown before, which is nothing.
     if (!fetch.target->was_shown()) {
       fetch.standing = Fetch::Standing::kCurrent;
+      fetch.state->on_trust = true;
     } else {
       ask_for_check(fetch.state);
     }
@@ -200,7 +204,7 @@ FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& co
   FetchTarget& target = *fetch.target;
   const drive::Item& item = target.item();
   const drive::ExpectedHash expected = *drive::expected_hash(item);
-  const ByteRange whole = fetch.range();
+  const ByteRange whole{0, item.size.value_or(0)};  // the fetch's, unless it is split
   const bool hold = whole.length <= kHoldBack;
   Outcome outcome;
   {
@@ -267,29 +271,19 @@ ByteRange FetchEngine::keep_whole_blocks(Fetch& fetch, const Outcome& outcome) {
 void FetchEngine::finish(const std::shared_ptr<Fetch>& fetch, const Outcome& outcome) {
   const ByteRange kept = keep_whole_blocks(*fetch, outcome);
   Target& state = *fetch->state;
-  // Ended for its own reasons, which are not its waiters': they look again.
-  const bool own_end = outcome.status.failed_with(ErrorCode::kCancelled) ||
-                       outcome.status.failed_with(ErrorCode::kDeadlineExceeded);
+  std::vector<CancelSource> hurry;
   bool verify_now = false;
   bool forget = false;
   {
     const std::lock_guard lock(mutex_);
     const auto found = state.fetches.find(fetch->begin);
     if (found != state.fetches.end() && found->second == fetch) state.fetches.erase(found);
-    std::optional<Error> error;
-    if (state.stale) {
-      forget = true;
-      error = replaced(*fetch->target);
-    } else if (!outcome.status.ok() && !own_end) {
-      error = outcome.status.error();
-    }
-    for (Waiter* waiter : fetch->waiters) {
-      // Whose bytes came before it broke off looks again, for them; and who joined late still has
-      // time for another try.
-      const bool came = !state.stale && fetch->target->missing(waiter->need).empty();
-      const bool again = came || (waiter->late && error && error->retryable);
-      settle(*waiter, again ? std::nullopt : error);
-    }
+    // Drive, or the target, says so: it is of another length, or retired.
+    if (outcome.status.failed_with(ErrorCode::kStale)) make_stale(*fetch->target, state);
+    forget = state.stale || (fetch->outdated && !outcome.verified);
+    if (forget) fetch->target->discard(kept);
+    const Status status = state.stale ? replaced(*fetch->target) : outcome.status;
+    for (Waiter* waiter : fetch->waiters) settle_ended(*waiter, status, hurry);
     --state.running;
     if (!forget && !kept.empty() && !outcome.verified) {
       state.unverified.push_back(kept);
@@ -297,11 +291,40 @@ void FetchEngine::finish(const std::shared_ptr<Fetch>& fetch, const Outcome& out
     }
     state.changed.notify_all();
   }
-  if (forget) fetch->target->discard(kept);
+  for (CancelSource& source : hurry) source.cancel();
   if (verify_now) {
     verify({.deadline = clock_.now() + options_.time_limit, .cancel = stop_.token()}, fetch->target,
            state);
   }
+}
+
+// With mutex_ held, for a waiter of a fetch that has ended so.
+void FetchEngine::settle_ended(Waiter& waiter, const Status& outcome,
+                               std::vector<CancelSource>& hurry) {
+  if (waiter.settled) return;
+  const Fetch& fetch = *waiter.fetch;
+  Wish& wish = *waiter.wish;
+  // Whose bytes came before it broke off has them, or looks again for them.
+  if (!fetch.state->stale && fetch.target->missing(waiter.need).empty()) {
+    settle(waiter, std::nullopt);
+    return;
+  }
+  const std::optional<Error> error = outcome.ok() ? std::nullopt : std::optional(outcome.error());
+  if (wish.ticket) {
+    // It does not look again: what was given up on behalf of others is wanted of another fetch.
+    const bool again = !fetch.state->stale && !stopping_ && (fetch.given_up || fetch.outdated);
+    if (again) {
+      join(fetch.target, fetch.state, waiter.need, waiter.need, wish.priority, wish, hurry);
+    }
+    settle(waiter, again ? std::nullopt : error);
+    return;
+  }
+  // Ended for its own reasons, which are not its readers': they look again. Who joined late still
+  // has time for another try.
+  const bool own_end = outcome.failed_with(ErrorCode::kCancelled) ||
+                       outcome.failed_with(ErrorCode::kDeadlineExceeded);
+  const bool again = own_end || (waiter.late && error && error->retryable);
+  settle(waiter, again ? std::nullopt : error);
 }
 
 }  // namespace driveway::transfer

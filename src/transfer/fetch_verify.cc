@@ -13,9 +13,11 @@ void FetchEngine::verify(const Context& context, const std::shared_ptr<FetchTarg
                          Target& state) {
   while (true) {
     std::vector<ByteRange> ranges;
+    bool on_trust = false;
     {
       const std::lock_guard lock(mutex_);
       ranges.swap(state.unverified);
+      on_trust = state.on_trust;
       if (ranges.empty() || stopping_) {
         state.verifying = false;
         state.changed.notify_all();
@@ -24,7 +26,7 @@ void FetchEngine::verify(const Context& context, const std::shared_ptr<FetchTarg
     }
     const Result<drive::Item> now = store_.get(context, target->item().id);
     const bool failed = !now.ok();
-    judge(target, state, std::move(ranges), now);
+    judge(target, state, std::move(ranges), now, on_trust);
     if (!failed) continue;
     const std::lock_guard lock(mutex_);
     state.verifying = false;
@@ -76,6 +78,7 @@ Status FetchEngine::check_revision(const Context& context, std::unique_lock<std:
   }
   if (begun.empty()) return {};
   state.checking = true;
+  const bool on_trust = state.on_trust;
   lock.unlock();
   const Result<drive::Item> now = store_.get(context, target->item().id);
   lock.lock();
@@ -85,6 +88,7 @@ Status FetchEngine::check_revision(const Context& context, std::unique_lock<std:
     return {};
   }
   const bool current = now.ok() && is_current(*target, state, *now);
+  if (current && on_trust) state.on_trust = false;
   for (const auto& [fetch, answer] : begun) {
     if (now.ok() && fetch->answer == answer && !state.stale) {
       fetch->standing = current ? Fetch::Standing::kCurrent : Fetch::Standing::kDoubtful;
@@ -98,7 +102,8 @@ Status FetchEngine::check_revision(const Context& context, std::unique_lock<std:
 }
 
 void FetchEngine::judge(const std::shared_ptr<FetchTarget>& target, Target& state,
-                        std::vector<ByteRange> ranges, const Result<drive::Item>& now) {
+                        std::vector<ByteRange> ranges, const Result<drive::Item>& now,
+                        bool confirms_trust) {
   if (!now.ok()) {
     log::debug("\"", target->item().name, "\" is not verified yet: ", now.error());
     const std::lock_guard lock(mutex_);
@@ -113,6 +118,7 @@ void FetchEngine::judge(const std::shared_ptr<FetchTarget>& target, Target& stat
     const std::lock_guard lock(mutex_);
     state.get_error.reset();
     current = is_current(*target, state, *now);
+    if (current && confirms_trust) state.on_trust = false;
   }
   if (current) {
     for (const ByteRange& range : ranges) {
@@ -125,11 +131,25 @@ void FetchEngine::judge(const std::shared_ptr<FetchTarget>& target, Target& stat
     return;
   }
   // Another head of equal content: what came in between may be a third one's. It is fetched again,
-  // under the new head.
+  // under the new head; but what readers have seen of it without a get cannot be taken back.
   for (const ByteRange& range : ranges) target->discard(range);
   const std::lock_guard lock(mutex_);
-  state.head = now->head_revision;
-  if (!same_content) make_stale(*target, state);
+  if (same_content && !state.on_trust) {
+    move_head(state, now->head_revision);
+  } else {
+    make_stale(*target, state);
+  }
+}
+
+// With mutex_ held. An answer that began before may be of any revision, and the gets to come will
+// not tell.
+void FetchEngine::move_head(Target& state, const Revision& head) {
+  state.head = head;
+  for (const auto& [begin, fetch] : state.fetches) {
+    if (fetch->answer == 0) continue;
+    fetch->outdated = true;
+    fetch->standing = Fetch::Standing::kDoubtful;
+  }
 }
 
 // With mutex_ held. Who waits for bytes of it is told; fetches that run end with their waiters.

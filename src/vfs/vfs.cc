@@ -107,6 +107,7 @@ class VfsImpl final : public Vfs {
           Metrics& metrics)
       : folder_(std::move(folder)),
         store_(store),
+        clock_(clock),
         scheduler_(with_memory(options.scheduler), clock, metrics) {}
 
   ~VfsImpl() override {
@@ -221,7 +222,22 @@ class VfsImpl final : public Vfs {
   Status poll(const Context& context) override { return tree_->poll(context); }
   tree::TreeStatus tree_status() const override { return tree_->status(); }
   const tree::TreeOptions& tree_options() const override { return tree_->options(); }
-  Bytes cached_bytes() const override { return cache_->used_bytes(); }
+  cache::ContentCache& cache() override { return *cache_; }
+
+  Status fetch_content(const Context& context, const tree::Node& node) override {
+    if (node.content != tree::ContentKind::kBlob) {
+      return Error{ErrorCode::kUnsupported, cat("inode ", node.inode, " has no content in Drive")};
+    }
+    DRIVEWAY_TRY(auto blob, blobs_->open(*node.item));
+    Status fetched = fetch_whole(context, blob);
+    if (!fetched.ok() && blob->item().id != node.item->id && context.check(clock_).ok()) {
+      // Its bytes were to come from another item of equal content, which may have gone.
+      blob->retire();
+      DRIVEWAY_TRY(blob, blobs_->open(*node.item));
+      fetched = fetch_whole(context, blob);
+    }
+    return fetched;
+  }
 
  private:
   // Unopened: what is damaged may show only when it is written to.
@@ -231,6 +247,14 @@ class VfsImpl final : public Vfs {
     std::filesystem::remove_all(folder_.path() / "meta", error);
     if (error) return errno_error(error.value(), "cannot remove what was known of Drive");
     return folder_.mark_wiped();
+  }
+
+  Status fetch_whole(const Context& context, const std::shared_ptr<Blob>& blob) {
+    DRIVEWAY_CHECK(blob->check());
+    const ByteRange whole{0, blob->content().size()};
+    if (blob->content().complete()) return {};
+    DRIVEWAY_CHECK(fetcher_->ensure(context, blob, whole));
+    return fetcher_->confirm(context, blob);
   }
 
   Result<std::shared_ptr<OpenFile>> open_node(const Context& context, tree::Node node) {
@@ -259,6 +283,7 @@ class VfsImpl final : public Vfs {
 
   VolumeFolder folder_;
   drive::RemoteStore& store_;
+  Clock& clock_;
   ObserverRelay relay_;
   transfer::Scheduler scheduler_;
   std::unique_ptr<JournalInodes> inodes_;

@@ -106,7 +106,13 @@ class Vfs {
   virtual tree::TreeStatus tree_status() const = 0;
   // As tree::Tree::options().
   virtual const tree::TreeOptions& tree_options() const = 0;
-  virtual Bytes cached_bytes() const = 0;
+
+  // What is kept on local disk, for those who look after it.
+  virtual cache::ContentCache& cache() = 0;
+  // Returns when all of the content of `node` is here and kept (R1); fetches, at the context's
+  // priority, what is missing of it. Errors: kUnsupported (no bytes of Drive), kNoSpace and
+  // kLocalDisk, else as OpenFile::read.
+  virtual Status fetch_content(const Context& context, const tree::Node& node) = 0;
 };
 
 }  // namespace driveway::vfs

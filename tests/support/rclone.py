@@ -37,6 +37,7 @@ class Rclone:
             "client_secret": credentials["client_secret"],
             "token": json.dumps(token),
         }
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(self._folder)}
         self._config = self._folder / "rclone.conf"
         with open(self._config, "w", encoding="utf-8") as file:
             config.write(file)
@@ -46,13 +47,18 @@ class Rclone:
         """What the simulator is to be started with."""
         return [f"--also-https={ADDRESS}:443"]
 
+    def command(self, *arguments):
+        """The words of a command, which needs `environment`, where Google's names lead to the
+        simulator already."""
+        return ["rclone", f"--config={self._config}", f"--ca-cert={self._ca}", *arguments]
+
     def run(self, *arguments, timeout=120):
         """rclone, which must succeed: its stdout."""
-        command = ["rclone", f"--config={self._config}", f"--ca-cert={self._ca}", *arguments]
+        command = self.command(*arguments)
         script = f"mount --bind {shlex.quote(str(self._hosts))} /etc/hosts && exec {_joined(command)}"
         done = subprocess.run(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
-            env={"PATH": os.environ["PATH"], "HOME": str(self._folder)},
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -1,22 +1,17 @@
 """What a user of a mount feels."""
 
 import os
-import pathlib
 import statistics
 import subprocess
 import sys
 import time
 
+from benchmarks.processes import cpu_seconds
 from support.driveway import Machine, memory_of
 from support.simulator import Simulator, calls
 
 _MIB = 1 << 20
 _GIB = 1 << 30
-
-
-def _cpu_seconds(pid):
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _timed(work):
@@ -44,7 +39,7 @@ def walk(folder):
             cold, found = _timed(lambda: _count_files(mount.path))
             assert found == 100_000, found
             cold_calls = calls(simulator.stats())
-            memory, cpu = memory_of(mount.pid), _cpu_seconds(mount.pid)
+            memory, cpu = memory_of(mount.pid), cpu_seconds(mount.pid)
             mount.unmount()
             simulator.reset_stats()
             begin = time.monotonic()
@@ -136,9 +131,9 @@ def sequential(folder):
         simulator.set(profile="colab", quota="2026")
         with Machine(folder / "machine", simulator, tls=True, life=600) as machine:
             mount = machine.mount("--quota", "2026")
-            before = _cpu_seconds(mount.pid)
+            before = cpu_seconds(mount.pid)
             cold, _ = _timed(lambda: _read_all(mount.my_drive / "big"))
-            cpu = _cpu_seconds(mount.pid) - before
+            cpu = cpu_seconds(mount.pid) - before
             result = {
                 "driveway cold, MB/s": _GIB / 1e6 / cold,
                 "driveway, CPU seconds per GB": cpu / (_GIB / 1e9),

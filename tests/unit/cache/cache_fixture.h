@@ -91,7 +91,8 @@ class CacheTest : public testing::Test {
   std::vector<std::filesystem::path> content_files() const {
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder() / "content")) {
-      if (entry.is_regular_file()) files.push_back(entry.path());
+      std::error_code gone;
+      if (entry.is_regular_file(gone)) files.push_back(entry.path());
     }
     return files;
   }

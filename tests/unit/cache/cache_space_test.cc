@@ -4,40 +4,16 @@
 
 #include <atomic>
 #include <mutex>
-#include <numeric>
 #include <set>
 #include <thread>
 
 #include "cache/content_cache.h"
-#include "unit/cache/cache_fixture.h"
+#include "unit/cache/space_fixture.h"
 
 namespace driveway::cache {
 namespace {
 
 namespace fs = std::filesystem;
-
-class CacheSpaceTest : public CacheTest {
- protected:
-  void open_with(Bytes capacity) {
-    options_.capacity = capacity;
-    reopen();
-  }
-  bool present(std::uint64_t seed, Bytes size) { return content(seed, size)->has({0, size}); }
-  // Time enough that a use of a content counts as later than what its row says.
-  void pass_time() { clock_.advance(std::chrono::minutes(2)); }
-  // Waits until the cache's own thread has done something that is seen in `done`.
-  template <typename Done>
-  bool eventually(const Done& done) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!done() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
-    return done();
-  }
-  Bytes disk_used() const {
-    const auto files = content_files();
-    return std::accumulate(files.begin(), files.end(), Bytes{0},
-                           [](Bytes sum, const auto& file) { return sum + fs::file_size(file); });
-  }
-};
 
 TEST_F(CacheSpaceTest, LeastRecentlyUsedGoesFirst) {
   open_with(10 * kMiB);
@@ -128,6 +104,40 @@ TEST_F(CacheSpaceTest, BackgroundEvictionGoesToTheLowWaterMark) {
   EXPECT_TRUE(intact(99, kMiB));
 }
 
+TEST_F(CacheSpaceTest, OfALargeContentOnlyTheEndGoes) {
+  open_with(100 * kMiB);
+  const Bytes size = 70 * kMiB + 5;
+  ASSERT_TRUE(fill(1, size).ok());
+  {
+    const auto large = content(1, size);
+    large->set_verified(large->generation());
+  }
+  ASSERT_TRUE(cache_->flush().ok());
+  pass_time();
+  ASSERT_TRUE(fill(2, 20 * kMiB).ok());
+  pass_time();
+  ASSERT_TRUE(fill(3, 8 * kMiB).ok());  // above 95 %
+  EXPECT_TRUE(eventually([&] { return cache_->used_bytes() <= 90 * kMiB; }));
+  EXPECT_GE(disk_used(), 80 * kMiB);
+  EXPECT_TRUE(intact(2, 20 * kMiB));
+  for (const bool again : {false, true}) {
+    if (again) reopen();
+    const auto large = content(1, size);
+    EXPECT_TRUE(large->has({0, 60 * kMiB}));
+    EXPECT_FALSE(large->has({size - 1, 1}));
+    EXPECT_FALSE(large->verified());
+    EXPECT_EQ(read(*large, 50 * kMiB, kMiB).value_or(""),
+              bytes_of(1, size).substr(50 * kMiB, kMiB));
+  }
+  EXPECT_EQ(metric("cache.crc_errors"), 0);
+  ASSERT_TRUE(cache_->trim(80 * kMiB).ok());  // more of its end
+  EXPECT_LE(cache_->used_bytes(), 80 * kMiB);
+  ASSERT_TRUE(cache_->clear(false).ok());
+  EXPECT_EQ(disk_used(), 0u);
+  ASSERT_TRUE(fill(1, size).ok());
+  EXPECT_TRUE(intact(1, size));
+}
+
 TEST_F(CacheSpaceTest, SmallerCapacityIsReachedAfterOpen) {
   open_with(40 * kMiB);
   for (std::uint64_t i = 0; i < 20; ++i) ASSERT_TRUE(fill(i, kMiB).ok());
@@ -147,6 +157,15 @@ TEST_F(CacheSpaceTest, InlineObjectsHaveAShareOfTheirOwn) {
   ASSERT_TRUE(fill(1000, 5 * kMiB).ok());
   EXPECT_TRUE(intact(1000, 5 * kMiB));
   EXPECT_TRUE(intact(299, 100'000));
+}
+
+TEST_F(CacheSpaceTest, SmallObjectsEvictNobodyWhileThereIsRoom) {
+  open_with(64 * kMiB);  // 16 MiB of them inline
+  for (std::uint64_t i = 0; i < 400; ++i) ASSERT_TRUE(fill(i, 100'000).ok());
+  ASSERT_TRUE(cache_->flush().ok());
+  EXPECT_EQ(metric("cache.evictions"), 0);
+  for (std::uint64_t i = 0; i < 400; i += 57) EXPECT_TRUE(intact(i, 100'000)) << i;
+  EXPECT_FALSE(content_files().empty());
 }
 
 TEST_F(CacheSpaceTest, FloorOfFreeDiskHolds) {
@@ -170,6 +189,30 @@ TEST_F(CacheSpaceTest, FloorOfFreeDiskHolds) {
   // At the floor everything goes, and then nothing enters.
   EXPECT_TRUE(fill(500, kMiB).failed_with(ErrorCode::kNoSpace));
   EXPECT_EQ(disk_used(), 0u);
+}
+
+// A disk of 100 MiB that others have left 60 MiB of.
+TEST_F(CacheSpaceTest, BackgroundEvictionKeepsAwayFromTheFloorToo) {
+  std::atomic<Bytes> others = 40 * kMiB;
+  options_.min_free_disk = 0.1;
+  options_.disk_space = [&](const fs::path&) -> Result<DiskSpace> {
+    return DiskSpace{100 * kMiB, 100 * kMiB - others - std::min(disk_used(), 100 * kMiB - others)};
+  };
+  open_with(1 * kGiB);
+  // 50 MiB are to be had: 95 % of that are 47.5, 90 % are 45.
+  for (std::uint64_t i = 0; i < 46; ++i) ASSERT_TRUE(fill(i, kMiB).ok());
+  ASSERT_TRUE(cache_->flush().ok());
+  EXPECT_EQ(metric("cache.evictions"), 0);
+  for (std::uint64_t i = 46; i < 50; ++i) ASSERT_TRUE(fill(i, kMiB).ok());
+  EXPECT_TRUE(eventually([&] { return disk_used() <= 47 * kMiB; }));
+  EXPECT_GE(disk_used(), 43 * kMiB);
+  // When others fill the disk, the cache makes room although nobody asks it for anything.
+  others = 60 * kMiB;
+  EXPECT_TRUE(eventually([&] {
+    clock_.advance(std::chrono::seconds(11));
+    return disk_used() <= 27 * kMiB;
+  }));
+  EXPECT_GE(disk_used(), 25 * kMiB);
 }
 
 // R2 and D4: the file of an evicted content is empty before another takes it, under another number.

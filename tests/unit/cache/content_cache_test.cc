@@ -7,6 +7,7 @@
 #include <fstream>
 #include <thread>
 
+#include "store/env.h"
 #include "unit/cache/cache_fixture.h"
 
 namespace driveway::cache {
@@ -309,6 +310,26 @@ TEST_F(CacheTest, DamagedIndexIsBegunAnew) {
   EXPECT_TRUE(intact(2, 2 * kBlockSize));
 }
 
+// As one that a former version wrote.
+TEST_F(CacheTest, IndexOfAnotherVersionIsBegunAnew) {
+  open();
+  ASSERT_TRUE(fill(1, 1000).ok());
+  ASSERT_TRUE(fill(2, 2 * kBlockSize).ok());
+  cache_.reset();
+  fs::remove_all(folder() / "cache");
+  {
+    const auto older =
+        store::Env::open(folder() / "cache", {.map_size = kGiB, .format_version = 1});
+    ASSERT_TRUE(older.ok());
+  }
+  reopen();
+  EXPECT_FALSE(content(2, 2 * kBlockSize)->has({0, 1}));
+  EXPECT_TRUE(content_files().empty());
+  ASSERT_TRUE(fill(2, 2 * kBlockSize).ok());
+  reopen();
+  EXPECT_TRUE(intact(2, 2 * kBlockSize));
+}
+
 TEST_F(CacheTest, FilesThatNoRowNamesAreDeletedAtOpen) {
   open();
   ASSERT_TRUE(fill(1, 2 * kBlockSize).ok());
@@ -322,21 +343,9 @@ TEST_F(CacheTest, FilesThatNoRowNamesAreDeletedAtOpen) {
   EXPECT_TRUE(intact(1, 2 * kBlockSize));
 }
 
-TEST_F(CacheTest, WipeForgetsEverything) {
+TEST_F(CacheTest, EraseForgetsEverythingUnseen) {
   open();
   ASSERT_TRUE(fill(1, 1000).ok());
-  ASSERT_TRUE(fill(2, 2 * kBlockSize).ok());
-  {
-    const auto opened = content(1, 1000);
-    EXPECT_TRUE(cache_->wipe().failed_with(ErrorCode::kBusy));
-  }
-  ASSERT_TRUE(cache_->wipe().ok());
-  EXPECT_FALSE(content(1, 1000)->has({0, 1}));
-  EXPECT_FALSE(content(2, 2 * kBlockSize)->has({0, 1}));
-  EXPECT_TRUE(content_files().empty());
-  EXPECT_EQ(metric("cache.contents"), 0);
-  ASSERT_TRUE(fill(1, 1000).ok());
-  EXPECT_TRUE(intact(1, 1000));
   cache_.reset();
   ASSERT_TRUE(ContentCache::erase(folder()).ok());
   reopen();
@@ -357,6 +366,19 @@ TEST_F(CacheTest, FailedWriteIsReportedAndLeavesNothing) {
   ASSERT_TRUE(write(*opened, 0, bytes_of(1, 2 * kBlockSize)).ok());
   ASSERT_TRUE(opened->commit({0, 2 * kBlockSize}).ok());
   EXPECT_TRUE(intact(1, 2 * kBlockSize));
+}
+
+// A file system that has become read-only: whoever writes reads past the cache, as with a full
+// disk.
+TEST_F(CacheTest, WhateverStopsAWriteIsTheLocalDisk) {
+  open();
+  for (const char* point : {"cache.pwrite", "cache.create_file"}) {
+    fault::arm(point, [] { return Status(Error{ErrorCode::kReadOnly, "read-only"}); });
+    EXPECT_TRUE(fill(3, 2 * kBlockSize).failed_with(ErrorCode::kLocalDisk)) << point;
+    fault::disarm_all();
+  }
+  ASSERT_TRUE(fill(3, 2 * kBlockSize).ok());
+  EXPECT_TRUE(intact(3, 2 * kBlockSize));
 }
 
 TEST_F(CacheTest, IndexThatCannotBeWrittenIsTriedAgain) {

@@ -21,6 +21,7 @@ class FakeAccount final : public Account {
   const std::string& label() const override { return label_; }
   const std::string& login_key() const override { return login_key_; }
   drive::RemoteStore& store() override { return store_; }
+  std::uint64_t quota_units_last_minute() const override { return 0; }
   void keep_learned_in(const std::filesystem::path& folder) override { learned_in = folder; }
   void answer_nothing() { store_.faults().fail(drive::Method::kAbout, kNoAnswer, 1000); }
   std::filesystem::path learned_in;

@@ -5,10 +5,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/strings.h"
+#include "unit/base/temporary_folder.h"
 #include "vfs/vfs.h"
 
 namespace driveway::control {
@@ -32,12 +35,16 @@ class FakeFile final : public vfs::OpenFile {
 };
 
 // "MyDrive" (inode 2) holds "a" ("alpha") and "big" (3 MiB of 'b'); every other path is not found.
+// Its cache is a real one, in a folder of its own.
 class FakeVfs final : public vfs::Vfs {
  public:
   FakeVfs() {
     add(2, "MyDrive", tree::NodeKind::kDirectory, "");
     add(10, "MyDrive/a", tree::NodeKind::kFile, "alpha");
     add(11, "MyDrive/big", tree::NodeKind::kFile, std::string(3 * kMiB, 'b'));
+    const cache::CacheOptions options{
+        .capacity = 16 * kMiB, .min_free_disk = 0, .disk_space = nullptr};
+    cache_ = cache::ContentCache::open(cache_folder_.path(), options, clock_, metrics_).value();
   }
 
   Status start(const Context&) override { return {}; }
@@ -91,10 +98,19 @@ class FakeVfs final : public vfs::Vfs {
   Status poll(const Context&) override { return {}; }
   tree::TreeStatus tree_status() const override { return {}; }
   const tree::TreeOptions& tree_options() const override { return options_; }
-  Bytes cached_bytes() const override { return 42; }
+  cache::ContentCache& cache() override { return *cache_; }
+  Status fetch_content(const Context& context, const tree::Node& node) override {
+    if (before_fetch) DRIVEWAY_CHECK(before_fetch(context, node));
+    const std::string& text = texts_[node.inode];
+    DRIVEWAY_TRY(const auto content,
+                 cache_->open_content(*drive::content_id(*node.item), text.size()));
+    DRIVEWAY_CHECK(content->write(0, std::as_bytes(std::span(text))));
+    return content->commit({0, text.size()});
+  }
 
-  // Set up before use: what list() does first, and what only lookup() finds.
+  // Set up before use: what list() and fetch_content() do first, and what only lookup() finds.
   std::function<Status(const Context&)> before_list;
+  std::function<Status(const Context&, const tree::Node&)> before_fetch;
   std::map<std::string, tree::Node> looked_up;
 
  private:
@@ -105,11 +121,23 @@ class FakeVfs final : public vfs::Vfs {
     node.kind = kind;
     node.size = text.size();
     node.mode = 0100644;
+    if (kind == tree::NodeKind::kFile) {
+      node.content = tree::ContentKind::kBlob;
+      drive::Item item;
+      item.id = FileId(cat("id-", inode));
+      item.size = text.size();
+      item.md5 = cat("md5 of ", path);
+      node.item = item;
+    }
     nodes_[node.inode] = node;
     by_path_[path] = node.inode;
     texts_[node.inode] = std::move(text);
   }
   tree::TreeOptions options_;
+  TemporaryFolder cache_folder_;
+  SystemClock clock_;
+  Metrics metrics_;
+  std::unique_ptr<cache::ContentCache> cache_;
   std::map<InodeId, tree::Node> nodes_;
   std::map<std::string, InodeId> by_path_;
   std::map<InodeId, std::string> texts_;

@@ -91,7 +91,8 @@ class SocketTest : public ::testing::Test {
                            .permission_id = "0123",
                            .cache_dir = "/cache",
                            .layout = tree::Layout::kColab,
-                           .docs = tree::DocsMode::kLink};
+                           .docs = tree::DocsMode::kLink,
+                           .quota_units_last_minute = nullptr};
   Dispatcher dispatcher_{identity_, vfs_, clock_, metrics_, &mounts_, 300s};
   std::unique_ptr<Server> server_;
 };
