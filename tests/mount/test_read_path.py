@@ -1,5 +1,5 @@
-"""The way of a read under all that may happen to it: faults, no room, contents that are replaced, many
-readers (R1, R2, R3, R4). Whatever happens, each byte is right, and afterwards nothing is under way.
+"""The way of a read under all that may happen to it: faults, no room, contents that are replaced,
+many readers (R1, R2, R3, R4). Whatever happens, each byte is right, and afterwards nothing is under way.
 
 All tests share one simulator; each has a machine, and so a cache, of its own."""
 
@@ -105,7 +105,7 @@ def _world(simulator):
     return simulator.world
 
 
-# -- every way of reading, under every fault -------------------------------------------------------------
+# -- every way of reading, under every fault -------------------------------------------------------
 
 
 def one_large_file(mount, world, rng):
@@ -245,7 +245,7 @@ def test_flipped_bits_are_never_seen_where_the_md5_tells(simulator, world, machi
     wait_until_idle(mount)
 
 
-# -- no room ---------------------------------------------------------------------------------------------
+# -- no room ---------------------------------------------------------------------------------------
 
 
 def content_files(machine):
@@ -334,7 +334,7 @@ def test_small_files_that_are_evicted_while_they_are_read(simulator, machine):
     wait_until_idle(mount)
 
 
-# -- R1: never a mixture ---------------------------------------------------------------------------------
+# -- R1: never a mixture ---------------------------------------------------------------------------
 
 SIZE = 24 * MIB
 
@@ -383,7 +383,7 @@ class Handle:
         os.close(self._file)
 
     def read(self, offset, length):
-        """By one pread. A handle may go stale, and give what it has of its revision all the same."""
+        """By one pread. A handle may go stale, and still give what it has of its revision."""
         try:
             data = os.pread(self._file, length, offset)
         except OSError as error:
@@ -493,7 +493,7 @@ def test_replaced_between_reads(simulator, make_machine, replaced, poll, reader,
 @pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
 def test_replaced_in_the_middle_of_an_answer(simulator, make_machine, replaced, reader, times):
-    """Some of an answer has come, the rest of it comes after the replacement: of the old content."""
+    """Some of an answer has come, the rest comes after the replacement: of the old content."""
     rng = random.Random(f"{SEED} {reader.__name__} {times}")
     for round_ in range(2):
         simulator.reset_stats()
@@ -533,7 +533,7 @@ def test_replaced_while_it_is_read_past_a_small_cache(simulator, machine, replac
     wait_until_idle(mount)
 
 
-# -- R3, R4: what is asked of Drive, and when ------------------------------------------------------------
+# -- R3, R4: what is asked of Drive, and when ------------------------------------------------------
 
 
 BIG = 768 * MIB
@@ -603,7 +603,7 @@ def test_a_seek_cancels_what_was_on_its_way(simulator, machine, big):
 
 
 def test_an_answer_that_stalls_is_asked_for_again(simulator, world, machine):
-    """By the log: the reader is through while the answer hangs, and others have brought the rest."""
+    """By the log: the reader is through while the answer hangs; others have brought the rest."""
     rng = random.Random(f"{SEED} stall")
     path = world.streams[0]
     mount = machine.mount("--poll", "1h")
@@ -637,13 +637,13 @@ def test_a_reader_is_served_while_prefetch_takes_all_the_quota(simulator, machin
             data = (folder / name).read_bytes()
             assert md5_of_bytes(data) == crowd[f"many/d00000/{name}"], name
 
+    def downloads():
+        return simulator.stats()["methods"].get("files.get_media", {}).get("count", 0)
+
     def read_amid():
         try:
             # 54,000 units at once, then 5,416 a second; a download takes 200.
-            wait_for(
-                lambda: simulator.stats()["methods"].get("files.get_media", {}).get("count", 0) > 300,
-                "the quota to be used up",
-            )
+            wait_for(lambda: downloads() > 300, "the quota to be used up")
             print(f"{len(names)} files, {mount.status()['metrics']['siblings.prefetched']} ahead")
             begin = time.time()
             with opened(mount.my_drive / path) as file:
@@ -667,7 +667,7 @@ def test_a_reader_is_served_while_prefetch_takes_all_the_quota(simulator, machin
     assert refused <= len(media) / 50
 
 
-# -- readers that go -------------------------------------------------------------------------------------
+# -- readers that go -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
@@ -697,7 +697,7 @@ def test_nothing_stays_behind_of_readers_that_are_killed(simulator, machine, big
     wait_until_idle(mount)
 
 
-# -- many ------------------------------------------------------------------------------------------------
+# -- many ------------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass
