@@ -351,8 +351,11 @@ class Replaced:
 
     def replace(self, times=1):
         for _ in range(times):
-            self.now = "new" if self.now == "old" else "old"
-            self._api.set_content(self.id, self.contents[self.now])
+            self.set("new" if self.now == "old" else "old")
+
+    def set(self, name):
+        self.now = name
+        self._api.set_content(self.id, self.contents[name])
 
     def delete(self):
         self._api.delete(self.id)
@@ -445,7 +448,7 @@ def mapped(mount, replaced, rng):
 
 
 READERS = (in_order, scattered, two_handles, mapped)
-TIMES = (1,)  # so often is the file replaced while one reader has it
+TIMES = (1, 2, 4)  # so often is the file replaced while one reader has it
 
 
 def run_with_replacements(steps, replaced, moments):
@@ -488,6 +491,21 @@ def test_replaced_between_reads(simulator, make_machine, replaced, poll, reader,
             wait_for(lambda: (mount.my_drive / replaced.name).read_bytes() == data, "the truth")
         wait_until_idle(mount)
         mount.unmount()
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
+def test_replaced_and_back_before_its_revision_was_asked_for(
+    simulator, machine, replaced, reader
+):
+    """The first bytes are of the new content, the others of the old one, which is as the mount knows the
+    file: what tells is its head revision."""
+    rng = random.Random(f"{SEED} {reader.__name__}")
+    mount = machine.mount("--poll", "1h")
+    assert (mount.my_drive / replaced.name).stat().st_size == SIZE
+    simulator.set(network={"get_latency": 1000})
+    run_with_replacements(reader(mount, replaced, rng), replaced, (0, 1))
+    simulator.set(network={"get_latency": 1})
+    wait_until_idle(mount)
 
 
 @pytest.mark.parametrize("times", TIMES)
