@@ -508,6 +508,26 @@ def test_replaced_and_back_before_its_revision_was_asked_for(
     wait_until_idle(mount)
 
 
+def test_two_handles_of_an_inode_whose_file_was_replaced_twice(simulator, machine, replaced):
+    """The second handle, of the same inode as the first, must not bring bytes of a third content into
+    pages that the first one reads (R1)."""
+    mount = machine.mount("--poll", "1h")
+    assert (mount.my_drive / replaced.name).stat().st_size == SIZE
+    replaced.replace()
+    with Handle(mount, replaced) as first:
+        first.read(0, 4096)
+        assert first.seen == {"new"}, "the first answer is shown as it comes"
+        wait_for(lambda: mount.status()["metrics"]["transfer.stale"], "the new revision to be found")
+        replaced.contents["third"] = random_bytes(SEED + 2, SIZE)
+        replaced.set("third")
+        with Handle(mount, replaced) as second:
+            for offset in range(0, SIZE, MIB):
+                second.read(offset, MIB)
+            for offset in range(0, SIZE, MIB):
+                first.read(offset, 4096)
+    wait_until_idle(mount)
+
+
 @pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
 def test_replaced_in_the_middle_of_an_answer(simulator, make_machine, replaced, reader, times):
