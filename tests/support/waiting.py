@@ -30,4 +30,4 @@ def blocked_in_fuse(pid):
             place = file.read()
     except ProcessLookupError:
         return False
-    return any(part in place for part in ("request_wait", "fuse", "folio_wait"))
+    return any(part in place for part in ("request_wait", "fuse", "folio_wait", "folio_lock"))
