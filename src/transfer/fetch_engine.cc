@@ -242,6 +242,16 @@ void FetchEngine::tell(Wish& wish) {
   work_.notify_one();
 }
 
+// What comes within two first bytes costs less than a connection that is closed.
+Bytes FetchEngine::near_the_end() const {
+  const LinkSpeed speed = meter_.speed();
+  const Bytes most = 2 * options_.piece;
+  if (speed.connection_rate <= 0) return most;
+  const double comes =
+      2 * std::chrono::duration<double>(speed.first_byte).count() * speed.connection_rate;
+  return std::min(most, std::max(options_.block, static_cast<Bytes>(comes)));
+}
+
 // Ends a wish. A fetch that nobody wants any more is cancelled, unless its end is near: its
 // connection stays good for the next one.
 void FetchEngine::leave(Wish& wish, std::vector<CancelSource>& cancelled) {
@@ -249,7 +259,7 @@ void FetchEngine::leave(Wish& wish, std::vector<CancelSource>& cancelled) {
     Fetch& fetch = *waiter.fetch;
     fetch.waiters.remove(&waiter);
     if (!fetch.waiters.empty() || fetch.given_up) continue;
-    const bool near_end = fetch.end - fetch.position <= 2 * options_.piece;
+    const bool near_end = fetch.end - fetch.position <= near_the_end();
     if (near_end && (waiter.settled || fetch.answering)) continue;
     fetch.given_up = true;
     cancelled.push_back(fetch.cancel);

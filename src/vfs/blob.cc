@@ -85,18 +85,38 @@ void Blob::discard(ByteRange range) {
   if (retired_) return;  // what is here now is of the Blob that came after
   content_->discard(range);
   const std::lock_guard lock(mutex_);
+  take_back(range);
+}
+
+// With mutex_ held. Readers may have seen some of what is not hidden: of one revision, but perhaps
+// not of this content's (R1).
+void Blob::take_back(ByteRange range) {
+  for (const ByteRange& unconfirmed : unconfirmed_.ranges()) {
+    const ByteRange part = unconfirmed.intersect(range);
+    misled_ = misled_ || !(part.empty() || hidden_.contains(part));
+  }
   hidden_.subtract(range);
   unconfirmed_.subtract(range);
 }
 
 void Blob::retire() {
+  give_up();
+  const std::lock_guard lock(mutex_);
+  stale_ = true;
+}
+
+bool Blob::is_stale_of(const drive::Item& item) const {
+  const std::lock_guard lock(mutex_);
+  return stale_ && item.id == item_.id && item.head_revision == item_.head_revision;
+}
+
+void Blob::give_up() {
   const std::unique_lock no_write(gate_);
   if (std::exchange(retired_, true)) return;
   const std::lock_guard lock(mutex_);
   for (const ByteRange& range : unconfirmed_.ranges()) {
-    // Readers may have seen some of it: of one revision, but perhaps not of this content's (R1).
-    misled_ = misled_ || !hidden_.contains(range);
     content_->discard(range);
+    take_back(range);
   }
 }
 
@@ -140,6 +160,14 @@ Blobs::Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, PastCache& 
       from_drive_(metrics.counter("vfs.read_bytes.drive")),
       uncached_(metrics.counter("vfs.read_bytes.uncached")) {}
 
+void Blobs::noticed_stale(const Context& context) {
+  constexpr Duration kBetween = std::chrono::milliseconds(100);
+  const TimePoint now = clock_.now();
+  TimePoint last = told_stale_.load();
+  if (last != TimePoint::min() && now - last < kBetween) return;
+  if (tell_stale_ && told_stale_.compare_exchange_strong(last, now)) tell_stale_(context);
+}
+
 std::shared_ptr<ReadAhead> Blobs::make_read_ahead(const drive::Item& item) {
   const Bytes size = item.size.value_or(0);
   if (size <= kShortestGet) return nullptr;
@@ -153,6 +181,15 @@ Result<std::shared_ptr<Blob>> Blobs::open(const drive::Item& item) {
   if (const auto found = open_.find(*id); found != open_.end()) {
     const auto blob = found->second.lock();
     if (blob != nullptr && !blob->retired()) return blob;
+    if (blob != nullptr) retired_.push_back(blob);
+    open_.erase(found);
+  }
+  std::erase_if(retired_, [](const auto& other) { return other.expired(); });
+  for (const auto& other : retired_) {
+    const auto blob = other.lock();
+    if (blob != nullptr && blob->is_stale_of(item)) {
+      return Error{ErrorCode::kStale, cat("\"", item.name, "\" was replaced in Drive")};
+    }
   }
   return make(item, *id);
 }
@@ -180,7 +217,7 @@ bool Blobs::is_here(const Blob& blob, ByteRange range) {
 // `blob` cannot go on: from now on its content is fetched from `item`.
 Result<std::shared_ptr<Blob>> Blobs::replace(const std::shared_ptr<Blob>& blob,
                                              const drive::Item& item) {
-  blob->retire();
+  blob->give_up();
   return open(item);
 }
 

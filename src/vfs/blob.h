@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,10 +43,14 @@ class Blob final : public transfer::FetchTarget {
   void set_verified() override { content_->set_verified(content_->generation()); }
   bool was_shown() const override { return shown_.load(); }
   void retire() override;
+  // Its item will not do any more, for another reason: as retire().
+  void give_up();
 
   cache::Content& content() const { return *content_; }
   bool retired() const;
-  // Retired after bytes were shown that may have been of another content (R1).
+  // Retired because `item`, at the revision that it has there, is what this is of, and has moved.
+  bool is_stale_of(const drive::Item& item) const;
+  // Bytes were shown that may have been of another content, and are here no more (R1).
   bool misled() const;
   // Has the hash compared, if all bytes are here and that was not done yet.
   void verify_if_whole();
@@ -58,6 +63,7 @@ class Blob final : public transfer::FetchTarget {
 
  private:
   Error stale() const;
+  void take_back(ByteRange range);
 
   const drive::Item item_;
   const std::shared_ptr<cache::Content> content_;
@@ -71,6 +77,7 @@ class Blob final : public transfer::FetchTarget {
   IntervalSet hidden_;
   IntervalSet unconfirmed_;  // arrived, and not committed
   bool misled_ = false;
+  bool stale_ = false;
 };
 
 // Opens and reads blobs. All who have the same content open share one Blob, so that a block is
@@ -82,8 +89,9 @@ class Blobs {
   Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, PastCache& past_cache,
         Verifier& verifier, Bytes most_whole, Clock& clock, Metrics& metrics);
 
-  // REQUIRES an item of kind kFile. Errors: kUnsupported (an item without a content), those of
-  // open_content.
+  // REQUIRES an item of kind kFile. Errors: kUnsupported (an item without a content), kStale (it
+  // was found to have moved on, and who noticed has it open: the kernel's pages are shared, and
+  // what comes now is of another revision again, R1), those of open_content.
   Result<std::shared_ptr<Blob>> open(const drive::Item& item);
 
   // Fills `buffer` from `offset`; gives the count, short only at the end. Where the local disk has
@@ -93,6 +101,10 @@ class Blobs {
   Result<std::size_t> read(const Context& context, const drive::Item& item,
                            std::shared_ptr<Blob>& blob, Bytes offset, std::span<std::byte> buffer,
                            ByteRange ask = {});
+  // Called, at most ten times a second, when a file was found to have been replaced: whoever shows its
+  // name should look, so that the next open finds the new one. Set before any other call.
+  void on_stale(std::function<void(const Context&)> tell) { tell_stale_ = std::move(tell); }
+  void noticed_stale(const Context& context);
   // Null where there is nothing to read ahead: the first read of the file fetches it whole.
   std::shared_ptr<class ReadAhead> make_read_ahead(const drive::Item& item);
 
@@ -113,8 +125,11 @@ class Blobs {
   Counter& from_cache_;
   Counter& from_drive_;
   Counter& uncached_;
+  std::function<void(const Context&)> tell_stale_;
+  std::atomic<TimePoint> told_stale_{TimePoint::min()};
   std::mutex mutex_;
   std::map<ContentId, std::weak_ptr<Blob>> open_;
+  std::vector<std::weak_ptr<Blob>> retired_;  // that were in open_
 };
 
 }  // namespace driveway::vfs

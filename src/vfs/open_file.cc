@@ -35,6 +35,7 @@ Result<std::size_t> BlobFile::read(const Context& context, Bytes offset,
     ask = ahead->before_read(before, range, before->has(range));
   }
   auto count = blobs_.read(context, *node_.item, now, offset, buffer, ask);
+  if (count.failed_with(ErrorCode::kStale)) blobs_.noticed_stale(context);
   if (now != before) {
     const std::lock_guard lock(mutex_);
     blob_ = std::move(now);

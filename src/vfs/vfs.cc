@@ -140,6 +140,11 @@ class VfsImpl final : public Vfs {
     past_cache_ = std::make_unique<PastCache>(store_, scheduler_, clock);
     blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, *past_cache_, *verifier_,
                                      options.cache.capacity / 2, clock, metrics);
+    blobs_->on_stale([this](const Context& context) {
+      if (const Status polled = tree_->poll(context); !polled.ok()) {
+        log::debug("what was replaced is not known yet: ", polled.error());
+      }
+    });
     sibling_source_ = std::make_unique<LocalSiblings>(*tree_, *cache_, *blobs_, *fetcher_, store_);
     siblings_ = std::make_unique<Siblings>(siblings_options(options.cache.capacity),
                                            *sibling_source_, clock, metrics);
@@ -268,7 +273,10 @@ class VfsImpl final : public Vfs {
   Result<std::shared_ptr<OpenFile>> open_node(const Context& context, tree::Node node) {
     switch (node.content) {
       case tree::ContentKind::kBlob: {
-        DRIVEWAY_TRY(auto blob, blobs_->open(*node.item));
+        auto opened = blobs_->open(*node.item);
+        // The kernel looks the name up again, which means the new file by then.
+        if (opened.failed_with(ErrorCode::kStale)) blobs_->noticed_stale(context);
+        DRIVEWAY_TRY(auto blob, std::move(opened));
         return std::shared_ptr<OpenFile>(
             std::make_shared<BlobFile>(std::move(node), std::move(blob), *blobs_, *siblings_));
       }

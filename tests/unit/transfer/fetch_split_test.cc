@@ -8,9 +8,9 @@ namespace {
 
 using drive::Method;
 
-constexpr Bytes kMost = 32 * kMiB;  // of one GET
-constexpr Bytes kSize = 40 * kMiB + 77;
-constexpr Bytes kFar = 10 * kMiB;
+constexpr Bytes kMost = 36 * kMiB;  // of one GET
+constexpr Bytes kSize = 44 * kMiB + 77;
+constexpr Bytes kFar = 18 * kMiB;
 
 class FetchSplitTest : public FetchFixture {
  protected:
@@ -55,7 +55,7 @@ TEST_F(FetchSplitTest, DefaultAskIsThePiecesThatHoldTheRange) {
   ASSERT_TRUE(ensure(target, {2 * kPiece - 1, 2}).ok());
   EXPECT_EQ(hand_.range(0), (ByteRange{kPiece, 2 * kPiece}));
   ASSERT_TRUE(ensure(target, {kSize - 1, 1}).ok());
-  EXPECT_EQ(hand_.range(1), (ByteRange{40 * kMiB, 77}));
+  EXPECT_EQ(hand_.range(1), (ByteRange{44 * kMiB, 77}));
 }
 
 TEST_F(FetchSplitTest, AskIsWidenedToWholeBlocks) {

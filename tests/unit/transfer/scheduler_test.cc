@@ -129,11 +129,11 @@ class SchedulerBytesTest : public SchedulerTest {
   std::int64_t in_flight() { return metrics_.gauge("transfer.in_flight_bytes").value(); }
 };
 
-TEST_F(SchedulerBytesTest, LastQuarterIsForTheForeground) {
+TEST_F(SchedulerBytesTest, LastSixteenthIsForTheForeground) {
   auto first = acquire(70, Priority::kReadAhead);
   ASSERT_TRUE(first);
-  EXPECT_FALSE(acquire(6, Priority::kReadAhead));
-  EXPECT_TRUE(acquire(5, Priority::kReadAhead));  // given back at once
+  EXPECT_FALSE(acquire(21, Priority::kReadAhead));
+  EXPECT_TRUE(acquire(20, Priority::kReadAhead));  // given back at once
   const auto foreground = acquire(30);
   EXPECT_TRUE(foreground);
   EXPECT_FALSE(acquire(1));

@@ -30,7 +30,8 @@ class ReadAheadTest : public testing::Test {
     verifier_ = std::make_unique<Verifier>(*cache_, metrics_);
     fetcher_ = std::make_unique<transfer::Fetcher>(transfer::FetcherOptions{.threads = 24}, hand_,
                                                    scheduler_, clock_, metrics_);
-    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, hand_, *verifier_, kSize, metrics_);
+    blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, past_cache_, *verifier_, kSize, clock_,
+                                     metrics_);
     item_ = *store_.find(store_.add_file(store_.root(), "a.bin", content()));
     blob_ = blobs_->open(item_).value();
   }
@@ -74,6 +75,7 @@ class ReadAheadTest : public testing::Test {
   drive::FakeStore store_{clock_};
   transfer::HandStore hand_{store_, clock_};
   transfer::Scheduler scheduler_{{}, clock_, metrics_};
+  PastCache past_cache_{hand_, scheduler_, clock_};
   std::unique_ptr<cache::ContentCache> cache_;
   std::unique_ptr<Verifier> verifier_;
   std::unique_ptr<transfer::Fetcher> fetcher_;
