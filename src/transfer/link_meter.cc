@@ -22,7 +22,7 @@ double seconds_of(Duration duration) { return std::chrono::duration<double>(dura
 
 int LinkSpeed::gets_at_once(Bytes length) const {
   if (length == 0) return streams;
-  if (connection_rate <= 0) return LinkMeter::kMostStreams;
+  if (connection_rate <= 0) return LinkMeter::kMostGets;
   const double idle = seconds_of(first_byte) * connection_rate / static_cast<double>(length);
   return std::min(static_cast<int>(std::ceil(streams * (1 + idle) - 0.05)), LinkMeter::kMostGets);
 }

@@ -101,8 +101,8 @@ class Blobs {
   Result<std::size_t> read(const Context& context, const drive::Item& item,
                            std::shared_ptr<Blob>& blob, Bytes offset, std::span<std::byte> buffer,
                            ByteRange ask = {});
-  // Called, at most ten times a second, when a file was found to have been replaced: whoever shows its
-  // name should look, so that the next open finds the new one. Set before any other call.
+  // Called, at most ten times a second, when a file was found to have been replaced: whoever shows
+  // its name should look, so that the next open finds the new one. Set before any other call.
   void on_stale(std::function<void(const Context&)> tell) { tell_stale_ = std::move(tell); }
   void noticed_stale(const Context& context);
   // Null where there is nothing to read ahead: the first read of the file fetches it whole.

@@ -21,7 +21,7 @@ inline constexpr Bytes kKernelBurst = 4 * kMiB;
 inline constexpr Bytes kShortestGet = 8 * kMiB;
 // Longer ones make the reader wait: they come in side by side, and it stands at the first. R3 has
 // 64 MiB and more, which would need a window beyond the budget.
-inline constexpr Bytes kLongestGet = 32 * kMiB;
+inline constexpr Bytes kLongestGet = 16 * kMiB;
 
 inline Bytes block_floor(Bytes offset) { return offset / kReadBlock * kReadBlock; }
 inline Bytes block_ceil(Bytes offset) { return block_floor(offset + kReadBlock - 1); }
@@ -43,12 +43,13 @@ Bytes streams_of(const LinkSpeed& speed);
 // link asks for, and those whose first byte is waited for meanwhile. The window of a reader who
 // takes large pieces from the start of the file is open at once.
 //
-// A GET is a quarter as long as its distance from the reader, 8–32 MiB. GETs of one length, asked
+// A GET is a quarter as long as its distance from the reader, 8–16 MiB. GETs of one length, asked
 // together, end together: the reader stands at the first until all are here, then leaves the window
 // behind, and nothing is on its way until the next first byte. Graded, they end one after the
 // other. (A model of a link of 200 MB/s, 40 MB/s a connection, first byte 350 ms ± 30 %: 1 GiB
-// comes in with 90 % of its rate; with GETs of 16 MiB, growing to 48 MiB, with 76 %.) Toward the
-// end of the file they are shortened, so that all end together there.
+// comes in with 90 % of its rate where they go up to 32 MiB; with GETs of 16 MiB, growing to 48
+// MiB, with 76 %. On a mount up to 16 MiB is best: docs/DESIGN.md.) Toward the end of the file they
+// are shortened, so that all end together there.
 //
 // Going backward is going forward in a mirror: positions are kept along the direction of reading,
 // and `along` turns them. All ranges are of whole blocks, up to `limit`. Not thread-safe.

@@ -107,7 +107,7 @@ TEST_F(LinkMeterTest, MoreGetsThanStreamsWhereTheFirstByteTakesLong) {
   EXPECT_EQ(speed.gets_at_once(1 * kMiB), LinkMeter::kMostGets);
   EXPECT_EQ(speed.gets_at_once(1024 * kMiB), 4);
   EXPECT_EQ(speed.gets_at_once(0), 4);
-  EXPECT_EQ(LinkSpeed{}.gets_at_once(16 * kMiB), LinkMeter::kMostStreams);
+  EXPECT_EQ(LinkSpeed{}.gets_at_once(16 * kMiB), LinkMeter::kMostGets);
 }
 
 }  // namespace

@@ -121,14 +121,14 @@ TEST(ReadPatternLinkTest, AColdReadFillsALinkOfManyConnections) {  // R3
   Model model(kGiB, {40e6, 200e6, 0.35, 5}, 12);
   EXPECT_LE(model.read_all(), static_cast<double>(kGiB) / 200e6 / 0.85);
   EXPECT_EQ(model.fetched(), kGiB) << "each byte once";
-  EXPECT_LE(model.gets(), 64) << "200 units of quota each";
+  EXPECT_LE(model.gets(), 96) << "200 units of quota each";
 }
 
 TEST(ReadPatternLinkTest, AColdReadFillsALinkOfOneConnection) {
   Model model(kGiB, {1e9, 1e9, 0.001, 1}, 12);
   EXPECT_LE(model.read_all(), static_cast<double>(kGiB) / 1e9 / 0.85);
   EXPECT_EQ(model.fetched(), kGiB);
-  EXPECT_LE(model.gets(), 64);
+  EXPECT_LE(model.gets(), 96);
 }
 
 }  // namespace

@@ -202,7 +202,7 @@ TEST(ReadPatternTest, GetsAreGraded) {
     EXPECT_LE(length, std::max((size - begin) / 10, 12 * kMiB));
     begin = end;
   }
-  EXPECT_LE(ends.size(), 100U);
+  EXPECT_LE(ends.size(), 160U);
 }
 
 TEST(ReadPatternTest, AShortWayNeedsASmallWindow) {  // R3
