@@ -74,8 +74,12 @@ class FetchFixture : public testing::Test {
   template <typename Done>
   [[nodiscard]] bool await(const Done& done) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!done() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
-    return done();
+    // Asked once for each answer: what is true for a moment may be over at the next look.
+    while (!done()) {
+      if (std::chrono::steady_clock::now() >= until) return false;
+      std::this_thread::yield();
+    }
+    return true;
   }
   bool idle() {
     return metric("transfer.slots.media") == 0 && metric("transfer.in_flight_bytes") == 0 &&

@@ -56,8 +56,11 @@ class ReadAheadTest : public testing::Test {
   template <typename Done>
   [[nodiscard]] bool await(const Done& done) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!done() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
-    return done();
+    while (!done()) {
+      if (std::chrono::steady_clock::now() >= until) return false;
+      std::this_thread::yield();
+    }
+    return true;
   }
   bool idle() {
     return metrics_.gauge("transfer.slots.media").value() == 0 &&
