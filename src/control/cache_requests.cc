@@ -160,7 +160,7 @@ Status CacheRequests::pin_all(const vfs::FileSet& set) {
     DRIVEWAY_TRY(const auto content, vfs_.cache().open_content(file.content, file.size));
     content->set_pinned(true);
   }
-  return {};
+  return vfs_.cache().flush();  // what is said to be pinned is, whatever comes next
 }
 
 Status CacheRequests::unpin(const Context& context, const json& request, Reply& reply) {
@@ -172,6 +172,7 @@ Status CacheRequests::unpin(const Context& context, const json& request, Reply& 
     content->set_pinned(false);
     ++unpinned;
   }
+  DRIVEWAY_CHECK(vfs_.cache().flush());
   return reply.document({{"event", "done"},
                          {"files", set.files.size()},
                          {"unpinned", unpinned},

@@ -242,14 +242,18 @@ void FetchEngine::tell(Wish& wish) {
   work_.notify_one();
 }
 
-// What comes within two first bytes costs less than a connection that is closed.
-Bytes FetchEngine::near_the_end() const {
+// A fetch that ends soon is not cancelled: what comes within two first bytes costs less than a
+// connection that is closed. Of one that nobody ever waited for, that is less: after a seek there
+// are many of them.
+bool FetchEngine::ends_soon(const Fetch& fetch) const {
   const LinkSpeed speed = meter_.speed();
-  const Bytes most = 2 * options_.piece;
-  if (speed.connection_rate <= 0) return most;
-  const double comes =
-      2 * std::chrono::duration<double>(speed.first_byte).count() * speed.connection_rate;
-  return std::min(most, std::max(options_.block, static_cast<Bytes>(comes)));
+  Bytes most = fetch.priority == Priority::kForeground ? 2 * options_.piece : options_.piece / 4;
+  if (speed.connection_rate > 0) {
+    const double comes =
+        2 * std::chrono::duration<double>(speed.first_byte).count() * speed.connection_rate;
+    most = std::min(most, std::max(options_.block, static_cast<Bytes>(comes)));
+  }
+  return fetch.end - fetch.position <= most;
 }
 
 // Ends a wish. A fetch that nobody wants any more is cancelled, unless its end is near: its
@@ -259,7 +263,7 @@ void FetchEngine::leave(Wish& wish, std::vector<CancelSource>& cancelled) {
     Fetch& fetch = *waiter.fetch;
     fetch.waiters.remove(&waiter);
     if (!fetch.waiters.empty() || fetch.given_up) continue;
-    const bool near_end = fetch.end - fetch.position <= near_the_end();
+    const bool near_end = ends_soon(fetch);
     if (near_end && (waiter.settled || fetch.answering)) continue;
     fetch.given_up = true;
     cancelled.push_back(fetch.cancel);

@@ -161,7 +161,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
   void settle(Waiter& waiter, const std::optional<Error>& error);
   void tell(Wish& wish);
   void leave(Wish& wish, std::vector<CancelSource>& cancelled);
-  Bytes near_the_end() const;
+  bool ends_soon(const Fetch& fetch) const;
   void end_ticket(Wish& wish);
   void enqueue(const std::shared_ptr<Fetch>& fetch);
   void add_thread();
