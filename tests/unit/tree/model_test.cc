@@ -61,6 +61,8 @@ const std::vector<std::string> kNames = {"a",      "b",  "c.txt", "c.txt",     "
 
 class ModelTest : public TreeFixture {
  protected:
+  ~ModelTest() override { tree.reset(); }  // before the observer that it tells
+
   void run(std::uint32_t seed, bool lagging);
 
   // --- The other client.
