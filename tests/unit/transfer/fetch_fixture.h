@@ -37,16 +37,18 @@ inline std::string random_bytes(unsigned seed, Bytes size) {
 }
 
 class FetchFixture : public testing::Test {
+ public:
+  ~FetchFixture() override {
+    store_.faults().clear();
+    fetcher_.reset();
+  }
+
  protected:
   static constexpr Bytes kBlock = 64 * kKiB;
   static constexpr Bytes kPiece = 8 * kBlock;
   static constexpr Bytes kLongest = 64 * kMiB;
 
   FetchFixture() { start({}, {.piece = kPiece, .longest = kLongest, .block = kBlock}); }
-  ~FetchFixture() override {
-    store_.faults().clear();
-    fetcher_.reset();
-  }
 
   void start(SchedulerOptions slots, FetcherOptions options) {
     fetcher_.reset();
@@ -61,7 +63,7 @@ class FetchFixture : public testing::Test {
     return fetcher_->ensure({}, target, range, ask);
   }
   std::future<Status> begin(const std::shared_ptr<MemoryTarget>& target, ByteRange range,
-                            ByteRange ask = {}, Context context = {}) {
+                            ByteRange ask = {}, const Context& context = {}) {
     return std::async(std::launch::async,
                       [=, this] { return fetcher_->ensure(context, target, range, ask); });
   }

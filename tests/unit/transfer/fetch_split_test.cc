@@ -17,8 +17,8 @@ class FetchSplitTest : public FetchFixture {
   FetchSplitTest() { start({}, {.piece = kPiece, .longest = kMost, .block = kBlock}); }
   // Not whole, so that no hash judges it.
   std::shared_ptr<MemoryTarget> large() {
-    static const std::string kContent = random_bytes(1, kSize);
-    bytes_ = kContent;
+    static const std::string shared = random_bytes(1, kSize);
+    bytes_ = shared;
     return add(bytes_);
   }
   // A fetch of `ask` that runs, and has brought a block for its reader.

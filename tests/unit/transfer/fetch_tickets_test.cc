@@ -7,7 +7,6 @@
 namespace driveway::transfer {
 namespace {
 
-using drive::Method;
 
 constexpr Bytes kLong = 4 * kMiB;  // its end is not near
 

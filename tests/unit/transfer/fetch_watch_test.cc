@@ -4,7 +4,6 @@
 namespace driveway::transfer {
 namespace {
 
-using drive::Method;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 

@@ -60,9 +60,10 @@ const std::vector<std::string> kNames = {"a",      "b",  "c.txt", "c.txt",     "
                                          ".Trash", "..", "d.tar", "long name", "a"};
 
 class ModelTest : public TreeFixture {
- protected:
+ public:
   ~ModelTest() override { tree.reset(); }  // before the observer that it tells
 
+ protected:
   void run(std::uint32_t seed, bool lagging);
 
   // --- The other client.

@@ -36,14 +36,14 @@ class ReadAheadTest : public testing::Test {
     blob_ = blobs_->open(item_).value();
   }
   static const std::string& content() {
-    static const std::string kContent = [] {
+    static const std::string shared = [] {
       std::mt19937 random(1);
       std::string bytes;
       while (bytes.size() < kSize) bytes += std::to_string(random());
       bytes.resize(kSize);
       return bytes;
     }();
-    return kContent;
+    return shared;
   }
   std::shared_ptr<ReadAhead> make(Bytes most_whole = 0) {
     return ReadAhead::make(kSize, Container::kNone, most_whole, *fetcher_);
