@@ -32,6 +32,7 @@ class HandlesTest : public ::testing::Test {
 TEST_F(HandlesTest, EachLivesUntilItIsReleased) {
   Handles handles;
   std::vector<Handle*> kept;
+  kept.reserve(100);
   for (int i = 0; i < 100; ++i) kept.push_back(keep(handles));
   EXPECT_EQ(alive_, 100);
   // From the middle, the ends, and all of a shard.
@@ -55,6 +56,7 @@ TEST_F(HandlesTest, WhatWasNeverReleasedEndsWithThem) {
 TEST_F(HandlesTest, ManyThreadsOpenAndClose) {
   Handles handles;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
       std::vector<Handle*> own;
