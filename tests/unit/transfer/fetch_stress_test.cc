@@ -8,7 +8,6 @@
 namespace driveway::transfer {
 namespace {
 
-
 // Some reads break off and go on in another answer, some are silent until they are given up, some
 // fail.
 class FaultyStore final : public drive::PassingStore {
