@@ -109,7 +109,6 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
     bool outdated = false;  // the head has moved since it began: nothing of it can be kept
     Standing standing = Standing::kUnknown;
     std::optional<CancelSource> slot_wait;  // ends its wait for a slot, to ask with more priority
-    Bytes outstanding = 0;                  // asked for, and not here
     // Whether the answer keeps coming (fetch_watch.cc).
     std::optional<CancelSource> asking;  // ends the answer
     bool asked = false;                  // the request is out: not waiting for quota

@@ -13,6 +13,7 @@
 #include "base/strings.h"
 #include "drive/fake_store.h"
 #include "unit/drive/passing_store.h"
+#include "unit/transfer/fetch_fixture.h"
 #include "unit/transfer/memory_target.h"
 
 namespace driveway::transfer {
@@ -27,18 +28,6 @@ using std::chrono::seconds;
 
 constexpr Bytes kBlock = 64 * kKiB;
 constexpr Bytes kPiece = 8 * kBlock;
-
-std::string bytes_of(unsigned seed, Bytes size) {
-  std::mt19937_64 random(seed);
-  std::string bytes;
-  bytes.reserve(size + 8);
-  while (bytes.size() < size) {
-    const std::uint64_t word = random();
-    bytes.append(reinterpret_cast<const char*>(&word), sizeof word);
-  }
-  bytes.resize(size);
-  return bytes;
-}
 
 class FetcherTest : public testing::Test {
  protected:
@@ -94,7 +83,7 @@ class FetcherTest : public testing::Test {
 };
 
 TEST_F(FetcherTest, SmallContentIsFetchedWholeAndVerifiedByItsHash) {
-  const std::string bytes = bytes_of(1, 3 * kBlock + 5);
+  const std::string bytes = random_bytes(1, 3 * kBlock + 5);
   const auto target = add(bytes);
   ASSERT_TRUE(ensure(target, {10, 1}).ok());
   EXPECT_EQ(target->bytes({0, bytes.size()}), bytes);
@@ -116,7 +105,7 @@ TEST_F(FetcherTest, EmptyContentNeedsNoFetch) {
 }
 
 TEST_F(FetcherTest, LargeContentIsFetchedInPiecesAndConfirmedByAGet) {
-  const std::string bytes = bytes_of(1, 3 * kPiece + 77);
+  const std::string bytes = random_bytes(1, 3 * kPiece + 77);
   const auto target = add(bytes);
   ASSERT_TRUE(ensure(target, {kPiece + 5, 10}).ok());
   ASSERT_TRUE(confirm(target).ok());
@@ -134,7 +123,7 @@ TEST_F(FetcherTest, LargeContentIsFetchedInPiecesAndConfirmedByAGet) {
 }
 
 TEST_F(FetcherTest, FetchesOnlyWhatIsMissing) {
-  const std::string bytes = bytes_of(1, 2 * kPiece);
+  const std::string bytes = random_bytes(1, 2 * kPiece);
   const auto target = add(bytes);
   ASSERT_TRUE(
       target->write(2 * kBlock, std::as_bytes(std::span(bytes)).subspan(2 * kBlock, kBlock)).ok());
@@ -153,7 +142,7 @@ TEST_P(FetcherReadersTest, ParallelReadersShareTheFetches) {
   const auto seed = std::random_device()();
   SCOPED_TRACE(seed);
   constexpr Bytes kSize = 48 * kPiece + 12'345;
-  const std::string bytes = bytes_of(1, kSize);
+  const std::string bytes = random_bytes(1, kSize);
   const auto target = add(bytes);
   std::atomic<int> wrong = 0;
   std::vector<std::thread> readers;
@@ -203,7 +192,7 @@ class SlowStore final : public PassingStore {
 TEST_F(FetcherTest, ReaderWakesWhenItsOwnBytesHaveArrived) {
   SlowStore slow(store_, 2 * kBlock);
   Fetcher fetcher({.piece = kPiece, .block = kBlock}, slow, *scheduler_, clock_, metrics_);
-  const std::string bytes = bytes_of(1, 2 * kPiece);
+  const std::string bytes = random_bytes(1, 2 * kPiece);
   const auto target = add(bytes);
   EXPECT_TRUE(fetcher.ensure({}, target, {0, kBlock}).ok());
   // R1: one answer is of one revision, and nobody has seen another.
@@ -219,10 +208,10 @@ TEST_F(FetcherTest, ReaderWakesWhenItsOwnBytesHaveArrived) {
 
 // R1: bytes that come after the file was replaced are never shown, not even for a moment.
 TEST_F(FetcherTest, BytesAreHiddenUntilTheirRevisionIsKnownToBeCurrent) {
-  const auto target = add(bytes_of(1, 3 * kPiece));
+  const auto target = add(random_bytes(1, 3 * kPiece));
   ASSERT_TRUE(ensure(target, {0, kPiece}).ok());
   ASSERT_TRUE(confirm(target).ok());
-  store_.set_content(file_, bytes_of(2, 3 * kPiece));
+  store_.set_content(file_, random_bytes(2, 3 * kPiece));
   const auto gate = store_.faults().block(Method::kGet);
   auto reader = std::async(std::launch::async, [&] { return ensure(target, {kPiece, 1}); });
   ASSERT_TRUE(gate->wait_for_blocked(1));
@@ -250,9 +239,9 @@ TEST_F(FetcherTest, EachAnswerIsCheckedByItself) {
   std::promise<void> exposed;
   store.exposed = exposed.get_future().share();
   Fetcher fetcher({.piece = kPiece, .block = kBlock}, store, *scheduler_, clock_, metrics_);
-  const auto target = add(bytes_of(1, 2 * kPiece));
+  const auto target = add(random_bytes(1, 2 * kPiece));
   ASSERT_TRUE(fetcher.ensure({}, target, {0, 2 * kBlock}).ok());
-  store_.set_content(file_, bytes_of(2, 2 * kPiece));
+  store_.set_content(file_, random_bytes(2, 2 * kPiece));
   exposed.set_value();
   EXPECT_TRUE(fetcher.ensure({}, target, {2 * kBlock, 1}).failed_with(ErrorCode::kStale));
   EXPECT_FALSE(target->has({2 * kBlock, 1}));
@@ -260,7 +249,7 @@ TEST_F(FetcherTest, EachAnswerIsCheckedByItself) {
 }
 
 TEST_F(FetcherTest, BytesBeforeACutWakeTheirReaders) {
-  const std::string bytes = bytes_of(1, 2 * kPiece);
+  const std::string bytes = random_bytes(1, 2 * kPiece);
   const auto target = add(bytes);
   store_.set_read_piece(kBlock);
   store_.faults().cut(Method::kRead, 3 * kBlock + 100, unavailable());
@@ -284,7 +273,7 @@ TEST_F(FetcherTest, BytesBeforeACutWakeTheirReaders) {
 }
 
 TEST_F(FetcherTest, ErrorGoesToTheWaitersAndTheNextCallBeginsAnew) {
-  const auto target = add(bytes_of(1, 1000));
+  const auto target = add(random_bytes(1, 1000));
   store_.faults().fail(Method::kRead, unavailable());
   EXPECT_TRUE(whole(target).failed_with(ErrorCode::kUnavailable));
   EXPECT_TRUE(whole(target).ok());
@@ -293,7 +282,7 @@ TEST_F(FetcherTest, ErrorGoesToTheWaitersAndTheNextCallBeginsAnew) {
 
 TEST_F(FetcherTest, TargetThatCannotBeWrittenIsReported) {
   for (const Bytes size : {Bytes{1000}, 2 * kPiece}) {
-    const auto target = add(bytes_of(1, size));
+    const auto target = add(random_bytes(1, size));
     target->fail_writes(Error{ErrorCode::kNoSpace, "full"});
     EXPECT_TRUE(ensure(target, {0, 1}).failed_with(ErrorCode::kNoSpace));
     target->fail_writes(std::nullopt);
@@ -308,11 +297,11 @@ TEST_F(FetcherTest, TargetThatCannotBeWrittenIsReported) {
 TEST_F(FetcherTest, RevisionThatMovedMeanwhileIsStaleAndNothingIsKept) {
   SlowStore slow(store_, 2 * kBlock);
   Fetcher fetcher({.piece = kPiece, .block = kBlock}, slow, *scheduler_, clock_, metrics_);
-  const auto target = add(bytes_of(1, 3 * kPiece));
+  const auto target = add(random_bytes(1, 3 * kPiece));
   ASSERT_TRUE(ensure(target, {0, kPiece}).ok());
   ASSERT_TRUE(confirm(target).ok());
   ASSERT_TRUE(fetcher.ensure({}, target, {kPiece, 1}).ok());
-  store_.set_content(file_, bytes_of(2, 3 * kPiece));
+  store_.set_content(file_, random_bytes(2, 3 * kPiece));
   slow.open();
   EXPECT_TRUE(fetcher.confirm({}, target).failed_with(ErrorCode::kStale));
   EXPECT_FALSE(target->has({kPiece, 1}));
@@ -328,16 +317,16 @@ TEST_F(FetcherTest, RevisionThatMovedMeanwhileIsStaleAndNothingIsKept) {
 }
 
 TEST_F(FetcherTest, SmallContentThatWasReplacedIsStaleAndNeverShown) {
-  const std::string old_bytes = bytes_of(1, 1000);
+  const std::string old_bytes = random_bytes(1, 1000);
   const auto target = add(old_bytes);
-  store_.set_content(file_, bytes_of(2, 1000));  // as long as before
+  store_.set_content(file_, random_bytes(2, 1000));  // as long as before
   EXPECT_TRUE(whole(target).failed_with(ErrorCode::kStale));
   EXPECT_FALSE(target->has({0, 1}));
   EXPECT_EQ(metric("transfer.md5_mismatches"), 0);
 }
 
 TEST_F(FetcherTest, EqualContentUnderANewHeadIsFetchedAgainAndKept) {
-  const std::string bytes = bytes_of(1, 3 * kPiece);
+  const std::string bytes = random_bytes(1, 3 * kPiece);
   const auto target = add(bytes);
   ASSERT_TRUE(ensure(target, {2 * kPiece, kPiece}).ok());
   ASSERT_TRUE(confirm(target).ok());
@@ -353,7 +342,7 @@ TEST_F(FetcherTest, EqualContentUnderANewHeadIsFetchedAgainAndKept) {
 }
 
 TEST_F(FetcherTest, FailedGetLeavesBytesHiddenUntilALaterOne) {
-  const auto target = add(bytes_of(1, 3 * kPiece));
+  const auto target = add(random_bytes(1, 3 * kPiece));
   ASSERT_TRUE(ensure(target, {kPiece, kPiece}).ok());
   ASSERT_TRUE(confirm(target).ok());
   store_.faults().fail(Method::kGet, unavailable(), 1000);
@@ -370,7 +359,7 @@ TEST_F(FetcherTest, FailedGetLeavesBytesHiddenUntilALaterOne) {
 
 // One get covers all fetches that had ended when it began.
 TEST_F(FetcherTest, GetsAreShared) {
-  const auto target = add(bytes_of(1, 10 * kPiece));
+  const auto target = add(random_bytes(1, 10 * kPiece));
   const auto gate = store_.faults().block(Method::kGet);
   std::vector<std::future<Status>> readers;
   for (Bytes piece = 0; piece < 10; ++piece) {
@@ -391,13 +380,13 @@ TEST_F(FetcherTest, GetsAreShared) {
 TEST_F(FetcherTest, WrongBytesAreFetchedOnceMoreThenCorrupt) {
   FlippingStore flipping(store_);
   Fetcher fetcher({.piece = kPiece, .block = kBlock}, flipping, *scheduler_, clock_, metrics_);
-  const std::string bytes = bytes_of(1, 2000);
+  const std::string bytes = random_bytes(1, 2000);
   const auto target = add(bytes);
   flipping.flips = 1;
   ASSERT_TRUE(fetcher.ensure({}, target, {0, 2000}).ok());
   EXPECT_EQ(target->bytes({0, 2000}), bytes);
   EXPECT_EQ(metric("transfer.md5_mismatches"), 1);
-  const auto other = add(bytes_of(2, 2000));
+  const auto other = add(random_bytes(2, 2000));
   flipping.flips = 2;
   EXPECT_TRUE(fetcher.ensure({}, other, {0, 2000}).failed_with(ErrorCode::kCorrupt));
   EXPECT_FALSE(other->has({0, 1}));
@@ -408,7 +397,7 @@ TEST_F(FetcherTest, WrongBytesAreFetchedOnceMoreThenCorrupt) {
 // --- R5: deadlines, cancellation, priorities
 
 TEST_F(FetcherTest, WaiterEndsWithItsContextAndTheFetchWithItsLastWaiter) {
-  const auto target = add(bytes_of(1, 2 * kPiece));
+  const auto target = add(random_bytes(1, 2 * kPiece));
   const auto gate = store_.faults().block(Method::kRead);
   CancelSource first_cancel;
   const Context first{.deadline = clock_.now() + seconds(1000), .cancel = first_cancel.token()};
@@ -430,7 +419,7 @@ TEST_F(FetcherTest, WaiterEndsWithItsContextAndTheFetchWithItsLastWaiter) {
 
 TEST_F(FetcherTest, ReaderThatComesWhileAFetchIsCancelledGetsItsBytes) {
   for (int round = 0; round < 20; ++round) {
-    const auto file = add(bytes_of(1, 2 * kPiece));
+    const auto file = add(random_bytes(1, 2 * kPiece));
     const auto gate = store_.faults().block(Method::kRead);
     CancelSource cancel;
     const Context context{.cancel = cancel.token()};
@@ -445,7 +434,7 @@ TEST_F(FetcherTest, ReaderThatComesWhileAFetchIsCancelledGetsItsBytes) {
 }
 
 TEST_F(FetcherTest, FetchGoesOnWhenItsReaderHasItsBytes) {
-  const auto target = add(bytes_of(1, 2 * kPiece));
+  const auto target = add(random_bytes(1, 2 * kPiece));
   ASSERT_TRUE(ensure(target, {0, 1}).ok());
   ASSERT_TRUE(confirm(target).ok());
   EXPECT_EQ(target->indexed_bytes(), kPiece);
@@ -453,10 +442,10 @@ TEST_F(FetcherTest, FetchGoesOnWhenItsReaderHasItsBytes) {
 
 TEST_F(FetcherTest, ForegroundIsServedBeforeOthersThatWait) {
   start({.listing_slots = 1, .media_slots = 1}, 1);
-  const auto blocker = add(bytes_of(1, 100));
-  const auto background = add(bytes_of(2, 100));
-  const auto raised = add(bytes_of(3, 100));
-  const auto foreground = add(bytes_of(4, 100));
+  const auto blocker = add(random_bytes(1, 100));
+  const auto background = add(random_bytes(2, 100));
+  const auto raised = add(random_bytes(3, 100));
+  const auto foreground = add(random_bytes(4, 100));
   const auto gate = store_.faults().block(Method::kRead);
   const TimePoint far = clock_.now() + seconds(250);
   const auto begin = [&](const std::shared_ptr<MemoryTarget>& target, Priority priority,
@@ -491,7 +480,7 @@ TEST_F(FetcherTest, FetchThatWaitsForASlotIsRaised) {
   for (int i = 0; i < 3; ++i) {
     held.push_back(std::move(scheduler_->acquire({}, Lane::kMedia)).value());
   }
-  const auto target = add(bytes_of(1, 100));
+  const auto target = add(random_bytes(1, 100));
   const TimePoint far = clock_.now() + seconds(250);
   auto low = std::async(std::launch::async, [&] {
     return ensure(target, {0, 100}, {.deadline = far, .priority = Priority::kPrefetch});
@@ -507,13 +496,13 @@ TEST_F(FetcherTest, LowPrioritiesLeaveThreadsToTheForeground) {
   const auto gate = store_.faults().block(Method::kRead);
   std::vector<std::future<Status>> low;
   for (unsigned i = 0; i < 8; ++i) {
-    const auto target = add(bytes_of(i, 100));
+    const auto target = add(random_bytes(i, 100));
     low.push_back(std::async(std::launch::async, [=, this] {
       return ensure(target, {0, 100}, {.priority = Priority::kReadAhead});
     }));
   }
   ASSERT_TRUE(gate->wait_for_blocked(3));
-  const auto target = add(bytes_of(99, 100));
+  const auto target = add(random_bytes(99, 100));
   auto foreground = std::async(std::launch::async, [&] { return ensure(target, {0, 100}); });
   ASSERT_TRUE(gate->wait_for_blocked(4));
   EXPECT_EQ(store_.log().back().id, target->item().id);
@@ -527,7 +516,7 @@ TEST_F(FetcherTest, StoppingEndsEveryWaiter) {
   std::vector<std::future<Status>> waiting;
   waiting.reserve(6);
   for (unsigned i = 0; i < 6; ++i) {
-    const auto target = add(bytes_of(i, 2 * kPiece));
+    const auto target = add(random_bytes(i, 2 * kPiece));
     waiting.push_back(std::async(std::launch::async, [=, this] {
       return ensure(target, {0, 2 * kPiece});
     }));
@@ -544,7 +533,7 @@ TEST_F(FetcherTest, RandomFaultsGiveRightBytesOrAnError) {
   const auto seed = std::random_device()();
   SCOPED_TRACE(seed);
   constexpr Bytes kSize = 12 * kPiece + 99;
-  const std::string bytes = bytes_of(1, kSize);
+  const std::string bytes = random_bytes(1, kSize);
   const auto target = add(bytes);
   std::mt19937 fault_random(seed);
   std::mutex fault_mutex;
