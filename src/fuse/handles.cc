@@ -15,6 +15,7 @@ Result<vfs::OpenFile*> FileHandle::open(const Context& context, vfs::Vfs& vfs) {
     return Error{ErrorCode::kStale, "the inode has gone"};
   }
   if (!file.ok()) return std::move(file).error();
+  (*file)->set_shown();
   const std::lock_guard lock(mutex_);
   if (file_ == nullptr) set(*std::move(file));
   return file_.get();

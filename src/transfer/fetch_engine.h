@@ -47,6 +47,7 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
   std::unique_ptr<Ticket> want(const std::shared_ptr<FetchTarget>& target, ByteRange range,
                                Priority priority, std::function<void(const Status&)> done);
   Status confirm(const Context& context, const std::shared_ptr<FetchTarget>& target);
+  Status confirm_shown(const Context& context, const std::shared_ptr<FetchTarget>& target);
   LinkSpeed link_speed() const { return meter_.speed(); }
   void stop();
 

@@ -240,8 +240,9 @@ FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& co
       outcome.status = now.error();
       return outcome;
     }
-    if (!drive::same_revision(*now, item)) {
-      const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(mutex_);
+    // Of a head that has moved readers may have seen another content, also where it is back (R1).
+    if (!drive::same_revision(*now, item) || !(hold || is_current(target, *fetch.state, *now))) {
       make_stale(target, *fetch.state);
       outcome.status = replaced(target);
       return outcome;
@@ -249,7 +250,6 @@ FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& co
     mismatches_.add();
     if (!hold) target.distrust();
     log::warn("\"", item.name, "\" (", item.id, ") came with wrong bytes");
-    const std::lock_guard lock(mutex_);
     fetch.position = fetch.begin;
   }
   outcome.status = Error{ErrorCode::kCorrupt,

@@ -163,6 +163,24 @@ void FetchEngine::make_stale(FetchTarget& target, Target& state) {
   state.changed.notify_all();
 }
 
+Status FetchEngine::confirm_shown(const Context& context,
+                                  const std::shared_ptr<FetchTarget>& target) {
+  std::unique_lock lock(mutex_);
+  const std::shared_ptr<Target> state = target_state(target);
+  if (state->on_trust && !state->stale) {
+    lock.unlock();
+    DRIVEWAY_TRY(const drive::Item now, store_.get(context, target->item().id));
+    lock.lock();
+    if (is_current(*target, *state, now)) {
+      state->on_trust = false;
+    } else if (state->on_trust || !drive::same_revision(now, target->item())) {
+      make_stale(*target, *state);
+    }
+  }
+  if (state->stale) return replaced(*target);
+  return {};
+}
+
 Status FetchEngine::confirm(const Context& context, const std::shared_ptr<FetchTarget>& target) {
   std::unique_lock lock(mutex_);
   const std::shared_ptr<Target> state = target_state(target);

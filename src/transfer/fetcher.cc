@@ -24,6 +24,11 @@ std::unique_ptr<Ticket> Fetcher::want(const std::shared_ptr<FetchTarget>& target
 
 LinkSpeed Fetcher::link_speed() const { return engine_->link_speed(); }
 
+Status Fetcher::confirm_shown(const Context& context, const std::shared_ptr<FetchTarget>& target) {
+  const auto engine = engine_;
+  return engine->confirm_shown(context, target);
+}
+
 Status Fetcher::confirm(const Context& context, const std::shared_ptr<FetchTarget>& target) {
   const auto engine = engine_;
   return engine->confirm(context, target);

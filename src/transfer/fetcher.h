@@ -120,6 +120,9 @@ class Fetcher {
   // it is then of one revision. Errors: kStale (it is not), those of RemoteStore::get, kCancelled,
   // kDeadlineExceeded.
   Status confirm(const Context& context, const std::shared_ptr<FetchTarget>& target);
+  // Sees to it that what was shown of `target` up to now is of its revision: asks for that where
+  // the first answer was shown as it came (R1). Errors: as confirm().
+  Status confirm_shown(const Context& context, const std::shared_ptr<FetchTarget>& target);
   // As measured up to now.
   LinkSpeed link_speed() const;
 

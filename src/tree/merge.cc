@@ -188,6 +188,13 @@ Status Merger::supersede(ItemRow& row, const drive::Item& item) {
   return supersede_shortcuts(item.id, old.inode);
 }
 
+Status Merger::renew(const FileId& id) {
+  DRIVEWAY_TRY(auto row, meta_.item(id));
+  if (!row || row->gone || is_fixed(row->inode)) return {};
+  const drive::Item same = row->item;
+  return supersede(*row, same);
+}
+
 // The bytes behind the shortcuts to `target` have changed; they were those of `old_target` (0:
 // none).
 Status Merger::supersede_shortcuts(const FileId& target, InodeId old_target) {

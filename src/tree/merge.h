@@ -62,6 +62,8 @@ class Merger {
 
   // Gives the item's inode. `scope`: of the listing that told about it.
   Result<InodeId> merge(const drive::Item& item, const ListingScope* scope = nullptr);
+  // The item gets a new inode, as where its bytes change; nothing where it is not there any more.
+  Status renew(const FileId& id);
   // The item is not there any more, or not visible.
   Status remove(const FileId& id);
   // All shared drives.

@@ -172,6 +172,19 @@ class TreeImpl final : public Tree {
     return resolved_node(context, [&] { return inode_of(id); });
   }
 
+  Status renew(const FileId& id) override {
+    Events events;
+    {
+      DRIVEWAY_TRY(MetaWriter meta, meta_->write());
+      DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
+      DRIVEWAY_CHECK(merger.renew(id));
+      DRIVEWAY_CHECK(merger.finish());
+      DRIVEWAY_CHECK(meta.commit());
+    }
+    tell(events);
+    return {};
+  }
+
   Status poll(const Context& context) override { return feed_.poll(context); }
   Result<drive::About> about(const Context& context) override { return account_.about(context); }
 

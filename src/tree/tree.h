@@ -126,6 +126,10 @@ class Tree {
   // drive:id=ID.
   virtual Result<Node> by_id(const Context& context, const FileId& id) = 0;
 
+  // The item gets a new inode, as where its content changes (R1a): what was shown under the old one
+  // was not its content. The observer has been told when it returns.
+  virtual Status renew(const FileId& id) = 0;
+
   // Reads the feeds once, now. What it brought has been told to the observer when it returns.
   virtual Status poll(const Context& context) = 0;
   // The account's data, at most a minute old where Drive answers; else as last known.

@@ -121,8 +121,19 @@ void Blob::give_up() {
 }
 
 bool Blob::misled() const {
+  if (!retired()) return false;
   const std::lock_guard lock(mutex_);
   return misled_;
+}
+
+void Blob::read_as(InodeId inode) {
+  const std::lock_guard lock(mutex_);
+  inodes_.insert(inode);
+}
+
+bool Blob::is_read_as(InodeId inode) const {
+  const std::lock_guard lock(mutex_);
+  return inodes_.contains(inode);
 }
 
 bool Blob::retired() const {
@@ -137,7 +148,7 @@ void Blob::verify_if_whole() {
 }
 
 bool Blob::trusted() const {
-  if (!drive::expected_hash(item_)) return true;
+  if (!drive::expected_hash(item_)) return content_->complete();
   return content_->verified() && verifier_.rejections(content_->id()) == 0;
 }
 
@@ -160,12 +171,28 @@ Blobs::Blobs(cache::ContentCache& cache, transfer::Fetcher& fetcher, PastCache& 
       from_drive_(metrics.counter("vfs.read_bytes.drive")),
       uncached_(metrics.counter("vfs.read_bytes.uncached")) {}
 
-void Blobs::noticed_stale(const Context& context) {
+void Blobs::noticed_stale(const Context& context, Look look) {
+  if (!tell_stale_) return;
   constexpr Duration kBetween = std::chrono::milliseconds(100);
-  const TimePoint now = clock_.now();
-  TimePoint last = told_stale_.load();
-  if (last != TimePoint::min() && now - last < kBetween) return;
-  if (tell_stale_ && told_stale_.compare_exchange_strong(last, now)) tell_stale_(context);
+  std::unique_lock lock(stale_mutex_);
+  const std::uint64_t before = tellings_;
+  while (telling_stale_ || (told_stale_ && clock_.now() < *told_stale_ + kBetween)) {
+    const bool was_telling = telling_stale_;
+    if (!was_telling && (look == Look::kSoon || tellings_ > before)) return;
+    const Context until = was_telling ? context : context.with_deadline(*told_stale_ + kBetween);
+    const Status waited =
+        wait(until, clock_, lock, stale_told_, [&] { return telling_stale_ != was_telling; });
+    if (!waited.ok() && !context.check(clock_).ok()) return;
+  }
+  telling_stale_ = true;
+  ++tellings_;
+  stale_told_.notify_all();
+  lock.unlock();
+  tell_stale_(context);
+  lock.lock();
+  telling_stale_ = false;
+  told_stale_ = clock_.now();
+  stale_told_.notify_all();
 }
 
 std::shared_ptr<ReadAhead> Blobs::make_read_ahead(const drive::Item& item) {
@@ -174,33 +201,65 @@ std::shared_ptr<ReadAhead> Blobs::make_read_ahead(const drive::Item& item) {
   return ReadAhead::make(size, container_of(item.name), most_whole_, fetcher_);
 }
 
-Result<std::shared_ptr<Blob>> Blobs::open(const drive::Item& item) {
+Result<std::shared_ptr<Blob>> Blobs::open(const drive::Item& item, InodeId inode) {
   const auto id = drive::content_id(item);
   if (!id) return Error{ErrorCode::kUnsupported, cat("\"", item.name, "\" has no content")};
   const std::lock_guard lock(mutex_);
-  if (const auto found = open_.find(*id); found != open_.end()) {
-    const auto blob = found->second.lock();
-    if (blob != nullptr && !blob->retired()) return blob;
-    if (blob != nullptr) retired_.push_back(blob);
-    open_.erase(found);
-  }
-  std::erase_if(retired_, [](const auto& other) { return other.expired(); });
-  for (const auto& other : retired_) {
-    const auto blob = other.lock();
-    if (blob != nullptr && blob->is_stale_of(item)) {
+  std::shared_ptr<Blob> blob;
+  if (const auto found = open_.find(*id); found != open_.end()) blob = found->second.lock();
+  if (blob == nullptr || blob->retired()) {
+    look_at_open_ones();
+    const bool refused =
+        misled_now(inode) || std::any_of(retired_.begin(), retired_.end(), [&](const auto& other) {
+          const auto old = other.lock();
+          return old != nullptr && old->is_stale_of(item);
+        });
+    if (refused) {
       return Error{ErrorCode::kStale, cat("\"", item.name, "\" was replaced in Drive")};
     }
+    DRIVEWAY_TRY(blob, make(item, *id));
   }
-  return make(item, *id);
+  blob->read_as(inode);
+  return blob;
+}
+
+bool Blobs::misled(InodeId inode) {
+  const std::lock_guard lock(mutex_);
+  look_at_open_ones();
+  return misled_now(inode);
+}
+
+// With mutex_ held.
+bool Blobs::misled_now(InodeId inode) const {
+  return std::any_of(retired_.begin(), retired_.end(), [&](const auto& other) {
+    const auto blob = other.lock();
+    return blob != nullptr && blob->misled() && blob->is_read_as(inode);
+  });
+}
+
+// With mutex_ held. Puts those that were retired where they belong, and forgets the closed ones.
+void Blobs::look_at_open_ones() {
+  std::erase_if(open_, [&](const auto& entry) {
+    const auto blob = entry.second.lock();
+    if (blob != nullptr && blob->retired()) retired_.push_back(blob);
+    return blob == nullptr || blob->retired();
+  });
+  std::erase_if(retired_, [](const auto& other) { return other.expired(); });
 }
 
 // With mutex_ held.
 Result<std::shared_ptr<Blob>> Blobs::make(const drive::Item& item, const ContentId& id) {
   DRIVEWAY_TRY(auto content, cache_.open_content(id, item.size.value_or(0)));
   auto blob = std::make_shared<Blob>(item, std::move(content), verifier_, clock_);
+  // What readers of the one before have is of this content; so must be all that comes (R1).
+  for (const auto& other : retired_) {
+    const auto before = other.lock();
+    if (before != nullptr && before->was_shown() && before->content().id() == id) {
+      blob->set_shown();
+    }
+  }
   blob->verify_if_whole();
   open_[id] = blob;
-  std::erase_if(open_, [](const auto& other) { return other.second.expired(); });
   return blob;
 }
 
@@ -214,66 +273,71 @@ bool Blobs::is_here(const Blob& blob, ByteRange range) {
   return successor == nullptr || successor->has(range);
 }
 
-// `blob` cannot go on: from now on its content is fetched from `item`.
-Result<std::shared_ptr<Blob>> Blobs::replace(const std::shared_ptr<Blob>& blob,
-                                             const drive::Item& item) {
-  blob->give_up();
-  return open(item);
-}
-
-Result<std::size_t> Blobs::read(const Context& context, const drive::Item& item,
+Result<std::size_t> Blobs::read(const Context& context, const tree::Node& node,
                                 std::shared_ptr<Blob>& blob, Bytes offset,
                                 std::span<std::byte> buffer, ByteRange ask) {
+  const drive::Item& item = *node.item;
   const ByteRange range =
       ByteRange{offset, buffer.size()}.intersect(ByteRange{0, blob->content().size()});
   if (range.empty()) return std::size_t{0};
-  const auto part = buffer.first(range.length);
-  bool waited = false;
   for (int attempt = 1; attempt <= kReadAttempts; ++attempt) {
     DRIVEWAY_CHECK(blob->check());
-    if (!is_here(*blob, range)) {
-      if (blob->lacks_room()) return read_uncached(context, item, range, part);
-      waited = true;
-      const Status fetched = fetcher_.ensure(context, blob, range, ask);
-      if (is_of_the_item(fetched) && blob->item().id != item.id) {
-        DRIVEWAY_TRY(const auto other, replace(blob, item));
-        // What this reader got may have been the other item's new content: no mixture of the two.
-        if (blob->misled())
-          return Error{
-              ErrorCode::kStale,
-              cat("\"", item.name,
-                  "\" was read from an equal file that was replaced meanwhile: open it again")};
-        blob = other;
-        continue;
-      }
-      if (is_of_the_disk(fetched)) {
-        log::debug("reading past the cache: ", fetched.error());
-        return read_uncached(context, item, range, part);
-      }
-      if (fetched.failed_with(
-              ErrorCode::kNotFound)) {  // R1a: the name has gone, the handle has not
-        return Error{ErrorCode::kStale, cat("\"", item.name, "\" was deleted in Drive")};
-      }
-      DRIVEWAY_CHECK(fetched);
+    Attempt result = try_to_read(context, item, blob, range, buffer.first(range.length), ask);
+    if (is_of_the_item(result.fetched) && blob->item().id != item.id) {
+      blob->give_up();
+      DRIVEWAY_TRY(blob, open(item, node.inode));  // fetches from `item`
+      continue;
     }
-    auto count = blob->content().read(offset, part);
-    if (count.ok()) (waited ? from_drive_ : from_cache_).add(*count);
-    if (count.failed_with(ErrorCode::kLocalDisk)) {
-      log::debug("reading past the cache: ", count.error());
-      return read_uncached(context, item, range, part);
+    // Also after the bytes were read: they may be of who came after it.
+    if (blob->misled()) {
+      return Error{ErrorCode::kStale,
+                   cat("\"", item.name, "\" was replaced while it was read: open it again")};
     }
-    if (count.ok() || count.error().code != ErrorCode::kNotFound) return count;
+    if (result.fetched.failed_with(ErrorCode::kNotFound)) {
+      // R1a: the name has gone, the handle has not.
+      return Error{ErrorCode::kStale, cat("\"", item.name, "\" was deleted in Drive")};
+    }
+    DRIVEWAY_CHECK(result.fetched);
+    if (!result.count.failed_with(ErrorCode::kNotFound)) return result.count;
   }
   return Error{ErrorCode::kCorrupt,
                cat("the cached bytes of \"", item.name,
                    "\" keep failing their checksum: the local disk is damaged")};
 }
 
-Result<std::size_t> Blobs::read_uncached(const Context& context, const drive::Item& item,
-                                         ByteRange range, std::span<std::byte> buffer) {
-  DRIVEWAY_CHECK(past_cache_.read(context, item, range.offset, buffer));
+Blobs::Attempt Blobs::try_to_read(const Context& context, const drive::Item& item,
+                                  const std::shared_ptr<Blob>& blob, ByteRange range,
+                                  std::span<std::byte> buffer, ByteRange ask) {
+  const bool here = is_here(*blob, range);
+  if (!here) {
+    if (blob->lacks_room()) return read_uncached(context, item, blob, range, buffer);
+    Status fetched = fetcher_.ensure(context, blob, range, ask);
+    if (is_of_the_disk(fetched)) {
+      log::debug("reading past the cache: ", fetched.error());
+      return read_uncached(context, item, blob, range, buffer);
+    }
+    if (!fetched.ok()) return {std::move(fetched)};
+  }
+  auto count = blob->content().read(range.offset, buffer);
+  if (count.ok()) (here ? from_cache_ : from_drive_).add(*count);
+  if (count.failed_with(ErrorCode::kLocalDisk)) {
+    log::debug("reading past the cache: ", count.error());
+    return read_uncached(context, item, blob, range, buffer);
+  }
+  return {{}, std::move(count)};
+}
+
+// R1: these bytes are of the item's revision. What comes through `blob` must be so too: what has
+// come is confirmed, what comes will not be shown before it is.
+Blobs::Attempt Blobs::read_uncached(const Context& context, const drive::Item& item,
+                                    const std::shared_ptr<Blob>& blob, ByteRange range,
+                                    std::span<std::byte> buffer) {
+  blob->set_shown();
+  Status fetched = past_cache_.read(context, item, range.offset, buffer);
+  if (fetched.ok()) fetched = fetcher_.confirm_shown(context, blob);
+  if (!fetched.ok()) return {std::move(fetched)};
   uncached_.add(range.length);
-  return static_cast<std::size_t>(range.length);
+  return {{}, static_cast<std::size_t>(range.length)};
 }
 
 }  // namespace driveway::vfs

@@ -34,8 +34,8 @@ Result<std::size_t> BlobFile::read(const Context& context, Bytes offset,
   if (ahead != nullptr && !range.empty()) {
     ask = ahead->before_read(before, range, before->has(range));
   }
-  auto count = blobs_.read(context, *node_.item, now, offset, buffer, ask);
-  if (count.failed_with(ErrorCode::kStale)) blobs_.noticed_stale(context);
+  auto count = blobs_.read(context, node_, now, offset, buffer, ask);
+  if (count.failed_with(ErrorCode::kStale)) blobs_.noticed_stale(context, Blobs::Look::kSoon);
   if (now != before) {
     const std::lock_guard lock(mutex_);
     blob_ = std::move(now);

@@ -23,6 +23,7 @@ class BlobFile final : public OpenFile {
   const tree::Node& node() const override { return node_; }
   bool direct_io() const override { return false; }
   bool keep_cache() const override { return blob()->trusted(); }
+  void set_shown() override { blob()->set_shown(); }
   Result<std::size_t> read(const Context& context, Bytes offset,
                            std::span<std::byte> buffer) override;
 
@@ -47,6 +48,7 @@ class TextFile final : public OpenFile {
   const tree::Node& node() const override { return node_; }
   bool direct_io() const override { return direct_io_; }
   bool keep_cache() const override { return !direct_io_; }
+  void set_shown() override {}
   Result<std::size_t> read(const Context& context, Bytes offset,
                            std::span<std::byte> buffer) override;
 

@@ -54,7 +54,7 @@ Result<std::unique_ptr<SiblingSource::Fetching>> LocalSiblings::fetch(
   if (!is_small_file(node)) {
     return Error{ErrorCode::kNotFound, cat("inode ", file.inode, " is no small file any more")};
   }
-  DRIVEWAY_TRY(const auto blob, blobs_.open(*node.item));
+  DRIVEWAY_TRY(const auto blob, blobs_.open(*node.item, node.inode));
   return std::unique_ptr<Fetching>(std::make_unique<BlobFetching>(
       fetcher_.want(blob, {0, node.size}, priority, std::move(done))));
 }

@@ -235,12 +235,12 @@ class VfsImpl final : public Vfs {
     if (node.content != tree::ContentKind::kBlob) {
       return Error{ErrorCode::kUnsupported, cat("inode ", node.inode, " has no content in Drive")};
     }
-    DRIVEWAY_TRY(auto blob, blobs_->open(*node.item));
+    DRIVEWAY_TRY(auto blob, blobs_->open(*node.item, node.inode));
     Status fetched = fetch_whole(context, blob);
     if (!fetched.ok() && blob->item().id != node.item->id && context.check(clock_).ok()) {
       // Its bytes were to come from another item of equal content, which may have gone.
       blob->retire();
-      DRIVEWAY_TRY(blob, blobs_->open(*node.item));
+      DRIVEWAY_TRY(blob, blobs_->open(*node.item, node.inode));
       fetched = fetch_whole(context, blob);
     }
     return fetched;
@@ -270,12 +270,21 @@ class VfsImpl final : public Vfs {
     return fetcher_->confirm(context, blob);
   }
 
+  // The inode can give no bytes any more: its name shall mean another one.
+  void find_successor(const Context& context, const tree::Node& node) {
+    blobs_->noticed_stale(context, Blobs::Look::kNow);
+    if (!blobs_->misled(node.inode)) return;
+    if (const Status renewed = tree_->renew(node.item->id); !renewed.ok()) {
+      log::warn("\"", node.item->name, "\" gets no new inode: ", renewed.error());
+    }
+  }
+
   Result<std::shared_ptr<OpenFile>> open_node(const Context& context, tree::Node node) {
     switch (node.content) {
       case tree::ContentKind::kBlob: {
-        auto opened = blobs_->open(*node.item);
+        auto opened = blobs_->open(*node.item, node.inode);
         // The kernel looks the name up again, which means the new file by then.
-        if (opened.failed_with(ErrorCode::kStale)) blobs_->noticed_stale(context);
+        if (opened.failed_with(ErrorCode::kStale)) find_successor(context, node);
         DRIVEWAY_TRY(auto blob, std::move(opened));
         return std::shared_ptr<OpenFile>(
             std::make_shared<BlobFile>(std::move(node), std::move(blob), *blobs_, *siblings_));

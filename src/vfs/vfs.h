@@ -56,6 +56,8 @@ class OpenFile {
   // Whether the kernel may go on showing the pages that it has: not of a content whose hash is not
   // compared yet.
   virtual bool keep_cache() const = 0;
+  // The kernel has pages of it from before, and shows them beside what is read now.
+  virtual void set_shown() = 0;
   // Fills `buffer` from `offset`; gives the count, less than asked only at the end of the file.
   // Errors: kStale when the revision has moved on and the bytes are not here, else as
   // RemoteStore::read.

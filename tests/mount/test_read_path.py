@@ -528,6 +528,32 @@ def test_two_handles_of_an_inode_whose_file_was_replaced_twice(simulator, machin
     wait_until_idle(mount)
 
 
+@pytest.mark.parametrize("poll", ["1h", "100ms"], ids=["unheard", "told by the feed"])
+def test_two_handles_of_a_file_that_was_replaced_and_put_back(simulator, machine, replaced, poll):
+    """The first handle was shown another content than the mount knew, and than Drive has again: no
+    page of the right one may come into its inode (R1). A second handle reads the right one."""
+    mount = machine.mount("--poll", poll)
+    path = mount.my_drive / replaced.name
+    before = path.stat()
+    simulator.set(network={"get_latency": 1000})
+    replaced.replace()
+    with Handle(mount, replaced) as first:
+        first.read(0, 4096)
+        assert first.seen == {"new"}, "the first answer is shown as it comes"
+        replaced.replace()
+        simulator.set(network={"get_latency": 1})
+        wait_for(lambda: mount.status()["metrics"]["transfer.stale"], "the new head to be found")
+        with Handle(mount, replaced) as second:
+            for offset in range(0, SIZE, MIB):
+                second.read(offset, MIB)
+            assert second.seen == {"old"} and not second.stale
+            for offset in range(0, SIZE, MIB):
+                first.read(offset, 4096)
+        assert path.stat().st_ino != before.st_ino
+    assert path.read_bytes() == replaced.contents["old"]
+    wait_until_idle(mount)
+
+
 @pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
 def test_replaced_in_the_middle_of_an_answer(simulator, make_machine, replaced, reader, times):

@@ -22,6 +22,7 @@ class FakeFile final : public vfs::OpenFile {
   const tree::Node& node() const override { return node_; }
   bool direct_io() const override { return false; }
   bool keep_cache() const override { return true; }
+  void set_shown() override {}
   Result<std::size_t> read(const Context&, Bytes offset, std::span<std::byte> buffer) override {
     if (offset >= text_.size()) return std::size_t{0};
     const std::size_t count = std::min<std::size_t>(buffer.size(), text_.size() - offset);

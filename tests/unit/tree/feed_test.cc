@@ -119,6 +119,20 @@ TEST_F(FeedTest, ContentChangeGivesANewInode) {  // R1a
   EXPECT_EQ(at("MyDrive/data/a.txt").inode, now.inode);
 }
 
+TEST_F(FeedTest, RenewedItemHasANewInodeAndTheSameContent) {  // R1a
+  ASSERT_TRUE(tree->renew(file).ok());
+  const Node now = at("MyDrive/data/a.txt");
+  EXPECT_NE(now.inode, before);
+  EXPECT_TRUE(recorder.entry(directory, "a.txt"));
+  EXPECT_EQ(tree->node(before)->item->md5, now.item->md5);
+  EXPECT_THAT(names("MyDrive/data"), ElementsAre("a.txt"));
+  ASSERT_TRUE(tree->renew(FileId("nobody")).ok());
+  store.remove(file);
+  poll();
+  ASSERT_TRUE(tree->renew(file).ok());
+  EXPECT_THAT(names("MyDrive/data"), IsEmpty());
+}
+
 TEST_F(FeedTest, AttributeChangeKeepsTheInode) {
   store.edit(file, [](drive::Item& item) { item.properties["driveway.mode"] = "0600"; });
   poll();

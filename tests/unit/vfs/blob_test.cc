@@ -46,15 +46,29 @@ class BlobTest : public testing::Test {
     const FileId id = store_.add_file(store_.root(), cat("file", count_++), content);
     return *store_.find(id);
   }
-  Result<std::string> read(const drive::Item& item, std::shared_ptr<Blob>& blob, ByteRange range) {
+  // Each item has an inode of its own, unless one is named.
+  static tree::Node node_of(const drive::Item& item, InodeId inode = {}) {
+    tree::Node node;
+    node.inode =
+        inode.value() != 0 ? inode : InodeId(1000 + std::hash<FileId>()(item.id) % 1000000);
+    node.item = item;
+    return node;
+  }
+  Result<std::shared_ptr<Blob>> open_blob(const drive::Item& item) {
+    return blobs_->open(item, node_of(item).inode);
+  }
+  Result<std::string> read(const tree::Node& node, std::shared_ptr<Blob>& blob, ByteRange range) {
     std::string bytes(range.length, '\0');
-    DRIVEWAY_TRY(const std::size_t count, blobs_->read({}, item, blob, range.offset,
+    DRIVEWAY_TRY(const std::size_t count, blobs_->read({}, node, blob, range.offset,
                                                        std::as_writable_bytes(std::span(bytes))));
     bytes.resize(count);
     return bytes;
   }
+  Result<std::string> read(const drive::Item& item, std::shared_ptr<Blob>& blob, ByteRange range) {
+    return read(node_of(item), blob, range);
+  }
   Result<std::string> read_whole(const drive::Item& item) {
-    DRIVEWAY_TRY(auto blob, blobs_->open(item));
+    DRIVEWAY_TRY(auto blob, open_blob(item));
     return read(item, blob, {0, item.size.value_or(0)});
   }
   std::int64_t metric(const std::string& name) { return metrics_.snapshot()[name]; }
@@ -85,15 +99,15 @@ TEST_F(BlobTest, ContentInPiecesIsComparedOnceItIsWholeAndNotAgain) {
   const std::string bytes = text(1, 3 * kPiece + 5);
   const drive::Item item = add(bytes);
   {
-    auto blob = blobs_->open(item).value();
+    auto blob = open_blob(item).value();
     EXPECT_EQ(read(item, blob, {0, kPiece}).value(), bytes.substr(0, kPiece));
     EXPECT_FALSE(blob->trusted());
     EXPECT_EQ(read(item, blob, {0, bytes.size()}).value(), bytes);
   }
   await_metric("cache.verified", 1);
-  EXPECT_TRUE(blobs_->open(item).value()->trusted());
+  EXPECT_TRUE(open_blob(item).value()->trusted());
   open();  // the index remembers it
-  EXPECT_TRUE(blobs_->open(item).value()->trusted());
+  EXPECT_TRUE(open_blob(item).value()->trusted());
   EXPECT_EQ(read_whole(item).value(), bytes);
   EXPECT_EQ(metric("cache.verified"), 1);
 }
@@ -108,7 +122,7 @@ TEST_F(BlobTest, ContentThatDiffersIsThrownAwayAndFetchedAnew) {
   EXPECT_EQ(read_whole(item).value(), bytes);
   await_metric("cache.verified", 1);
   // The kernel may have pages from before.
-  EXPECT_FALSE(blobs_->open(item).value()->trusted());
+  EXPECT_FALSE(open_blob(item).value()->trusted());
 }
 
 TEST_F(BlobTest, ContentThatDiffersTwiceIsRefused) {
@@ -125,8 +139,8 @@ TEST_F(BlobTest, ItemsOfEqualContentAreFetchedOnce) {
   const std::string bytes = text(1, 3 * kPiece);
   const drive::Item one = add(bytes);
   const drive::Item two = add(bytes);
-  auto first = blobs_->open(one).value();
-  auto second = blobs_->open(two).value();
+  auto first = open_blob(one).value();
+  auto second = open_blob(two).value();
   EXPECT_EQ(first, second);
   EXPECT_EQ(read(one, first, {0, bytes.size()}).value(), bytes);
   EXPECT_EQ(read(two, second, {0, bytes.size()}).value(), bytes);
@@ -139,8 +153,8 @@ TEST_F(BlobTest, ReaderWhoseTwinWasReplacedGoesOnFromItsOwnItem) {
   const std::string bytes = text(1, 3 * kPiece);
   const drive::Item one = add(bytes);
   const drive::Item two = add(bytes);
-  auto first = blobs_->open(one).value();
-  auto second = blobs_->open(two).value();
+  auto first = open_blob(one).value();
+  auto second = open_blob(two).value();
   ASSERT_TRUE(read(one, first, {0, kPiece}).ok());
   store_.set_content(one.id, text(2, 3 * kPiece));
   EXPECT_EQ(read(two, second, {0, bytes.size()}).value(), bytes);
@@ -157,8 +171,8 @@ TEST_F(BlobTest, ReaderWhoSawTheTwinsNewContentGetsNoMixture) {
   for (int round = 0; round < 20; ++round) {
     const drive::Item one = add(bytes);
     const drive::Item two = add(bytes);
-    auto first = blobs_->open(one).value();
-    auto second = blobs_->open(two).value();
+    auto first = open_blob(one).value();
+    auto second = open_blob(two).value();
     ASSERT_EQ(first, second);
     store_.set_content(one.id, other);
     bool saw_other = false;
@@ -181,9 +195,68 @@ TEST_F(BlobTest, ReaderWhoSawTheTwinsNewContentGetsNoMixture) {
   }
 }
 
+// R1: the pages of an inode are shared by all who have it open.
+TEST_F(BlobTest, InodeWhoseReaderSawAnotherContentGivesNothingMore) {
+  const std::string bytes = text(1, 3 * kPiece);
+  const std::string other = text(2, 3 * kPiece);
+  const drive::Item before = add(bytes);
+  const tree::Node node = node_of(before, InodeId(5));
+  auto first = blobs_->open(before, node.inode).value();
+  store_.set_content(before.id, other);
+  EXPECT_EQ(read(node, first, {0, 1}).value(), other.substr(0, 1));
+  EXPECT_FALSE(blobs_->misled(node.inode));
+  store_.set_content(before.id, bytes);
+  await_metric("transfer.stale", 1);
+  const drive::Item now = *store_.find(before.id);
+  EXPECT_TRUE(blobs_->open(now, node.inode).failed_with(ErrorCode::kStale));
+  EXPECT_TRUE(blobs_->misled(node.inode));
+  const tree::Node successor = node_of(now, InodeId(6));
+  EXPECT_FALSE(blobs_->misled(successor.inode));
+  auto second = blobs_->open(now, successor.inode).value();
+  EXPECT_TRUE(read(successor, second, {0, bytes.size()}).value() == bytes);
+  EXPECT_TRUE(read(node, first, {kPiece, 1}).failed_with(ErrorCode::kStale));
+  first.reset();
+  EXPECT_FALSE(blobs_->misled(node.inode));
+  EXPECT_TRUE(blobs_->open(now, node.inode).ok());
+}
+
+// R1: the first answer is shown as it comes only where readers have nothing yet.
+TEST_F(BlobTest, ReaderWhoHasBytesFromElsewhereIsShownNothingUnconfirmed) {
+  const drive::Item item = add(text(1, 3 * kPiece));
+  auto blob = open_blob(item).value();
+  blob->set_shown();
+  store_.set_content(item.id, text(2, 3 * kPiece));
+  EXPECT_TRUE(read(item, blob, {0, 1}).failed_with(ErrorCode::kStale));
+}
+
+// R1: as above, where what was read before came past the cache, or through a Blob that has gone.
+TEST_F(BlobTest, SuccessorOfABlobThatWasReadShowsNothingUnconfirmed) {
+  const std::string bytes = text(1, 3 * kPiece);
+  const drive::Item item = add(bytes);
+  auto first = open_blob(item).value();
+  first->set_shown();
+  store_.set_content(item.id, text(2, 3 * kPiece));
+  ASSERT_TRUE(read(item, first, {0, 1}).failed_with(ErrorCode::kStale));
+  store_.set_content(item.id, bytes);
+  const drive::Item now = *store_.find(item.id);
+  auto second = open_blob(now).value();
+  ASSERT_NE(first, second);
+  EXPECT_TRUE(second->was_shown());
+}
+
+TEST_F(BlobTest, WhatWasShownIsConfirmedBeforeReadersGetBytesFromElsewhere) {
+  const drive::Item item = add(text(1, 3 * kPiece));
+  auto blob = open_blob(item).value();
+  ASSERT_TRUE(fetcher_->confirm_shown({}, blob).ok()) << "nothing was shown";
+  store_.set_content(item.id, text(2, 3 * kPiece));
+  ASSERT_TRUE(read(item, blob, {0, 1}).ok());
+  EXPECT_TRUE(fetcher_->confirm_shown({}, blob).failed_with(ErrorCode::kStale));
+  EXPECT_TRUE(blob->misled());
+}
+
 TEST_F(BlobTest, DeletedFileIsStaleForItsReader) {
   const drive::Item item = add(text(1, 3 * kPiece));
-  auto blob = blobs_->open(item).value();
+  auto blob = open_blob(item).value();
   ASSERT_TRUE(read(item, blob, {0, 1}).ok());
   store_.remove(item.id);
   EXPECT_TRUE(read(item, blob, {2 * kPiece, 1}).failed_with(ErrorCode::kStale));

@@ -33,7 +33,7 @@ class ReadAheadTest : public testing::Test {
     blobs_ = std::make_unique<Blobs>(*cache_, *fetcher_, past_cache_, *verifier_, kSize, clock_,
                                      metrics_);
     item_ = *store_.find(store_.add_file(store_.root(), "a.bin", content()));
-    blob_ = blobs_->open(item_).value();
+    blob_ = blobs_->open(item_, InodeId(2)).value();
   }
   static const std::string& content() {
     static const std::string shared = [] {
