@@ -23,7 +23,7 @@ struct MountOptions {
   std::filesystem::path mountpoint;
   std::vector<std::string> kernel_options;  // "-o": allow_other, default_permissions, nonempty, …;
                                             // unknown ones are named in an error
-  int threads = 32;
+  int threads = 4;
   Duration read_deadline = std::chrono::seconds(300);  // --read-deadline
 };
 
