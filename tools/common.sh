@@ -10,7 +10,7 @@ python=/usr/bin/python3  # Debian's: it has the Debian packages that the tests i
 build_packages=(g++ cmake ninja-build lld pkg-config libfuse3-dev liblmdb-dev libcurl4-openssl-dev libssl-dev
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libgtest-dev libgmock-dev
   libboost-dev zlib1g-dev fuse3 python3)
-test_packages=(clang-format clang-tidy rclone python3-pytest python3-googleapi python3-google-auth
+test_packages=(clang-format clang-tidy rclone python3-pytest python3-pytest-xdist python3-googleapi python3-google-auth
   python3-google-auth-httplib2 iproute2 util-linux curl openssl)
 
 step_name=""
