@@ -62,7 +62,8 @@ struct ItemPatch {
   std::optional<Move> move;
   std::optional<bool> trashed;
   std::optional<WallTime> modified;      // absent and a new content: the time of the server
-  std::optional<std::string> mime_type;  // only with a new content
+  // Only with a new content, and then always: without it Drive guesses from the bytes.
+  std::optional<std::string> mime_type;
   std::map<std::string, std::optional<std::string>> properties;  // nothing: removed
   bool keep_revision = false;                                    // of the new content
 };
@@ -72,11 +73,12 @@ struct ItemPatch {
 struct UploadSession {
   Secret uri;  // whoever knows it can write to the upload
   Bytes size = 0;
+  FileId id{};  // of the item that it makes or changes; empty: Drive chooses it
 };
 
 // How far an upload has come.
 struct UploadProgress {
-  Bytes stored = 0;          // what Drive has; it goes on from here
+  Bytes stored = 0;          // what Drive has; it goes on from here. Less than all without an item
   std::optional<Item> item;  // the upload is finished
 };
 
