@@ -61,7 +61,7 @@ struct ItemPatch {
   std::optional<std::string> name;
   std::optional<Move> move;
   std::optional<bool> trashed;
-  std::optional<WallTime> modified;      // absent and a new content: the time of the server
+  std::optional<WallTime> modified;  // absent and a new content: the time of the server
   // Only with a new content, and then always: without it Drive guesses from the bytes.
   std::optional<std::string> mime_type;
   std::map<std::string, std::optional<std::string>> properties;  // nothing: removed
