@@ -28,6 +28,25 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+// Remembers why a body could not be read: that is told apart from what happens to the network.
+class WatchedBody final : public http::UploadBody {
+ public:
+  explicit WatchedBody(http::UploadBody& body) : body_(body) {}
+  Bytes size() const override { return body_.size(); }
+  Status read(Bytes offset, std::span<std::byte> buffer) override {
+    Status status = body_.read(offset, buffer);
+    if (!status.ok()) failure = status.error();
+    return status;
+  }
+  std::optional<Error> failure;
+
+ private:
+  http::UploadBody& body_;
+};
+
+// Drive commits an upload between its last byte and the answer, and takes its time for a large one.
+constexpr Duration kUploadIdle = std::chrono::seconds(60);
+
 }  // namespace
 
 void ResourceKeys::add(const FileId& id, const std::string& key) {
@@ -58,11 +77,16 @@ std::string ResourceKeys::header_for(const std::vector<FileId>& ids) const {
 http::Request DriveClient::request_for(const std::string& path, const Parameters& parameters,
                                        const std::vector<FileId>& about) const {
   http::Request request;
-  request.url = cat(api_url_, "/drive/v3/", path, "?", http::encode_query(parameters));
+  request.url = url_for(kApi, path, parameters);
   if (auto keys = keys_.header_for(about); !keys.empty()) {
     request.headers.emplace_back("X-Goog-Drive-Resource-Keys", std::move(keys));
   }
   return request;
+}
+
+std::string DriveClient::url_for(std::string_view base, const std::string& path,
+                                 const Parameters& parameters) const {
+  return cat(api_url_, "/", base, "/", path, "?", http::encode_query(parameters));
 }
 
 Error DriveClient::refused(const http::Response& response, std::string_view what) const {
@@ -103,13 +127,46 @@ Result<std::string> DriveClient::get_json(const Context& context, const std::str
     return http_.fetch(context, std::move(authorised));
   });
   if (!sent.ok()) return wrap(std::move(sent).error(), std::string(what));
-  http::Response& response = *sent;
-  if (response.status != 200) return refused(response, what);
+  return json_of(*std::move(sent), what);
+}
+
+Result<std::string> DriveClient::json_of(http::Response response, std::string_view what) const {
+  if (response.status != 200 && response.status != 201) return refused(response, what);
   if (!header_or_empty(response, "content-type").starts_with("application/json")) {
     return Error{ErrorCode::kUnavailable,
                  cat(what, ": the answer is not Drive's (a login page of the network?)"), true};
   }
   return std::move(response.body);
+}
+
+Result<http::Response> DriveClient::exchange(const Context& context, const EditRequest& request,
+                                             std::string_view what) {
+  http::Request sent;
+  sent.method = request.method;
+  sent.url = request.url;
+  sent.headers = request.headers;
+  if (auto keys = keys_.header_for(request.about); !keys.empty()) {
+    sent.headers.emplace_back("X-Goog-Drive-Resource-Keys", std::move(keys));
+  }
+  sent.repeatable = request.repeatable;
+  if (request.content == nullptr) {
+    sent.body = request.body;
+    sent.accept_gzip = true;
+    auto answer = send(context, sent, [&](http::Request authorised) {
+      return http_.fetch(context, std::move(authorised));
+    });
+    if (!answer.ok()) return wrap(std::move(answer).error(), std::string(what));
+    return answer;
+  }
+  sent.pool = http::Pool::kMedia;
+  sent.idle_timeout = kUploadIdle;
+  WatchedBody body(*request.content);
+  auto answer = send(context, sent, [&](http::Request authorised) {
+    return http_.fetch_from(context, std::move(authorised), body);
+  });
+  if (body.failure) return *std::move(body.failure);
+  if (!answer.ok()) return wrap(std::move(answer).error(), std::string(what));
+  return answer;
 }
 
 Status DriveClient::get_media(const Context& context, const std::string& path,

@@ -34,6 +34,17 @@ class ResourceKeys {
   std::unordered_map<FileId, std::string> keys_;
 };
 
+// A request that changes something, or asks how an upload stands.
+struct EditRequest {
+  std::string method = "POST";
+  std::string url{};  // of url_for(), or a session's: of the API's own host
+  http::Headers headers{};
+  std::string body{};
+  http::UploadBody* content = nullptr;  // instead of `body`, read on the calling thread
+  std::vector<FileId> about{};          // whose resource keys are sent
+  bool repeatable = true;               // false: Drive must not see it twice
+};
+
 class DriveClient {
  public:
   DriveClient(http::HttpClient& http, auth::TokenSource& tokens, Clock& clock, std::string api_url)
@@ -52,6 +63,20 @@ class DriveClient {
                    const std::vector<FileId>& about,
                    const std::function<void(const http::Response& head)>& on_head, ByteSink& sink);
 
+  // Whatever Drive answers, of any status. An error of `request.content` is returned as it is.
+  Result<http::Response> exchange(const Context& context, const EditRequest& request,
+                                  std::string_view what);
+  // "API_URL/BASE/PATH?PARAMETERS"; BASE is kApi or kUploads.
+  static constexpr std::string_view kApi = "drive/v3";
+  static constexpr std::string_view kUploads = "upload/drive/v3";
+  std::string url_for(std::string_view base, const std::string& path,
+                      const Parameters& parameters) const;
+  // What an answer that is no success means.
+  Error refused(const http::Response& response, std::string_view what) const;
+  // The body of a success, if it is Drive's.
+  Result<std::string> json_of(http::Response response, std::string_view what) const;
+
+  const std::string& api_url() const { return api_url_; }
   ResourceKeys& keys() { return keys_; }
 
  private:
@@ -60,7 +85,6 @@ class DriveClient {
                               const std::function<Result<http::Response>(http::Request)>& exchange);
   http::Request request_for(const std::string& path, const Parameters& parameters,
                             const std::vector<FileId>& about) const;
-  Error refused(const http::Response& response, std::string_view what) const;
 
   http::HttpClient& http_;
   auth::TokenSource& tokens_;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
-#include "drive/drive_client.h"
+#include "drive/drive_store_impl.h"
 #include "drive/media.h"
 #include "drive/parse.h"
 #include "drive/query.h"
@@ -14,10 +14,6 @@ namespace {
 
 constexpr int kMostDrivePages = 1000;       // 100 shared drives each: a server that never ends
 constexpr Bytes kMostExported = 64 * kMiB;  // the documented limit is 10 MB (reference 1.7)
-
-std::string file_path(const FileId& id) { return cat("files/", percent_encode(id.value())); }
-
-Error without_id() { return {ErrorCode::kInvalidArgument, "an item without an id"}; }
 
 // Passes an export on, unless it is a portal's web page or never ends.
 class ExportSink final : public ByteSink {
@@ -47,27 +43,7 @@ class ExportSink final : public ByteSink {
   Bytes passed_ = 0;
 };
 
-class DriveStore final : public RemoteStore {
- public:
-  DriveStore(http::HttpClient& http, auth::TokenSource& tokens, Clock& clock, DriveOptions options)
-      : client_(http, tokens, clock, std::move(options.api_url)) {}
-
-  Result<About> about(const Context& context) override;
-  Result<Item> get(const Context& context, const FileId& id) override;
-  Result<ItemPage> list(const Context& context, const ListQuery& query,
-                        const std::string& page_token) override;
-  Result<std::vector<SharedDrive>> shared_drives(const Context& context) override;
-  Result<std::string> start_page_token(const Context& context, const Feed& feed) override;
-  Result<ChangePage> changes(const Context& context, const Feed& feed,
-                             const std::string& page_token) override;
-  Status read(const Context& context, const Item& item, ByteRange range, ByteSink& sink) override;
-  Status export_document(const Context& context, const FileId& id, const std::string& mime_type,
-                         ByteSink& sink) override;
-
- private:
-  Status complete(const Context& context, Change& change);
-  DriveClient client_;
-};
+}  // namespace
 
 Result<About> DriveStore::about(const Context& context) {
   constexpr std::string_view kWhat = "asking who this is";
@@ -182,22 +158,29 @@ Result<ChangePage> DriveStore::changes(const Context& context, const Feed& feed,
 
 Status DriveStore::read(const Context& context, const Item& item, ByteRange range, ByteSink& sink) {
   if (item.id.empty()) return without_id();
-  if (range.empty()) return Error{ErrorCode::kInvalidArgument, "an empty range"};
   if (item.kind != ItemKind::kFile) {
     return Error{ErrorCode::kUnsupported, cat(item.name, " has no bytes of its own")};
   }
+  client_.keys().learn(item);
+  return read_media(context, item, {file_path(item.id), {{"supportsAllDrives", "true"}}}, range,
+                    sink);
+}
+
+Status DriveStore::read_media(const Context& context, const Item& item, const MediaPath& media,
+                              ByteRange range, ByteSink& sink) {
+  if (range.empty()) return Error{ErrorCode::kInvalidArgument, "an empty range"};
   if (item.size && (range.offset >= *item.size || range.length > *item.size - range.offset)) {
     return Error{ErrorCode::kOutOfRange, cat("behind the end of ", item.name)};
   }
   http::Headers headers;
   const bool whole = item.size && range == ByteRange{0, *item.size};
   if (!whole) headers.emplace_back("Range", cat("bytes=", range.offset, "-", range.end() - 1));
-  client_.keys().learn(item);
+  Parameters parameters = {{"alt", "media"}};
+  parameters.insert(parameters.end(), media.parameters.begin(), media.parameters.end());
   RangeSink checked(item, range, sink);
   sink.asked();
   auto transfer = client_.get_media(
-      context, file_path(item.id), {{"alt", "media"}, {"supportsAllDrives", "true"}}, headers,
-      cat("reading ", item.name), {item.id},
+      context, media.path, parameters, headers, cat("reading ", item.name), {item.id},
       [&](const http::Response& head) { checked.begin(head); }, checked);
   Status status = checked.finish(std::move(transfer));
   if (item.size && status.failed_with(ErrorCode::kOutOfRange)) {
@@ -217,8 +200,6 @@ Status DriveStore::export_document(const Context& context, const FileId& id,
       {id}, [&](const http::Response& head) { checked.begin(head); }, checked);
   return checked.finish(std::move(transfer));
 }
-
-}  // namespace
 
 std::string api_url_from_environment() {
   const char* const value = std::getenv("DRIVEWAY_API_URL");

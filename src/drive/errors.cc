@@ -64,7 +64,8 @@ constexpr std::array kReasons = {
     Reason{"accessNotConfigured", kLoginRefused},
     Reason{"storageQuotaExceeded", kFull},
     Reason{"teamDriveFileLimitExceeded", kFull},
-    Reason{"numChildrenInNonRootLimitExceeded", kFull},
+    // Of one folder: the rest of the drive has room.
+    Reason{"numChildrenInNonRootLimitExceeded", {ErrorCode::kTooLarge}},
     Reason{"myDriveHierarchyDepthLimitExceeded", {ErrorCode::kNameTooLong}},
     Reason{"teamDriveHierarchyTooDeep", {ErrorCode::kNameTooLong}},
     Reason{"cannotDownloadAbusiveFile", kDenied},
@@ -87,6 +88,7 @@ constexpr std::array kReasons = {
     Reason{"cannotCopyFile", kDenied},
     Reason{"copyRequiresWriterPermission", kDenied},
     Reason{"propertyLengthLimitExceeded", {ErrorCode::kTooLarge}},
+    Reason{"propertyCountLimitExceeded", {ErrorCode::kTooLarge}},
     Reason{"fileOwnerNotMemberOfTeamDrive", kOtherDrive},
     Reason{"fileWriterTeamDriveMoveInDisabled", kOtherDrive},
     Reason{"teamDrivesFolderMoveInNotSupported", kOtherDrive},
@@ -155,7 +157,8 @@ Meaning meaning_of_status(int status, bool by_drive) {
     case 425:
       return kServerFault;
     case 409:
-      return {ErrorCode::kAlreadyExists};
+      // Nor may another machine say that what we create is there already.
+      return by_drive ? Meaning{ErrorCode::kAlreadyExists} : kServerFault;
     case 410:
       return kRelist;
     case 412:

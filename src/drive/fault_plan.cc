@@ -38,6 +38,20 @@ void FaultPlan::cut(Method method, Bytes after, Error error, int times) {
   cuts_[method].push_back({after, std::move(error), times});
 }
 
+void FaultPlan::lose_answer(Method method, Error error, int times) {
+  const std::lock_guard lock(mutex_);
+  lost_answers_[method].push_back({std::move(error), times});
+}
+
+template <typename Fault>
+std::optional<Fault> FaultPlan::take(std::map<Method, std::deque<Fault>>& faults, Method method) {
+  auto& queue = faults[method];
+  if (queue.empty()) return std::nullopt;
+  Fault fault = queue.front();
+  if (--queue.front().times <= 0) queue.pop_front();
+  return fault;
+}
+
 std::shared_ptr<Gate> FaultPlan::block(Method method) {
   auto gate = std::make_shared<Gate>();
   std::shared_ptr<Gate> previous;
@@ -59,6 +73,7 @@ void FaultPlan::clear() {
   {
     const std::lock_guard lock(mutex_);
     failures_.clear();
+    lost_answers_.clear();
     cuts_.clear();
     hook_ = nullptr;
     gates.swap(gates_);
@@ -70,19 +85,22 @@ Status FaultPlan::before(const Context& context, const CallInfo& call) {
   DRIVEWAY_CHECK(context.check(clock_));
   Hook hook;
   std::shared_ptr<Gate> gate;
-  std::optional<Error> error;
+  std::optional<Failure> failure;
   {
     const std::lock_guard lock(mutex_);
     hook = hook_;
     if (const auto found = gates_.find(call.method); found != gates_.end()) gate = found->second;
-    if (auto& queue = failures_[call.method]; !queue.empty()) {
-      error = queue.front().error;
-      if (--queue.front().times <= 0) queue.pop_front();
-    }
+    failure = take(failures_, call.method);
   }
   if (hook) DRIVEWAY_CHECK(hook(context, call));
   if (gate) DRIVEWAY_CHECK(gate->pass(context, clock_));
-  if (error) return *std::move(error);
+  if (failure) return std::move(failure->error);
+  return {};
+}
+
+Status FaultPlan::after(const CallInfo& call) {
+  const std::lock_guard lock(mutex_);
+  if (auto lost = take(lost_answers_, call.method)) return std::move(lost->error);
   return {};
 }
 
@@ -110,11 +128,39 @@ class FaultPlan::CutSink final : public ByteSink {
 
 ByteSink& FaultPlan::wrap(Method method, ByteSink& sink, std::unique_ptr<ByteSink>& wrapper) {
   const std::lock_guard lock(mutex_);
-  auto& queue = cuts_[method];
-  if (queue.empty()) return sink;
-  wrapper = std::make_unique<CutSink>(sink, queue.front().after, queue.front().error);
-  if (--queue.front().times <= 0) queue.pop_front();
+  auto cut = take(cuts_, method);
+  if (!cut) return sink;
+  wrapper = std::make_unique<CutSink>(sink, cut->after, std::move(cut->error));
   return *wrapper;
+}
+
+// Lets the first `after` bytes be read, in all.
+class FaultPlan::CutSource final : public ContentSource {
+ public:
+  CutSource(ContentSource& content, Bytes after, Error error)
+      : content_(content), left_(after), error_(std::move(error)) {}
+
+  Bytes size() const override { return content_.size(); }
+  Status read(Bytes offset, std::span<std::byte> buffer) override {
+    if (buffer.size() > left_) return error_;
+    left_ -= buffer.size();
+    return content_.read(offset, buffer);
+  }
+
+ private:
+  ContentSource& content_;
+  Bytes left_;
+  const Error error_;
+};
+
+ContentSource* FaultPlan::wrap(Method method, ContentSource* content,
+                               std::unique_ptr<ContentSource>& wrapper) {
+  if (content == nullptr) return nullptr;
+  const std::lock_guard lock(mutex_);
+  auto cut = take(cuts_, method);
+  if (!cut) return content;
+  wrapper = std::make_unique<CutSource>(*content, cut->after, std::move(cut->error));
+  return wrapper.get();
 }
 
 }  // namespace driveway::drive

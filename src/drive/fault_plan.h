@@ -5,6 +5,7 @@
 //   auto gate = plan.block(Method::kGet);        // gets wait ...
 //   gate->wait_for_blocked(1);                   // ... one has arrived ...
 //   gate->open();                                // ... and goes on
+//   plan.lose_answer(Method::kCreate, error);    // the next create is done, but says `error`
 //
 // Thread-safe. A blocked call honours its Context (R5).
 #pragma once
@@ -32,11 +33,16 @@ namespace driveway::drive {
 // One call, as a hook or a test's log sees it. Fields that a method does not have are empty.
 struct CallInfo {
   Method method = Method::kAbout;
-  FileId id{};                     // get, read, export
+  // The item; of create, copy and the begin of an upload that makes one: the id that it is to have,
+  // if any.
+  FileId id{};
+  FileId source{};                 // copy
+  std::string name{};              // create, update, copy, begin_upload: the new one
+  Revision revision{};             // keep_revision, remove_revision, read_revision
   ListQuery query{};               // list
   std::optional<DriveId> drive{};  // start_page_token, changes
   std::string page_token{};        // list, changes
-  ByteRange range{};               // read
+  ByteRange range{};               // read, read_revision, send
   Priority priority = Priority::kForeground;
 };
 
@@ -67,8 +73,13 @@ class FaultPlan {
 
   // The next `times` calls of `method` fail with `error`.
   void fail(Method method, Error error, int times = 1);
-  // The next `times` calls of `method` (kRead, kExport) deliver `after` bytes and then fail.
+  // The next `times` calls of `method` (kRead, kExport, kReadRevision) deliver `after` bytes and
+  // then fail; those that send a content (kCreate, kUpdate, kSend) find no more than `after` bytes
+  // of it readable.
   void cut(Method method, Bytes after, Error error, int times = 1);
+  // The next `times` calls of `method` that end well are carried out, and fail with `error` all the
+  // same: as if the answer had not come.
+  void lose_answer(Method method, Error error, int times = 1);
   // Calls of `method` wait from now on, until the gate is opened. Replaces an earlier gate, which
   // is opened.
   std::shared_ptr<Gate> block(Method method);
@@ -82,6 +93,12 @@ class FaultPlan {
   // For stores: where to write instead of `sink`. `wrapper` must outlive the call.
   class CutSink;
   ByteSink& wrap(Method method, ByteSink& sink, std::unique_ptr<ByteSink>& wrapper);
+  // For stores: where to read from instead of `content`, which may be null. As above.
+  class CutSource;
+  ContentSource* wrap(Method method, ContentSource* content,
+                      std::unique_ptr<ContentSource>& wrapper);
+  // For stores: what happens to the answer of a call that has done its work.
+  Status after(const CallInfo& call);
 
  private:
   struct Failure {
@@ -96,7 +113,11 @@ class FaultPlan {
 
   Clock& clock_;
   std::mutex mutex_;
+  // The next one of `faults` for `method`, if there is one; then it is used up.
+  template <typename Fault>
+  static std::optional<Fault> take(std::map<Method, std::deque<Fault>>& faults, Method method);
   std::map<Method, std::deque<Failure>> failures_;
+  std::map<Method, std::deque<Failure>> lost_answers_;
   std::map<Method, std::deque<Cut>> cuts_;
   std::map<Method, std::shared_ptr<Gate>> gates_;
   Hook hook_;

@@ -20,10 +20,28 @@ class CountingSink final : public ByteSink {
   Counter& bytes_;
 };
 
+class CountingSource final : public ContentSource {
+ public:
+  CountingSource(ContentSource& content, Counter& bytes) : content_(content), bytes_(bytes) {}
+  Bytes size() const override { return content_.size(); }
+  Status read(Bytes offset, std::span<std::byte> buffer) override {
+    DRIVEWAY_CHECK(content_.read(offset, buffer));
+    bytes_.add(buffer.size());
+    return {};
+  }
+
+ private:
+  ContentSource& content_;
+  Counter& bytes_;
+};
+
 }  // namespace
 
 MeteredStore::MeteredStore(RemoteStore& inner, const Clock& clock, Metrics& metrics)
-    : DecoratedStore(inner), clock_(clock), bytes_read_(metrics.counter("drive.bytes_read")) {
+    : DecoratedStore(inner),
+      clock_(clock),
+      bytes_read_(metrics.counter("drive.bytes_read")),
+      bytes_sent_(metrics.counter("drive.bytes_sent")) {
   for (const Method method : kAllMethods) {
     const std::string prefix = cat("drive.", to_string(method));
     methods_[static_cast<std::size_t>(method)] = {&metrics.counter(prefix + ".calls"),
@@ -51,6 +69,33 @@ Status MeteredStore::read(const Context& context, const Item& item, ByteRange ra
                           ByteSink& sink) {
   CountingSink counting(sink, bytes_read_);
   return DecoratedStore::read(context, item, range, counting);
+}
+
+Result<Item> MeteredStore::create(const Context& context, const NewItem& item,
+                                  ContentSource* content) {
+  if (content == nullptr) return DecoratedStore::create(context, item, nullptr);
+  CountingSource counting(*content, bytes_sent_);
+  return DecoratedStore::create(context, item, &counting);
+}
+
+Result<Item> MeteredStore::update(const Context& context, const FileId& id, const ItemPatch& patch,
+                                  ContentSource* content) {
+  if (content == nullptr) return DecoratedStore::update(context, id, patch, nullptr);
+  CountingSource counting(*content, bytes_sent_);
+  return DecoratedStore::update(context, id, patch, &counting);
+}
+
+Result<UploadProgress> MeteredStore::send(const Context& context, const UploadSession& session,
+                                          ByteRange range, ContentSource& content) {
+  CountingSource counting(content, bytes_sent_);
+  return DecoratedStore::send(context, session, range, counting);
+}
+
+Status MeteredStore::read_revision(const Context& context, const FileId& id,
+                                   const Revision& revision, Bytes size, ByteRange range,
+                                   ByteSink& sink) {
+  CountingSink counting(sink, bytes_read_);
+  return DecoratedStore::read_revision(context, id, revision, size, range, counting);
 }
 
 }  // namespace driveway::drive

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "drive/edit.h"
 #include "drive/item.h"
 
 namespace driveway::drive {
@@ -34,5 +35,13 @@ struct SharedDrivePage {
   std::string next_page_token;
 };
 Result<SharedDrivePage> parse_shared_drive_page(std::string_view json);
+
+Result<std::vector<FileId>> parse_generated_ids(std::string_view json);
+Result<RevisionInfo> parse_revision(std::string_view json);
+struct RevisionPage {
+  std::vector<RevisionInfo> revisions;  // in Drive's order: the oldest first
+  std::string next_page_token;
+};
+Result<RevisionPage> parse_revision_page(std::string_view json);
 
 }  // namespace driveway::drive

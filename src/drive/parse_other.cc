@@ -12,6 +12,19 @@ Error not_understood(std::string_view what) {
   return {ErrorCode::kCorrupt, cat("Drive's answer was not understood: ", what), true};
 }
 
+Result<RevisionInfo> revision_of(const Json& object) {
+  RevisionInfo revision;
+  revision.id = Revision(text_at(object, "id"));
+  if (revision.id.empty()) return not_understood("a revision without an id");
+  revision.md5 = text_at(object, "md5Checksum");
+  revision.size = uint_at(object, "size");
+  revision.keep_forever = flag_at(object, "keepForever");
+  if (const auto time = parse_rfc3339(text_at(object, "modifiedTime")); time.ok()) {
+    revision.modified = *time;
+  }
+  return revision;
+}
+
 }  // namespace
 
 Result<About> parse_about(std::string_view json) {
@@ -62,6 +75,37 @@ Result<SharedDrivePage> parse_shared_drive_page(std::string_view json) {
       drive.created = *time;
     }
     page.drives.push_back(std::move(drive));
+  }
+  return page;
+}
+
+Result<std::vector<FileId>> parse_generated_ids(std::string_view json) {
+  const Json document = parse_document(json);
+  const Json* const ids = value_at(document, "ids");
+  if (ids == nullptr || !ids->is_array()) return not_understood("ids of new items");
+  std::vector<FileId> result;
+  for (const Json& each : *ids) {
+    if (!each.is_string() || each.get_ref<const std::string&>().empty()) {
+      return not_understood("ids of new items");
+    }
+    result.emplace_back(each.get_ref<const std::string&>());
+  }
+  return result;
+}
+
+Result<RevisionInfo> parse_revision(std::string_view json) {
+  return revision_of(parse_document(json));
+}
+
+Result<RevisionPage> parse_revision_page(std::string_view json) {
+  const Json document = parse_document(json);
+  const Json* const revisions = value_at(document, "revisions");
+  if (revisions == nullptr || !revisions->is_array()) return not_understood("a list of revisions");
+  RevisionPage page;
+  page.next_page_token = text_at(document, "nextPageToken");
+  for (const Json& each : *revisions) {
+    DRIVEWAY_TRY(RevisionInfo revision, revision_of(each));
+    page.revisions.push_back(std::move(revision));
   }
   return page;
 }

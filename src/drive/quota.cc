@@ -31,27 +31,14 @@ constexpr Duration kBetweenRecoveries = std::chrono::seconds(10);
 constexpr Duration kBetweenTrials = std::chrono::seconds(60);
 constexpr Duration kLongestPause = std::chrono::seconds(60);
 
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 std::int64_t second_number(TimePoint now) {
   return std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
 }
 
-std::uint64_t requests_of(Method method) { return method == Method::kAbout ? 2 : 1; }
-
-// The share of the capacity that `priority` leaves to those above it.
-double reserve_above(Priority priority) {
-  switch (priority) {
-    case Priority::kForeground:
-      return 0;
-    case Priority::kReadAhead:
-      return 0.05;
-    case Priority::kPrefetch:
-      return 0.10;
-    case Priority::kBackground:
-      return 0.50;
-  }
-  return 0.50;
+std::uint64_t requests_of(Method method) {
+  if (units_of(method) == 0) return 0;
+  const bool twice = method == Method::kAbout || method == Method::kRemoveRevision;
+  return twice ? 2 : 1;
 }
 
 }  // namespace
@@ -92,20 +79,42 @@ std::uint64_t units_of(Method method) {
       return 100;
     case Method::kRead:
     case Method::kExport:
+    case Method::kReadRevision:
       return 200;
+    case Method::kGenerateIds:
+      return 5;
+    case Method::kCreate:
+    case Method::kUpdate:
+    case Method::kCopy:
+    case Method::kRemove:
+    case Method::kBeginUpload:
+    case Method::kKeepRevision:
+      return 50;
+    case Method::kRemoveRevision:
+      return 55;  // asks first whether it is the head
+    case Method::kRevisions:
+      return 100;
+    case Method::kSend:
+    case Method::kProgress:
+    case Method::kCancelUpload:
+      return 0;
   }
   return 200;
 }
 
-void QuotaBudget::Bucket::refill(Duration elapsed) {
-  level = std::min(capacity, level + rate * seconds_of(elapsed));
-}
-
-Duration QuotaBudget::Bucket::until(double amount, double reserve) const {
-  const double missing = amount + reserve * capacity - level;
-  if (missing <= 0) return Duration::zero();
-  // Rounded up, so that a wait is never a hair too short.
-  return Duration(static_cast<Duration::rep>(missing / rate * 1e9) + 1000);
+bool is_paced_write(Method method) {
+  switch (method) {
+    case Method::kCreate:
+    case Method::kUpdate:
+    case Method::kCopy:
+    case Method::kRemove:
+    case Method::kBeginUpload:
+    case Method::kKeepRevision:
+    case Method::kRemoveRevision:
+      return true;
+    default:
+      return false;
+  }
 }
 
 QuotaBudget::QuotaBudget(QuotaModel model, Clock& clock, Metrics& metrics, QuotaState learned)
@@ -120,7 +129,8 @@ QuotaBudget::QuotaBudget(QuotaModel model, Clock& clock, Metrics& metrics, Quota
       units_{kUnitsPerSecond, kUnitsCapacity, kUnitsCapacity},
       advanced_to_(clock.now()),
       paused_until_(TimePoint::min()),
-      last_change_of_pace_(clock.now()) {
+      last_change_of_pace_(clock.now()),
+      writes_(clock, metrics) {
   recall(learned);
 }
 
@@ -224,7 +234,26 @@ void QuotaBudget::empty_buckets(TimePoint now) {
   units_.level = 0;
 }
 
+// A call that costs nothing stands in no line: only Drive's own word holds it back.
+Status QuotaBudget::wait_out_pause(const Context& context) {
+  while (true) {
+    TimePoint until;
+    {
+      const std::lock_guard lock(mutex_);
+      until = paused_until_;
+    }
+    DRIVEWAY_CHECK(context.check(clock_));
+    if (until <= clock_.now()) return {};
+    DRIVEWAY_CHECK(sleep_until(context, clock_, until));
+  }
+}
+
 Status QuotaBudget::take(const Context& context, Method method) {
+  if (requests_of(method) == 0) return wait_out_pause(context);
+  // First: who waits for this stands in nobody's way.
+  if (model_ != QuotaModel::kUnlimited && is_paced_write(method)) {
+    DRIVEWAY_CHECK(writes_.take(context));
+  }
   std::unique_lock lock(mutex_);
   DRIVEWAY_CHECK(context.check(clock_));
   const std::pair me(static_cast<int>(context.priority), arrivals_++);
@@ -307,8 +336,9 @@ std::uint64_t QuotaBudget::units_last_minute() const {
 }
 
 int QuotaBudget::waiting() const {
+  const int writes = writes_.waiting();
   const std::lock_guard lock(mutex_);
-  return static_cast<int>(queue_.size());
+  return static_cast<int>(queue_.size()) + writes;
 }
 
 }  // namespace driveway::drive

@@ -15,8 +15,12 @@
 // gets the whole rate. So a foreground call waits only for calls of its own kind. Waiting ends with
 // the Context (R5: it counts towards the deadline).
 //
+// What changes something in Drive also keeps to WritePace (J11), in every model but `unlimited`. It
+// waits there before it stands in line here, so reads never wait for writes. The requests of an
+// upload session cost nothing and stand in no line.
+//
 // Thread-safe. Metrics: drive.quota.units_last_minute, drive.quota.waiting (gauges),
-// drive.quota.refused (counter).
+// drive.quota.refused (counter), and WritePace's.
 #pragma once
 
 #include <array>
@@ -33,6 +37,8 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "drive/method.h"
+#include "drive/token_bucket.h"
+#include "drive/write_pace.h"
 
 namespace driveway::drive {
 
@@ -42,8 +48,11 @@ enum class QuotaModel { kAuto, k2026, kLegacy, kUnlimited };
 Result<QuotaModel> parse_quota_model(std::string_view name);
 std::string_view to_string(QuotaModel model);
 
-// Units of the model `2026`. about is two requests; an export counts as a download.
+// Units of the model `2026`. about and remove_revision are two requests; an export counts as a
+// download, the begin of an upload as an edit; what is sent to its session costs nothing.
 std::uint64_t units_of(Method method);
+// Whether it counts for the pace of writes.
+bool is_paced_write(Method method);
 
 // What `auto` has learned.
 struct QuotaState {
@@ -69,17 +78,9 @@ class QuotaBudget {
   // Goes on with what was learned before, as if given at the start. Without effect but for `auto`.
   void recall(const QuotaState& learned);
   std::uint64_t units_last_minute() const;
-  int waiting() const;
+  int waiting() const;  // calls that wait in take()
 
  private:
-  struct Bucket {
-    double rate = 0;  // a second
-    double capacity = 0;
-    double level = 0;
-    void refill(Duration elapsed);
-    // How long until `amount` is there above `reserve` (a share of the capacity).
-    Duration until(double amount, double reserve) const;
-  };
   struct Second {
     std::int64_t number = -1;
     std::uint64_t units = 0;
@@ -88,6 +89,7 @@ class QuotaBudget {
     std::uint64_t refusals = 0;  // since the pace was last lowered
   };
 
+  Status wait_out_pause(const Context& context);
   // All with mutex_ held.
   void advance(TimePoint now);
   void speed_up(TimePoint now);
@@ -110,8 +112,8 @@ class QuotaBudget {
   std::condition_variable changed_;
   bool counts_requests_ = false;
   bool counts_units_ = false;
-  Bucket requests_;
-  Bucket units_;
+  TokenBucket requests_;
+  TokenBucket units_;
   double pace_ = 1.0;
   TimePoint advanced_to_;
   TimePoint paused_until_;
@@ -121,6 +123,8 @@ class QuotaBudget {
   std::array<Second, 64> seconds_{};
   std::set<std::pair<int, std::uint64_t>> queue_;  // (priority, arrival) of who waits
   std::uint64_t arrivals_ = 0;
+
+  WritePace writes_;  // has a lock of its own, never taken with mutex_ held
 };
 
 }  // namespace driveway::drive

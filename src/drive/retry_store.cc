@@ -61,6 +61,45 @@ class CollectingSink final : public ByteSink {
   std::vector<std::byte> bytes_;
 };
 
+// Passes a content on. An error of it ends the call as one that no retry helps.
+class OnceSource final : public ContentSource {
+ public:
+  explicit OnceSource(ContentSource& content) : content_(content) {}
+  Bytes size() const override { return content_.size(); }
+  Status read(Bytes offset, std::span<std::byte> buffer) override {
+    Status status = content_.read(offset, buffer);
+    if (!status.ok()) {
+      failure_ = status.error();
+      Error last = status.error();
+      last.retryable = false;
+      return last;
+    }
+    return status;
+  }
+  // `result`, but with the content's own error where that is why it failed.
+  Result<Item> finish(Result<Item> result) {
+    if (failure_ && !result.ok()) return *std::move(failure_);
+    return result;
+  }
+
+ private:
+  ContentSource& content_;
+  std::optional<Error> failure_;
+};
+
+bool may_repeat(const CallInfo& call, const Error& error) {
+  if (!error.retryable) return false;
+  switch (call.method) {
+    case Method::kSend:
+      return false;
+    case Method::kCreate:
+    case Method::kCopy:
+      return !call.id.empty() || error.code == ErrorCode::kRateLimited;
+    default:
+      return true;
+  }
+}
+
 }  // namespace
 
 RetryStore::RetryStore(RemoteStore& inner, Clock& clock, Metrics& metrics, RetryOptions options)
@@ -129,17 +168,32 @@ Status RetryStore::around(const Context& context, const CallInfo& call, const At
   Tries tries;
   while (true) {
     Status status = attempt();
-    if (status.ok() || !status.error().retryable) return status;
+    if (status.ok() || !may_repeat(call, status.error())) return status;
     DRIVEWAY_CHECK(pause(context, call.method, tries, status.error()));
   }
 }
 
 Status RetryStore::read(const Context& context, const Item& item, ByteRange range, ByteSink& sink) {
+  return resume(context, Method::kRead, range, sink, [&](ByteRange left, ByteSink& resumable) {
+    return inner_.read(context, item, left, resumable);
+  });
+}
+
+Status RetryStore::read_revision(const Context& context, const FileId& id, const Revision& revision,
+                                 Bytes size, ByteRange range, ByteSink& sink) {
+  return resume(context, Method::kReadRevision, range, sink,
+                [&](ByteRange left, ByteSink& resumable) {
+                  return inner_.read_revision(context, id, revision, size, left, resumable);
+                });
+}
+
+Status RetryStore::resume(const Context& context, Method method, ByteRange range, ByteSink& sink,
+                          const ReadRange& ask) {
   ResumableSink resumable(range, sink);
   Tries tries;
   Bytes left_at_reset = range.length;
   while (true) {
-    Status status = inner_.read(context, item, resumable.left(), resumable);
+    Status status = ask(resumable.left(), resumable);
     if (resumable.refused()) return status;
     if (status.ok()) {
       if (resumable.left().empty()) return status;
@@ -155,9 +209,23 @@ Status RetryStore::read(const Context& context, const Item& item, ByteRange rang
       left_at_reset = resumable.left().length;
       tries = Tries();
     }
-    DRIVEWAY_CHECK(pause(context, Method::kRead, tries, status.error()));
+    DRIVEWAY_CHECK(pause(context, method, tries, status.error()));
     sink.new_answer();
   }
+}
+
+Result<Item> RetryStore::create(const Context& context, const NewItem& item,
+                                ContentSource* content) {
+  if (content == nullptr) return DecoratedStore::create(context, item, nullptr);
+  OnceSource once(*content);
+  return once.finish(DecoratedStore::create(context, item, &once));
+}
+
+Result<Item> RetryStore::update(const Context& context, const FileId& id, const ItemPatch& patch,
+                                ContentSource* content) {
+  if (content == nullptr) return DecoratedStore::update(context, id, patch, nullptr);
+  OnceSource once(*content);
+  return once.finish(DecoratedStore::update(context, id, patch, &once));
 }
 
 Status RetryStore::export_document(const Context& context, const FileId& id,

@@ -5,17 +5,22 @@
 // (drive-api reference 1.9), or after what Drive asked for (Retry-After) if that is longer. The
 // first retry of a fault that is no rate limit comes after 250 ms plus up to 250 ms: a single 5xx
 // or a kept-alive connection that died between two calls is nearly always gone then, a reader waits
-// for it, and all calls here only read, so that repeating one is harmless.
+// for it.
+//
+// Which calls: those that RemoteStore's contract allows to be repeated. A create or copy without an
+// id could make a second item, and is repeated only after an answer that says that it was not
+// carried out (a rate limit). A send() never is: what Drive has of it must be asked first. Where
+// an earlier try may have been carried out, a later one says so: kAlreadyExists, kNotFound.
 //
 // How long: until the Context's deadline (R5). A pause that would pass it is cut short, for a last
 // try a second before it; where Drive asked for more than that, or no two seconds are left, the
 // last error is returned at once. A call without a deadline ends after `max_tries` tries in a row,
 // since some 500s are for good (reference 1.9).
 //
-// A `read` goes on where it broke off: the sink gets each byte once, in order, after a
-// new_answer(), and tries are counted anew after each 256 KiB of progress. An error of the sink is
-// never retried. An export, which cannot be resumed (reference 4), is collected and then handed on
-// in one go: at most 64 MiB, else kTooLarge.
+// A `read` (also of a revision) goes on where it broke off: the sink gets each byte once, in order,
+// after a new_answer(), and tries are counted anew after each 256 KiB of progress. An error of the
+// sink, or of the source of a content, is never retried. An export, which cannot be resumed
+// (reference 4), is collected and then handed on in one go: at most 64 MiB, else kTooLarge.
 //
 // Thread-safe. Metrics: drive.retries (counter), drive.METHOD.gave_up (counter).
 #pragma once
@@ -48,6 +53,11 @@ class RetryStore final : public DecoratedStore {
   Status read(const Context& context, const Item& item, ByteRange range, ByteSink& sink) override;
   Status export_document(const Context& context, const FileId& id, const std::string& mime_type,
                          ByteSink& sink) override;
+  Result<Item> create(const Context& context, const NewItem& item, ContentSource* content) override;
+  Result<Item> update(const Context& context, const FileId& id, const ItemPatch& patch,
+                      ContentSource* content) override;
+  Status read_revision(const Context& context, const FileId& id, const Revision& revision,
+                       Bytes size, ByteRange range, ByteSink& sink) override;
 
  protected:
   Status around(const Context& context, const CallInfo& call, const Attempt& attempt) override;
@@ -57,6 +67,10 @@ class RetryStore final : public DecoratedStore {
   struct Tries {
     int failed = 0;
   };
+  using ReadRange = std::function<Status(ByteRange range, ByteSink& sink)>;
+  // Reads [range) by as many calls of `ask` as it takes.
+  Status resume(const Context& context, Method method, ByteRange range, ByteSink& sink,
+                const ReadRange& ask);
   // How long to wait now; nothing: there is to be no other try.
   std::optional<Duration> next_pause(const Context& context, const Tries& tries,
                                      const Error& error);

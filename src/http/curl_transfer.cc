@@ -118,6 +118,9 @@ Status Transfer::set_common(CURL* easy) {
     curl_easy_setopt(easy, CURLOPT_USERAGENT, wiring_->options.user_agent.c_str());
   }
   if (request_.accept_gzip) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+  if (!request_.repeatable && request_.body_source == nullptr) {
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);  // libcurl repeats only on a kept one
+  }
   set_proxy(easy);
   if (!wiring_->roots.apply(easy)) {
     return Error{ErrorCode::kInternal, cat(text_, ": this libcurl cannot verify certificates")};
@@ -280,6 +283,10 @@ bool Transfer::end_of_head() {
   if (streamed_) return true;
   const std::string* length = response_.header("content-length");
   const auto announced = length == nullptr ? std::nullopt : parse_uint(*length);
+  if (request_.body_source != nullptr && response_.status >= 300) {
+    const auto size = request_.body_source->size();
+    refused_early_ = size && sent_ < *size;
+  }
   if (announced && request_.method != "HEAD") {
     if (*announced > request_.max_body) {
       fail(Error{ErrorCode::kTooLarge, cat(text_, ": an answer of ", *announced, " bytes")}, 0);
@@ -356,6 +363,7 @@ int Transfer::rewind_body(curl_off_t offset, int origin) {
   if (request_.body_source == nullptr || offset != 0 || origin != SEEK_SET) {
     return CURL_SEEKFUNC_CANTSEEK;
   }
+  if (!request_.repeatable && sent_ > 0) return CURL_SEEKFUNC_FAIL;
   const std::lock_guard lock(callback_mutex_);
   if (observer_ == nullptr) return CURL_SEEKFUNC_FAIL;
   if (Status rewound = request_.body_source->rewind(); !rewound.ok()) {
@@ -363,6 +371,7 @@ int Transfer::rewind_body(curl_off_t offset, int origin) {
     return CURL_SEEKFUNC_FAIL;
   }
   sent_ = 0;
+  send_paused_ = false;  // the new request begins running
   return CURL_SEEKFUNC_OK;
 }
 
@@ -407,6 +416,9 @@ Result<Response> Transfer::outcome(CURLcode code) {
   }
   if (code == CURLE_OK) return std::move(response_);
   if (own_error_) return *std::move(own_error_);
+  // Of a server that refused before it had all of the body, and then closed without reading on,
+  // libcurl may see the end of the connection before the end of the answer.
+  if (refused_early_) return std::move(response_);
   return transfer_error(code, text_, error_text_.data(), wiring_->roots.description());
 }
 

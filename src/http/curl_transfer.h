@@ -119,7 +119,8 @@ class Transfer {
   curl_off_t last_progress_ = 0;
   bool first_byte_seen_ = false;
   bool head_done_ = false;
-  bool streamed_ = false;  // on_head said so; else the body is collected
+  bool refused_early_ = false;  // by an answer that came before all of the body source was sent
+  bool streamed_ = false;       // on_head said so; else the body is collected
   bool receive_paused_ = false;
   bool send_paused_ = false;
   bool resolving_ = false;

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "base/strings.h"
+#include "http/body_pipe.h"
 #include "http/request_text.h"
 
 namespace driveway::http {
@@ -126,6 +127,18 @@ class Stream final : public CallObserver {
   std::optional<Result<Response>> result_;
 };
 
+// Collects the answer to a body that goes through a pipe, for who feeds the pipe.
+class PipeObserver final : public CallObserver {
+ public:
+  explicit PipeObserver(BodyPipe& pipe) : pipe_(pipe) {}
+  bool on_head(const Response&) override { return false; }
+  std::size_t on_data(std::span<const std::byte> data) override { return data.size(); }
+  void on_done(Result<Response> result) override { pipe_.done(std::move(result)); }
+
+ private:
+  BodyPipe& pipe_;
+};
+
 }  // namespace
 
 const std::string* Response::header(std::string_view lower_case_name) const {
@@ -162,6 +175,23 @@ Result<Response> HttpClient::fetch_to(const Context& context, Request request,
     if (*paused) call->resume();  // before the write: the network goes on meanwhile
     if (data.empty()) return stream.take();
     DRIVEWAY_CHECK(sink.write(data));
+  }
+}
+
+Result<Response> HttpClient::fetch_from(const Context& context, Request request, UploadBody& body) {
+  Clock& clock = clock_;
+  DRIVEWAY_CHECK(context.check(clock));
+  const std::string what = request_text(request.method, request.url);
+  const auto pipe = std::make_shared<BodyPipe>(body.size());
+  request.body_source = pipe;
+  PipeObserver observer(*pipe);
+  const auto call = start(std::move(request), observer);
+  while (true) {
+    auto piece = pipe->next(context, clock);
+    if (!piece.ok()) return wrap(std::move(piece).error(), what);
+    if (!*piece) return pipe->take();
+    DRIVEWAY_CHECK(body.read((*piece)->offset, (*piece)->bytes));
+    if (pipe->give(**std::move(piece))) call->resume();
   }
 }
 

@@ -51,6 +51,17 @@ class BodySource {
   rewind() = 0;  // from the start again (a connection that died before the first answer byte)
 };
 
+// A request body that may have to be waited for: read on the thread that waits for the answer, by
+// HttpClient::fetch_from().
+class UploadBody {
+ public:
+  virtual ~UploadBody() = default;
+  virtual Bytes size() const = 0;
+  // Fills all of `buffer` from `offset`. REQUIRES that it lies within the size. Called in order,
+  // and from 0 again where the request goes out again.
+  virtual Status read(Bytes offset, std::span<std::byte> buffer) = 0;
+};
+
 struct Request {
   std::string method = "GET";
   std::string url;
@@ -61,6 +72,10 @@ struct Request {
   Pool pool = Pool::kMetadata;
   bool accept_gzip = false;  // asks for and decodes gzip; never for ranged media (reference 4)
   bool use_proxy = true;     // the metadata server is never asked through a proxy
+  // False: no server must see it twice. A request on a kept-alive connection that dies before the
+  // first byte of the answer goes out once more, unless this says no: then it fails where a part of
+  // its body source was sent, and a request without a source gets a connection of its own.
+  bool repeatable = true;
   Duration connect_timeout = std::chrono::seconds(15);
   // No byte in either direction for so long: kUnavailable, retryable.
   Duration idle_timeout = std::chrono::seconds(30);
@@ -129,6 +144,12 @@ class HttpClient {
                             const std::function<bool(const Response& head)>& accept,
                             ByteSink& sink);
 
+  // As fetch, with `body`, which is read on the *calling* thread while it is sent: at most 1 MiB
+  // ahead of the network. An error of the body ends the call and is returned as it is. An answer
+  // that comes before all was sent is returned as any other (a refusal; the connection is then not
+  // used again).
+  Result<Response> fetch_from(const Context& context, Request request, UploadBody& body);
+
  protected:
   HttpClient(Clock& clock, Bytes stream_buffer) : clock_(clock), stream_buffer_(stream_buffer) {}
   Clock& clock_;
@@ -138,10 +159,10 @@ class HttpClient {
 // The libcurl implementation. Metrics: http.requests, http.connections_opened, http.bytes_in,
 // http.bytes_out (bodies), http.in_flight, http.first_byte (from having a connection slot to the
 // first byte of the answer).
-// `clock` serves the waits of fetch and fetch_to; the network's own timeouts run in real time.
-// SSL_CERT_FILE and SSL_CERT_DIR are read here, proxy variables at each new connection.
+// `clock` serves the waits of fetch, fetch_to and fetch_from; the network's own timeouts run in
+// real time. SSL_CERT_FILE and SSL_CERT_DIR are read here, proxy variables at each new connection.
 // Destroying the client ends the calls that still run, with kCancelled; nothing may call start(),
-// fetch() or fetch_to() any more by then. `clock` and `metrics` must outlive it.
+// fetch(), fetch_to() or fetch_from() any more by then. `clock` and `metrics` must outlive it.
 std::unique_ptr<HttpClient> make_curl_client(Options options, Clock& clock, Metrics& metrics);
 
 // "a=1&b=2", percent-encoded, for queries and forms.

@@ -44,6 +44,11 @@ TEST(Errors, ReasonsOfTheReference) {
            {403, "quotaExceeded", ErrorCode::kQuotaExceeded, false},
            {403, "storageQuotaExceeded", ErrorCode::kStorageFull, false},
            {403, "teamDriveFileLimitExceeded", ErrorCode::kStorageFull, false},
+           {403, "numChildrenInNonRootLimitExceeded", ErrorCode::kTooLarge, false},
+           {403, "insufficientParentPermissions", ErrorCode::kPermissionDenied, false},
+           {403, "crossDomainMoveRestriction", ErrorCode::kCrossDevice, false},
+           {403, "propertyLengthLimitExceeded", ErrorCode::kTooLarge, false},
+           {409, "duplicate", ErrorCode::kAlreadyExists, false},
            {403, "myDriveHierarchyDepthLimitExceeded", ErrorCode::kNameTooLong, false},
            {403, "downloadQuotaExceeded", ErrorCode::kQuotaExceeded, false},
            {403, "cannotDownloadAbusiveFile", ErrorCode::kPermissionDenied, false},
@@ -118,6 +123,7 @@ TEST(Errors, BodiesThatAreNotDrives) {
   EXPECT_EQ(html(403).code, ErrorCode::kUnavailable);
   EXPECT_TRUE(html(403).retryable);
   EXPECT_EQ(html(404).code, ErrorCode::kUnavailable);
+  EXPECT_EQ(html(409).code, ErrorCode::kUnavailable);
   EXPECT_TRUE(html(404).retryable);
   EXPECT_EQ(html(302).code, ErrorCode::kUnavailable);
   EXPECT_EQ(of(500, "").code, ErrorCode::kUnavailable);

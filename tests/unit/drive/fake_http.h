@@ -1,10 +1,12 @@
 // An HttpClient that a test answers for, and a TokenSource that counts.
 #pragma once
 
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -19,9 +21,13 @@ struct FakeAnswer {
   http::Headers headers = {{"content-type", "application/json; charset=UTF-8"}};
   std::string body;
   std::optional<Error> breaks;  // the transport fails after the body
+  // Of an upload: the answer comes when so many bytes of its body have come.
+  std::optional<std::size_t> after_bytes{};
 };
 
-// Answers in start(), on the calling thread, in pieces of `piece` bytes.
+// Answers in start(), on the calling thread, in pieces of `piece` bytes; a request with a body
+// source on a thread of its own, which reads the source first: `requests` then has its bytes as the
+// body.
 class FakeHttp final : public http::HttpClient {
  public:
   using Handler = std::function<FakeAnswer(const http::Request&)>;
@@ -35,6 +41,10 @@ class FakeHttp final : public http::HttpClient {
       answers.pop_front();
     } else if (handler) {
       answer = handler(request);
+    }
+    if (request.body_source != nullptr) {
+      requests.back().body_source.reset();
+      return std::make_unique<Upload>(requests.back().body, *request.body_source, answer, observer);
     }
     http::Response response{answer.status, answer.headers, ""};
     if (observer.on_head(response)) {
@@ -57,7 +67,7 @@ class FakeHttp final : public http::HttpClient {
 
   std::deque<FakeAnswer> answers;  // first; then
   Handler handler;
-  std::vector<http::Request> requests;
+  std::deque<http::Request> requests;
   std::size_t piece = 1000;
 
  private:
@@ -65,6 +75,70 @@ class FakeHttp final : public http::HttpClient {
    public:
     void resume() override {}
     void cancel() override {}
+  };
+
+  // The I/O thread of one upload.
+  class Upload final : public http::Call {
+   public:
+    Upload(std::string& body, http::BodySource& source, FakeAnswer answer,
+           http::CallObserver& observer)
+        : body_(body),
+          source_(source),
+          answer_(std::move(answer)),
+          observer_(observer),
+          thread_([this] { run(); }) {}
+    ~Upload() override {
+      end();
+      thread_.join();
+    }
+    Upload(const Upload&) = delete;
+    Upload& operator=(const Upload&) = delete;
+    void resume() override {
+      const std::lock_guard lock(mutex_);
+      resumed_ = true;
+      changed_.notify_all();
+    }
+    void cancel() override { end(); }
+
+   private:
+    void end() {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+      changed_.notify_all();
+    }
+    void run() {
+      std::vector<std::byte> buffer(16 * kKiB);
+      const auto wanted = answer_.after_bytes.value_or(SIZE_MAX);
+      while (body_.size() < wanted) {
+        const auto room = std::min(buffer.size(), wanted - body_.size());
+        const auto count = source_.read(std::span(buffer).first(room));
+        if (count.ok() && *count == 0) break;
+        if (count.ok()) {
+          body_.append(reinterpret_cast<const char*>(buffer.data()), *count);
+        } else {  // not now
+          std::unique_lock lock(mutex_);
+          changed_.wait(lock, [this] { return resumed_ || ended_; });
+          resumed_ = false;
+          if (ended_) return;
+        }
+      }
+      observer_.on_head({answer_.status, answer_.headers, ""});
+      if (answer_.breaks) {
+        observer_.on_done(*answer_.breaks);
+      } else {
+        observer_.on_done(http::Response{answer_.status, answer_.headers, answer_.body});
+      }
+    }
+
+    std::string& body_;
+    http::BodySource& source_;
+    const FakeAnswer answer_;
+    http::CallObserver& observer_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool resumed_ = false;
+    bool ended_ = false;
+    std::thread thread_;
   };
 };
 
