@@ -46,6 +46,32 @@ std::string_view to_string(Method method) {
       return "read";
     case Method::kExport:
       return "export";
+    case Method::kGenerateIds:
+      return "generate_ids";
+    case Method::kCreate:
+      return "create";
+    case Method::kUpdate:
+      return "update";
+    case Method::kCopy:
+      return "copy";
+    case Method::kRemove:
+      return "remove";
+    case Method::kBeginUpload:
+      return "begin_upload";
+    case Method::kSend:
+      return "send";
+    case Method::kProgress:
+      return "progress";
+    case Method::kCancelUpload:
+      return "cancel_upload";
+    case Method::kRevisions:
+      return "revisions";
+    case Method::kKeepRevision:
+      return "keep_revision";
+    case Method::kRemoveRevision:
+      return "remove_revision";
+    case Method::kReadRevision:
+      return "read_revision";
   }
   return "unknown";
 }
