@@ -93,6 +93,8 @@ std::uint64_t units_of(Method method) {
     case Method::kRead:
     case Method::kExport:
       return 200;
+    default:
+      break;
   }
   return 200;
 }
