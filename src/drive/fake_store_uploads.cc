@@ -12,7 +12,6 @@
 namespace driveway::drive {
 
 using fake::invalid;
-using fake::not_found;
 
 namespace {
 

@@ -159,7 +159,9 @@ TEST_P(RefusalsConformance, TheSourcesErrorEndsAChange) {
 
 TEST_P(RefusalsConformance, EachChangeHonoursItsContext) {  // R5
   const Item file = create(new_file("f"), "x");
-  const UploadSession session = store().begin_update(context, file.id, {}, 1).value();
+  const auto begun = store().begin_update(context, file.id, {}, 1);
+  ASSERT_TRUE(begun.ok()) << begun.error().to_string();
+  const UploadSession& session = *begun;
   const Revision& head = file.head_revision;
   CancelSource cancel;
   cancel.cancel();

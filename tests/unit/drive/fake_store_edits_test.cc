@@ -92,6 +92,26 @@ TEST_F(FakeStoreEditsTest, AnIdIsUsedOnce) {
   EXPECT_TRUE(store.copy(context, wish.id, new_file("copy")).ok());
 }
 
+TEST_F(FakeStoreEditsTest, OthersGiveRights) {
+  const FileId file = store.add_shared_with_me_file("theirs", "x");
+  EXPECT_TRUE(store.update(context, file, {.name = "n"}, nullptr).ok());
+  EXPECT_TRUE(store.update(context, file, {.trashed = true}, nullptr)
+                  .failed_with(ErrorCode::kPermissionDenied));
+  EXPECT_TRUE(store.remove(context, file).failed_with(ErrorCode::kPermissionDenied));
+  NewItem wish = new_file("ours");
+  wish.parent = store.add_shared_with_me_folder("their folder");
+  const Item made = create(wish, "12345").value();
+  EXPECT_TRUE(made.owned_by_me);
+  EXPECT_EQ(store.about(context)->usage, 5U);
+  EXPECT_TRUE(store.remove(context, made.id).ok());
+  store.edit(wish.parent, [](Item& item) { item.capabilities.can_add_children = false; });
+  EXPECT_TRUE(create(wish, "x").failed_with(ErrorCode::kPermissionDenied));
+  EXPECT_TRUE(store.copy(context, file, wish).failed_with(ErrorCode::kPermissionDenied));
+  store.edit(file, [](Item& item) { item.capabilities.can_download = false; });
+  EXPECT_TRUE(
+      store.copy(context, file, new_file("copy")).failed_with(ErrorCode::kPermissionDenied));
+}
+
 TEST_F(FakeStoreEditsTest, ListingsLagBehindOurOwnChanges) {
   store.set_listing_lag(std::chrono::seconds(30));
   const FileId id = create(new_file("a"), "x").value().id;
