@@ -58,14 +58,14 @@ struct Move {
 
 // What of an item is to become different; what is absent stays as it is.
 struct ItemPatch {
-  std::optional<std::string> name;
-  std::optional<Move> move;
-  std::optional<bool> trashed;
-  std::optional<WallTime> modified;  // absent and a new content: the time of the server
+  std::optional<std::string> name{};
+  std::optional<Move> move{};
+  std::optional<bool> trashed{};
+  std::optional<WallTime> modified{};  // absent and a new content: the time of the server
   // Only with a new content, and then always: without it Drive guesses from the bytes.
-  std::optional<std::string> mime_type;
-  std::map<std::string, std::optional<std::string>> properties;  // nothing: removed
-  bool keep_revision = false;                                    // of the new content
+  std::optional<std::string> mime_type{};
+  std::map<std::string, std::optional<std::string>> properties{};  // nothing: removed
+  bool keep_revision = false;                                      // of the new content
 };
 
 // A resumable upload that Drive has begun (reference 5.2). Good for a week; bound to what it was

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "drive/fake_store_parts.h"
 
 namespace driveway::drive {
 namespace {
@@ -11,23 +12,10 @@ namespace {
 constexpr std::size_t kMostParents = 50;  // of one query (drive-api reference 3.4)
 constexpr Bytes kMostExported = 10'000'000;
 
-Error not_found(const FileId& id) {
-  return {ErrorCode::kNotFound, cat("File not found: ", id, ".")};
-}
-
-// [offset, offset + length) of `content` in pieces.
-Status deliver(const Context& context, const Clock& clock, std::string_view content, Bytes piece,
-               ByteSink& sink) {
-  while (!content.empty()) {
-    DRIVEWAY_CHECK(context.check(clock));
-    const auto part = content.substr(0, piece);
-    DRIVEWAY_CHECK(sink.write(std::as_bytes(std::span(part.data(), part.size()))));
-    content.remove_prefix(part.size());
-  }
-  return {};
-}
-
 }  // namespace
+
+using fake::deliver;
+using fake::not_found;
 
 Status FakeStore::enter(const Context& context, CallInfo call) {
   call.priority = context.priority;
@@ -123,7 +111,13 @@ Result<std::uint64_t> FakeStore::token_position(char kind, const std::string& to
 Result<About> FakeStore::about(const Context& context) {
   DRIVEWAY_CHECK(enter(context, {.method = Method::kAbout}));
   const std::lock_guard lock(mutex_);
-  return about_;
+  About about = about_;
+  about.usage += used_;
+  about.usage_in_drive += used_;
+  for (const auto& [id, node] : nodes_) {
+    if (!node.gone && is_trashed(node.item)) about.usage_in_trash += node.counted;
+  }
+  return about;
 }
 
 Result<Item> FakeStore::get(const Context& context, const FileId& id) {
@@ -315,7 +309,9 @@ Bytes FakeStore::bytes_read() const {
 void FakeStore::reset_calls() {
   const std::lock_guard lock(mutex_);
   log_.clear();
+  edits_.clear();
   bytes_read_ = 0;
+  bytes_sent_ = 0;
 }
 
 std::vector<CallInfo> FakeStore::log() const {

@@ -1,7 +1,7 @@
 // A RemoteStore in memory, for tests of what stands above drive/: a small Drive whose content a
 // test sets up and changes as another client would, with the same semantics as the real one where
 // a client can tell (one parent, duplicates allowed, `trashed` inherited, a merging changes feed,
-// listings that lag).
+// listings that lag, upload sessions, revisions, a limited storage).
 //
 //   FakeClock clock;
 //   FakeStore store(clock);
@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "drive/edit.h"
 #include "drive/fault_plan.h"
 #include "drive/item.h"
 #include "drive/method.h"
@@ -61,18 +62,20 @@ class FakeStore final : public RemoteStore {
   void untrash(const FileId& id);  // REQUIRES that it was trashed explicitly
   void remove(const FileId& id);   // permanently, with descendants; one entry each in the feed
   void remove_shared_drive(const DriveId& drive);
-  // A new head revision: hashes, size, modified time.
+  // A new head revision: hashes, size, modified time. The old one stays among the revisions.
   void set_content(const FileId& id, std::string content);
   // Any other change of an item ("capabilities", "properties", times …). `id`, `parent`, `version`
   // and `trashed` are kept as they are.
   void edit(const FileId& id, const std::function<void(Item&)>& change);
-  void set_about(const About& about);  // `root` is kept
+  // `root` is kept. What it says of usage is what the account holds besides the items here.
+  void set_about(const About& about);
 
   // --- What it says: without a call being counted.
 
   std::optional<Item> find(const FileId& id) const;
   std::string content(const FileId& id) const;
-  std::size_t size() const;  // items, the roots included
+  std::size_t size() const;          // items, the roots included
+  std::size_t open_uploads() const;  // sessions that are neither finished nor over
 
   // --- How it behaves.
 
@@ -89,13 +92,43 @@ class FakeStore final : public RemoteStore {
   // Every page and change token given so far is refused (kTokenExpired).
   void expire_tokens();
 
+  // The next `times` calls of `method` that succeed are carried out, and then fail with a retryable
+  // kUnavailable: their answer is lost.
+  void lose_answers(Method method, int times = 1);
+  // What may be stored in all, old revisions and the trash included: kStorageFull beyond. Nothing:
+  // no limit. Default 15 GiB.
+  void set_storage_limit(std::optional<Bytes> limit);
+  // While true, whatever brings content is refused with kQuotaExceeded (750 GB a day).
+  void set_upload_quota_exhausted(bool exhausted);
+  // No session begun so far is known any more (kStale), as after its week.
+  void expire_upload_sessions();
+  // Of what the next send() brings only the first `bytes`, cut to whole kUploadUnits, are kept; if
+  // anything is dropped, the upload is not finished (reference 5.3).
+  void keep_of_next_send(Bytes bytes);
+  // One bit of the next content that is stored, if it has any, differs from what was sent; the
+  // hashes are of what is stored.
+  void corrupt_next_upload();
+  // Drive throws away all revisions of a file but the head and those kept for ever.
+  void purge_revisions(const FileId& id);
+
   // --- What was asked of it.
 
   int calls(Method method) const;
   int calls() const;                  // in all
-  Bytes bytes_read() const;           // delivered by read()
-  void reset_calls();                 // counts and log
+  Bytes bytes_read() const;           // delivered by read() and read_revision()
+  Bytes bytes_sent() const;           // of content that arrived here, wanted or not
+  void reset_calls();                 // counts, log and edits
   std::vector<CallInfo> log() const;  // in order of arrival
+
+  // A call that changed an item, as the item was afterwards.
+  struct Edit {
+    Method method = Method::kCreate;  // kSend: the one that finished an upload
+    FileId id;
+    std::string name;
+    std::optional<FileId> parent;
+    std::optional<Bytes> content;  // the size of the content that the call brought
+  };
+  std::vector<Edit> edits() const;  // in the order in which they were carried out
 
   // --- RemoteStore.
 
@@ -111,15 +144,57 @@ class FakeStore final : public RemoteStore {
   Status export_document(const Context& context, const FileId& id, const std::string& mime_type,
                          ByteSink& sink) override;
 
+  // Changes. Where the contract leaves it open:
+  //  * An id that was once used stays used, also when its item is gone for good; one that
+  //    generate_ids() did not give is refused (kInvalidArgument), as is any for a shortcut, whose
+  //    ids Drive gives apart, and for a copy of a Doc (reference 5.8).
+  //  * What arrived of a send() that broke off is kept in whole kUploadUnits. Bytes that are there
+  //    already are skipped; a range that begins behind them, or does not end as it must, is refused
+  //    (kInvalidArgument).
+  //  * An upload that is refused at its end has ended: progress() says the same error again.
+  //  * A copy has the properties of its source, and then those that it is given.
+  //  * Only the head and revisions that are kept for ever can be read (kPermissionDenied else), and
+  //    only of the head can `keep` be taken back (kInvalidArgument else).
+  Result<std::vector<FileId>> generate_ids(const Context& context, int count) override;
+  Result<Item> create(const Context& context, const NewItem& item, ContentSource* content) override;
+  Result<Item> update(const Context& context, const FileId& id, const ItemPatch& patch,
+                      ContentSource* content) override;
+  Result<Item> copy(const Context& context, const FileId& source, const NewItem& item) override;
+  Status remove(const Context& context, const FileId& id) override;
+  Result<UploadSession> begin_create(const Context& context, const NewItem& item,
+                                     Bytes size) override;
+  Result<UploadSession> begin_update(const Context& context, const FileId& id,
+                                     const ItemPatch& patch, Bytes size) override;
+  Result<UploadProgress> send(const Context& context, const UploadSession& session, ByteRange range,
+                              ContentSource& content) override;
+  Result<UploadProgress> progress(const Context& context, const UploadSession& session) override;
+  Status cancel(const Context& context, const UploadSession& session) override;
+  Result<std::vector<RevisionInfo>> revisions(const Context& context, const FileId& id) override;
+  Status keep_revision(const Context& context, const FileId& id, const Revision& revision,
+                       bool keep) override;
+  Status remove_revision(const Context& context, const FileId& id,
+                         const Revision& revision) override;
+  Status read_revision(const Context& context, const FileId& id, const Revision& revision,
+                       Bytes size, ByteRange range, ByteSink& sink) override;
+
  private:
   struct Version {  // how listings saw an item from `at` on
     TimePoint at;
     Item item;
     bool gone = false;
   };
+  struct OldRevision {
+    RevisionInfo info;
+    std::shared_ptr<const std::string> content;
+  };
   struct Node {
     Item item;  // `trashed` only as far as it is explicit
     std::shared_ptr<const std::string> content;
+    WallTime content_at{};   // when it arrived
+    bool keep_head = false;  // for ever
+    std::vector<OldRevision> old_revisions;
+    Bytes counted = 0;       // of it in used_
+    bool made_here = false;  // through create() or copy(): ours, whoever owns the folder
     std::map<std::string, std::string> exports;
     bool shared_with_me = false;
     bool gone = false;  // kept for listings that lag
@@ -133,8 +208,52 @@ class FakeStore final : public RemoteStore {
     TimePoint at;
   };
 
+  struct Upload {
+    FileId target;                // what it updates, or
+    std::optional<NewItem> item;  // what it makes
+    ItemPatch patch;
+    Bytes size = 0;
+    TimePoint expires;
+    std::string data;
+    std::optional<Result<Item>> outcome;  // it has ended
+  };
+  class WholeInbox;
+  class UploadInbox;
+
   Status enter(const Context& context, CallInfo call);
+  Result<std::string> receive_whole(const Context& context, Method method, ContentSource& content);
+  Status receive(const Context& context, Method method, ByteRange range, ContentSource& content,
+                 ByteSink& inbox);
   // All below: with mutex_ held.
+  template <typename T>
+  Result<T> answer(Method method, Result<T> result);
+  Status check_name(const std::string& name) const;
+  Status check_parent(const Node& folder, bool is_folder, int height) const;
+  Result<const Node*> new_parent(const FileId& id, bool is_folder) const;
+  Status check_new_id(const FileId& id, ItemKind kind) const;
+  Status check_room(Bytes more, bool counts) const;
+  Status check_new(const NewItem& item, std::optional<Bytes> size) const;
+  Status check_patch(const Node& node, const ItemPatch& patch, std::optional<Bytes> size) const;
+  Status check_move(const Node& node, const Move& move) const;
+  Result<Node*> changeable(const FileId& id);
+  int depth_of(const Node& node) const;
+  int height_of(const Node& node) const;
+  std::string as_stored(std::string content);
+  Result<Item> make(Method method, const NewItem& item, std::optional<std::string> content);
+  Result<Item> change(Method method, const FileId& id, const ItemPatch& patch,
+                      std::optional<std::string> content);
+  Result<Item> make_copy(const FileId& source, const NewItem& item);
+  Item finish_edit(Method method, const Node& node, std::optional<Bytes> content);
+  UploadSession begin(Upload upload);
+  Upload* find_upload(const UploadSession& session);
+  Result<UploadProgress> standing(const Upload& upload) const;
+  Result<UploadProgress> finish(Upload& upload);
+  static RevisionInfo head_of(const Node& node);
+  Result<Node*> blob(const FileId& id);
+  void replace_content(Node& node, std::string content);
+  void recount(Node& node);
+  void place(Node& moving, const Node& folder);
+  void remove_item(const Node& doomed);
   Node& node(const FileId& id);
   const Node* find_node(const FileId& id) const;
   FileId resolve(const FileId& id) const;
@@ -172,7 +291,17 @@ class FakeStore final : public RemoteStore {
   bool incomplete_ = false;
   int empty_grouped_ = 0;
   int token_epoch_ = 0;
+  std::set<FileId> given_ids_;  // by generate_ids()
+  std::map<std::string, Upload> uploads_;
+  std::uint64_t next_upload_ = 1;
+  Bytes used_ = 0;  // held by the items of the account, old revisions included
+  std::map<Method, int> lost_answers_;
+  bool upload_quota_exhausted_ = false;
+  std::optional<Bytes> keep_of_next_send_;
+  bool corrupt_next_ = false;
   Bytes bytes_read_ = 0;
+  Bytes bytes_sent_ = 0;
+  std::vector<Edit> edits_;
   std::vector<CallInfo> log_;
 };
 

@@ -1,42 +1,21 @@
 // What a test makes of a FakeStore: items and their changes.
-#include <cstdio>
-#include <cstdlib>
 #include <utility>
 
 #include "base/hash.h"
 #include "base/strings.h"
 #include "drive/fake_store.h"
+#include "drive/fake_store_parts.h"
 #include "drive/mime.h"
 
 namespace driveway::drive {
-namespace {
 
-[[noreturn]] void misuse(const std::string& what) {
-  std::fprintf(stderr, "FakeStore: %s\n", what.c_str());
-  std::abort();
-}
-
-// Of equal length, so that listings, which are in the order of ids, show the order of creation.
-std::string numbered(std::string_view prefix, std::uint64_t number) {
-  const std::string digits = std::to_string(number);
-  return cat(prefix, std::string(digits.size() < 9 ? 9 - digits.size() : 0, '0'), digits);
-}
-
-Item new_item(std::string name, std::string_view mime_type, WallTime now) {
-  Item item;
-  item.name = std::move(name);
-  item.mime_type = mime_type;
-  item.kind = kind_of(mime_type);
-  item.created = now;
-  item.modified = now;
-  return item;
-}
-
-}  // namespace
+using fake::fresh_item;
+using fake::misuse;
+using fake::numbered;
 
 FakeStore::FakeStore(Clock& clock) : clock_(clock), faults_(clock) {
   Node root;
-  root.item = new_item("My Drive", kFolderMimeType, clock.wall_now());
+  root.item = fresh_item("My Drive", kFolderMimeType, clock.wall_now());
   root_ = add(std::move(root), std::nullopt);
   about_.display_name = "Demo";
   about_.email = "demo@example.com";
@@ -59,7 +38,9 @@ FileId FakeStore::add(Node node, const std::optional<FileId>& parent) {
     if (folder.item.kind != ItemKind::kFolder) misuse(cat("not a folder: ", *parent));
     node.item.parent = folder.item.id;
     node.item.drive = folder.item.drive;
-    if (!folder.item.drive) node.item.owned_by_me = folder.item.owned_by_me;
+    if (!folder.item.drive && !node.made_here) {
+      node.item.owned_by_me = folder.item.owned_by_me;
+    }
   }
   if (node.item.id.empty()) node.item.id = FileId(numbered("fake", next_id_++));
   const FileId id = node.item.id;
@@ -78,10 +59,34 @@ void FakeStore::fill_content(Node& node, std::string content) {
   node.item.sha1 = hash_hex(HashKind::kSha1, content);
   node.item.sha256 = hash_hex(HashKind::kSha256, content);
   node.content = std::make_shared<const std::string>(std::move(content));
+  node.content_at = clock_.wall_now();
+}
+
+void FakeStore::replace_content(Node& node, std::string content) {
+  node.old_revisions.push_back({head_of(node), node.content});
+  fill_content(node, std::move(content));
+  node.item.head_revision = Revision(numbered("rev", next_id_++));
+  node.item.modified = node.content_at;
+  node.keep_head = false;
+}
+
+RevisionInfo FakeStore::head_of(const Node& node) {
+  return {node.item.head_revision, node.item.md5, node.item.size, node.content_at, node.keep_head};
+}
+
+void FakeStore::recount(Node& node) {
+  Bytes held = 0;
+  if (!node.gone && node.item.owned_by_me && !node.item.drive && node.content) {
+    held = node.content->size();
+    for (const OldRevision& old : node.old_revisions) held += old.content->size();
+  }
+  used_ = used_ - node.counted + held;
+  node.counted = held;
 }
 
 void FakeStore::changed(Node& node) {
   ++node.item.version;
+  recount(node);
   const TimePoint now = clock_.now();
   if (listing_lag_ == Duration::zero()) {
     node.history.clear();
@@ -105,7 +110,7 @@ DriveId FakeStore::add_shared_drive(std::string name) {
   const DriveId drive(numbered("fakedrive", next_id_++));
   drives_.push_back({drive, name, clock_.wall_now()});
   Node top;
-  top.item = new_item(std::move(name), kFolderMimeType, clock_.wall_now());
+  top.item = fresh_item(std::move(name), kFolderMimeType, clock_.wall_now());
   top.item.id = FileId(drive.value());
   top.item.drive = drive;
   top.item.owned_by_me = false;
@@ -125,7 +130,7 @@ void FakeStore::remove_shared_drive(const DriveId& drive) {
 FileId FakeStore::add_folder(const FileId& parent, std::string name) {
   const std::lock_guard lock(mutex_);
   Node folder;
-  folder.item = new_item(std::move(name), kFolderMimeType, clock_.wall_now());
+  folder.item = fresh_item(std::move(name), kFolderMimeType, clock_.wall_now());
   return add(std::move(folder), parent);
 }
 
@@ -133,7 +138,7 @@ FileId FakeStore::add_file(const FileId& parent, std::string name, std::string c
                            const std::string& mime_type) {
   const std::lock_guard lock(mutex_);
   Node file;
-  file.item = new_item(std::move(name), mime_type, clock_.wall_now());
+  file.item = fresh_item(std::move(name), mime_type, clock_.wall_now());
   fill_content(file, std::move(content));
   return add(std::move(file), parent);
 }
@@ -141,7 +146,7 @@ FileId FakeStore::add_file(const FileId& parent, std::string name, std::string c
 FileId FakeStore::add_shortcut(const FileId& parent, std::string name, const FileId& target) {
   const std::lock_guard lock(mutex_);
   Node shortcut;
-  shortcut.item = new_item(std::move(name), kShortcutMimeType, clock_.wall_now());
+  shortcut.item = fresh_item(std::move(name), kShortcutMimeType, clock_.wall_now());
   const Node* const to = find_node(target);
   shortcut.item.shortcut = Shortcut{target, to != nullptr ? to->item.mime_type : "", ""};
   return add(std::move(shortcut), parent);
@@ -152,7 +157,7 @@ FileId FakeStore::add_document(const FileId& parent, std::string name, const std
                                std::optional<Bytes> size) {
   const std::lock_guard lock(mutex_);
   Node document;
-  document.item = new_item(std::move(name), mime_type, clock_.wall_now());
+  document.item = fresh_item(std::move(name), mime_type, clock_.wall_now());
   if (document.item.kind != ItemKind::kDocument) misuse(cat("no native type: ", mime_type));
   document.item.size = size;
   document.exports = std::move(exports);
@@ -162,7 +167,7 @@ FileId FakeStore::add_document(const FileId& parent, std::string name, const std
 FileId FakeStore::add_shared_with_me_folder(std::string name) {
   const std::lock_guard lock(mutex_);
   Node folder;
-  folder.item = new_item(std::move(name), kFolderMimeType, clock_.wall_now());
+  folder.item = fresh_item(std::move(name), kFolderMimeType, clock_.wall_now());
   folder.item.owned_by_me = false;
   folder.shared_with_me = true;
   return add(std::move(folder), std::nullopt);
@@ -171,7 +176,7 @@ FileId FakeStore::add_shared_with_me_folder(std::string name) {
 FileId FakeStore::add_shared_with_me_file(std::string name, std::string content) {
   const std::lock_guard lock(mutex_);
   Node file;
-  file.item = new_item(std::move(name), "application/octet-stream", clock_.wall_now());
+  file.item = fresh_item(std::move(name), "application/octet-stream", clock_.wall_now());
   file.item.owned_by_me = false;
   file.shared_with_me = true;
   fill_content(file, std::move(content));
@@ -188,12 +193,15 @@ void FakeStore::rename(const FileId& id, std::string name) {
 void FakeStore::move(const FileId& id, const FileId& new_parent) {
   const std::lock_guard lock(mutex_);
   Node& moving = node(id);
-  const Node& folder = node(new_parent);
+  place(moving, node(new_parent));
+  changed(moving);
+}
+
+void FakeStore::place(Node& moving, const Node& folder) {
   if (moving.item.parent) children_[*moving.item.parent].erase(moving.item.id);
   children_[folder.item.id].insert(moving.item.id);
   moving.item.parent = folder.item.id;
   moving.item.drive = folder.item.drive;
-  changed(moving);
 }
 
 void FakeStore::trash(const FileId& id) {
@@ -218,12 +226,16 @@ void FakeStore::remove_tree(const FileId& id) {
   children_.erase(doomed.item.id);
   doomed.gone = true;
   doomed.content = nullptr;
+  doomed.old_revisions.clear();
   changed(doomed);
 }
 
 void FakeStore::remove(const FileId& id) {
   const std::lock_guard lock(mutex_);
-  const Node& doomed = node(id);
+  remove_item(node(id));
+}
+
+void FakeStore::remove_item(const Node& doomed) {
   if (doomed.item.parent) children_[*doomed.item.parent].erase(doomed.item.id);
   remove_tree(doomed.item.id);
 }
@@ -232,9 +244,7 @@ void FakeStore::set_content(const FileId& id, std::string content) {
   const std::lock_guard lock(mutex_);
   Node& file = node(id);
   if (file.item.kind != ItemKind::kFile) misuse(cat("no blob: ", id));
-  fill_content(file, std::move(content));
-  file.item.head_revision = Revision(numbered("rev", next_id_++));
-  file.item.modified = clock_.wall_now();
+  replace_content(file, std::move(content));
   changed(file);
 }
 

@@ -40,8 +40,6 @@ struct Feed {
   std::optional<DriveId> drive;
 };
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-parameter"
 class RemoteStore {
  public:
   virtual ~RemoteStore() = default;
@@ -79,52 +77,52 @@ class RemoteStore {
   // which of them may be repeated is said at each, and only those are by the decorators.
 
   // Ids for items to come, `count` (1…1000) of them. May be repeated.
-  virtual Result<std::vector<FileId>> generate_ids(const Context& context, int count) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+  virtual Result<std::vector<FileId>> generate_ids(const Context& context, int count) = 0;
   // An item with, if it is a file, `content`: null or up to kMostInOneRequest, in one request
   // (multipart). May be repeated if it has an id: kAlreadyExists then says that an earlier try, or
   // somebody else, has made an item of this id.
   virtual Result<Item> create(const Context& context, const NewItem& item,
-                              ContentSource* content) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+                              ContentSource* content) = 0;
   // `content` as for create(): null leaves it as it is. The old content stays until all of the new
   // one has arrived. May be repeated: it sets a state.
   virtual Result<Item> update(const Context& context, const FileId& id, const ItemPatch& patch,
-                              ContentSource* content) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+                              ContentSource* content) = 0;
   // A new item with the head content of the file `source`, made by the server. May be repeated if
   // `item` has an id: kAlreadyExists, as create(). Errors: also kUnsupported (a folder).
-  virtual Result<Item> copy(const Context& context, const FileId& source, const NewItem& item) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+  virtual Result<Item> copy(const Context& context, const FileId& source, const NewItem& item) = 0;
   // Permanently, with all that is in it. May be repeated: kNotFound then.
-  virtual Status remove(const Context& context, const FileId& id) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+  virtual Status remove(const Context& context, const FileId& id) = 0;
 
   // Begins a resumable upload (reference 5.2) of `size` bytes, of any size but 0, that makes `item`
   // or a new revision of `id`. A repeated one begins another session, and that is all. Errors: as
   // create() and update(), some of them only from the last send().
   virtual Result<UploadSession> begin_create(const Context& context, const NewItem& item,
-                                             Bytes size) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+                                             Bytes size) = 0;
   virtual Result<UploadSession> begin_update(const Context& context, const FileId& id,
-                                             const ItemPatch& patch, Bytes size) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+                                             const ItemPatch& patch, Bytes size) = 0;
   // Sends the bytes `range` of `content` as they are read, in one request. REQUIRES that the range
   // begins where Drive stands, and ends at a multiple of kUploadUnit or at the end. Never repeated:
   // after any error progress() says where Drive stands. Errors: also kStale (Drive does not know
   // the session any more: begin another one), kAlreadyExists (at the end, as create()).
   virtual Result<UploadProgress> send(const Context& context, const UploadSession& session,
-                                      ByteRange range, ContentSource& content) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+                                      ByteRange range, ContentSource& content) = 0;
   // Where the upload stands; its item, if it is finished, also when that answer was lost before
   // (reference 5.4). May be repeated. Errors: also kStale.
-  virtual Result<UploadProgress> progress(const Context& context, const UploadSession& session) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+  virtual Result<UploadProgress> progress(const Context& context, const UploadSession& session) = 0;
   // Nothing of it is wanted any more. Ok where there is nothing of it.
-  virtual Status cancel(const Context& context, const UploadSession& session) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+  virtual Status cancel(const Context& context, const UploadSession& session) = 0;
 
   // The revisions of a blob that Drive still has, the head last.
-  virtual Result<std::vector<RevisionInfo>> revisions(const Context& context, const FileId& id) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+  virtual Result<std::vector<RevisionInfo>> revisions(const Context& context, const FileId& id) = 0;
   // Whether it stays for ever, or as long as Drive likes. May be repeated.
   virtual Status keep_revision(const Context& context, const FileId& id, const Revision& revision,
-                               bool keep) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+                               bool keep) = 0;
   // Not of the head (kInvalidArgument). May be repeated: kNotFound then.
   virtual Status remove_revision(const Context& context, const FileId& id,
-                                 const Revision& revision) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+                                 const Revision& revision) = 0;
   // As read(), of a revision of `size` bytes that need not be the head.
   virtual Status read_revision(const Context& context, const FileId& id, const Revision& revision,
-                               Bytes size, ByteRange range, ByteSink& sink) { return Error{ErrorCode::kUnsupported, "not yet"}; }
+                               Bytes size, ByteRange range, ByteSink& sink) = 0;
 
   // How long until `downloads` more calls of read() would begin at `priority` without waiting for a
   // budget of calls; zero: at once, or nobody counts. For who would rather choose late what to read
@@ -132,5 +130,4 @@ class RemoteStore {
   virtual Duration until_free(Priority /*priority*/, int /*downloads*/) { return Duration::zero(); }
 };
 
-#pragma GCC diagnostic pop
 }  // namespace driveway::drive

@@ -1,111 +1,20 @@
 // The conformance suite of RemoteStore: what its contract promises, tried on every implementation
-// (style: one seam, one suite). Included by one source file, which instantiates it.
+// (style: one seam, one suite). Included by one source file, which instantiates it. Here: reading;
+// the other conformance_*.h: what changes Drive.
 #pragma once
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
-#include <memory>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "base/hash.h"
-#include "base/strings.h"
-#include "unit/drive/test_sinks.h"
-#include "unit/drive/world.h"
+#include "unit/drive/conformance_fixture.h"
 
 namespace driveway::drive {
-
-inline std::string random_bytes(std::size_t size, unsigned seed) {
-  std::mt19937_64 random(seed);
-  std::string bytes;
-  bytes.reserve(size + 8);
-  while (bytes.size() < size) {
-    const std::uint64_t word = random();
-    bytes.append(reinterpret_cast<const char*>(&word), sizeof word);
-  }
-  bytes.resize(size);
-  return bytes;
-}
-
-class Conformance : public testing::TestWithParam<Subject> {
- protected:
-  void SetUp() override {
-    world = GetParam().make();
-    ASSERT_NE(world, nullptr);
-    context.deadline = world->clock().now() + std::chrono::minutes(2);
-  }
-
-  RemoteStore& store() { return world->store(); }
-
-  Result<std::vector<Item>> list_all(const ListQuery& query) {
-    std::vector<Item> items;
-    std::string token;
-    do {
-      DRIVEWAY_TRY(ItemPage page, store().list(context, query, token));
-      std::move(page.items.begin(), page.items.end(), std::back_inserter(items));
-      token = page.next_page_token;
-    } while (!token.empty());
-    return items;
-  }
-  std::vector<Item> children(const std::vector<FileId>& parents, const std::string& name = "") {
-    ListQuery query;
-    query.parents = parents;
-    query.name = name;
-    auto items = list_all(query);
-    EXPECT_TRUE(items.ok()) << items.error().to_string();
-    return items.ok() ? *std::move(items) : std::vector<Item>();
-  }
-  static std::vector<std::string> names(const std::vector<Item>& items) {
-    std::vector<std::string> result;
-    result.reserve(items.size());
-    for (const Item& item : items) result.push_back(item.name);
-    std::sort(result.begin(), result.end());
-    return result;
-  }
-  static const Item* find(const std::vector<Item>& items, const FileId& id) {
-    const auto found =
-        std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.id == id; });
-    return found == items.end() ? nullptr : &*found;
-  }
-
-  // The feed from `token` to its end; `token` then says where to go on.
-  std::vector<Change> follow(const Feed& feed, std::string& token) {
-    std::vector<Change> changes;
-    while (true) {
-      auto page = store().changes(context, feed, token);
-      EXPECT_TRUE(page.ok()) << page.error().to_string();
-      if (!page.ok()) return changes;
-      std::move(page->changes.begin(), page->changes.end(), std::back_inserter(changes));
-      if (page->next_page_token.empty()) {
-        token = page->new_start_page_token;
-        EXPECT_FALSE(token.empty());
-        return changes;
-      }
-      token = page->next_page_token;
-    }
-  }
-  // The last word on `id`.
-  static const Change* last_of(const std::vector<Change>& changes, const FileId& id) {
-    const auto found = std::find_if(changes.rbegin(), changes.rend(), [&](const Change& change) {
-      return !change.is_drive && change.id == id;
-    });
-    return found == changes.rend() ? nullptr : &*found;
-  }
-
-  Item get(const FileId& id) {
-    auto item = store().get(context, id);
-    EXPECT_TRUE(item.ok()) << item.error().to_string();
-    return item.ok() ? *std::move(item) : Item();
-  }
-
-  std::unique_ptr<World> world;
-  Context context;
-};
 
 TEST_P(Conformance, AboutNamesTheAccountAndItsRoot) {
   const auto about = store().about(context);

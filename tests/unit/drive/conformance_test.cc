@@ -8,6 +8,11 @@
 #include "drive/quota_store.h"
 #include "drive/retry_store.h"
 #include "drive/store_stack.h"
+#include "unit/drive/conformance_changes.h"
+#include "unit/drive/conformance_moves.h"
+#include "unit/drive/conformance_refusals.h"
+#include "unit/drive/conformance_revisions.h"
+#include "unit/drive/conformance_uploads.h"
 #include "unit/drive/sim_world.h"
 
 namespace driveway::drive {
@@ -45,7 +50,9 @@ class FakeWorld final : public World {
   }
   DriveId add_shared_drive(const std::string& name) override { return fake.add_shared_drive(name); }
   FileId add_shared_with_me(const std::string& name, const std::string& content) override {
-    return fake.add_shared_with_me_file(name, content);
+    const FileId id = fake.add_shared_with_me_file(name, content);
+    fake.edit(id, [](Item& item) { item.capabilities.can_edit = false; });
+    return id;
   }
   void rename(const FileId& id, const std::string& name) override { fake.rename(id, name); }
   void move(const FileId& id, const FileId& /*from*/, const FileId& to) override {
@@ -61,6 +68,18 @@ class FakeWorld final : public World {
   void trash(const FileId& id) override { fake.trash(id); }
   void untrash(const FileId& id) override { fake.untrash(id); }
   void remove(const FileId& id) override { fake.remove(id); }
+  std::string content(const FileId& id) override { return fake.content(id); }
+  void set_storage_left(Bytes left) override {
+    fake.set_storage_limit(fake.about({}).value().usage + left);
+  }
+  void set_upload_quota_exhausted(bool exhausted) override {
+    fake.set_upload_quota_exhausted(exhausted);
+  }
+  void lose_next_answer(Method method) override { fake.lose_answers(method); }
+  void cut_next_send() override {
+    fake.faults().cut(Method::kSend, 700'000, {ErrorCode::kUnavailable, "cut", true});
+  }
+  void lose_upload(const UploadSession& /*session*/) override { fake.expire_upload_sessions(); }
 
   FakeClock fake_clock{true};
   Metrics metrics;
@@ -79,28 +98,26 @@ Subject fake_subject(const std::string& name, FakeWorld::Decorate decorate) {
 
 std::string name_of(const testing::TestParamInfo<Subject>& info) { return info.param.name; }
 
-INSTANTIATE_TEST_SUITE_P(
-    InMemory, Conformance,
-    testing::Values(fake_subject("Fake", nullptr),
-                    fake_subject("Retry",
-                                 [](FakeWorld& world) {
-                                   return std::make_unique<RetryStore>(world.fake, world.fake_clock,
-                                                                       world.metrics);
-                                 }),
-                    fake_subject("Quota",
-                                 [](FakeWorld& world) {
-                                   return std::make_unique<QuotaStore>(world.fake, world.budget);
-                                 }),
-                    fake_subject("Metered",
-                                 [](FakeWorld& world) {
-                                   return std::make_unique<MeteredStore>(
-                                       world.fake, world.fake_clock, world.metrics);
-                                 }),
-                    fake_subject("Fault",
-                                 [](FakeWorld& world) {
-                                   return std::make_unique<FaultStore>(world.fake, world.plan);
-                                 })),
-    name_of);
+std::vector<Subject> in_memory() {
+  return {fake_subject("Fake", nullptr),
+          fake_subject("Retry",
+                       [](FakeWorld& world) {
+                         return std::make_unique<RetryStore>(world.fake, world.fake_clock,
+                                                             world.metrics);
+                       }),
+          fake_subject("Quota",
+                       [](FakeWorld& world) {
+                         return std::make_unique<QuotaStore>(world.fake, world.budget);
+                       }),
+          fake_subject("Metered",
+                       [](FakeWorld& world) {
+                         return std::make_unique<MeteredStore>(world.fake, world.fake_clock,
+                                                               world.metrics);
+                       }),
+          fake_subject("Fault", [](FakeWorld& world) {
+            return std::make_unique<FaultStore>(world.fake, world.plan);
+          })};
+}
 
 // A stack of decorators over `base`, as one store that owns it all.
 class StackStore final : public DecoratedStore {
@@ -126,11 +143,23 @@ std::unique_ptr<RemoteStore> with_stack(std::unique_ptr<RemoteStore> base, Clock
   return std::make_unique<StackStore>(std::move(parts));
 }
 
-INSTANTIATE_TEST_SUITE_P(Simulator, Conformance,
-                         testing::Values(Subject{"Drive", [] { return make_sim_world(nullptr); }},
-                                         Subject{"DriveStack",
-                                                 [] { return make_sim_world(with_stack); }}),
-                         name_of);
+std::vector<Subject> over_http() {
+  return {{"Drive", [] { return make_sim_world(nullptr); }},
+          {"DriveStack", [] { return make_sim_world(with_stack); }}};
+}
+
+INSTANTIATE_TEST_SUITE_P(InMemory, Conformance, testing::ValuesIn(in_memory()), name_of);
+INSTANTIATE_TEST_SUITE_P(InMemory, ChangesConformance, testing::ValuesIn(in_memory()), name_of);
+INSTANTIATE_TEST_SUITE_P(InMemory, MovesConformance, testing::ValuesIn(in_memory()), name_of);
+INSTANTIATE_TEST_SUITE_P(InMemory, RefusalsConformance, testing::ValuesIn(in_memory()), name_of);
+INSTANTIATE_TEST_SUITE_P(InMemory, UploadConformance, testing::ValuesIn(in_memory()), name_of);
+INSTANTIATE_TEST_SUITE_P(InMemory, RevisionConformance, testing::ValuesIn(in_memory()), name_of);
+INSTANTIATE_TEST_SUITE_P(Simulator, Conformance, testing::ValuesIn(over_http()), name_of);
+INSTANTIATE_TEST_SUITE_P(Simulator, ChangesConformance, testing::ValuesIn(over_http()), name_of);
+INSTANTIATE_TEST_SUITE_P(Simulator, MovesConformance, testing::ValuesIn(over_http()), name_of);
+INSTANTIATE_TEST_SUITE_P(Simulator, RefusalsConformance, testing::ValuesIn(over_http()), name_of);
+INSTANTIATE_TEST_SUITE_P(Simulator, UploadConformance, testing::ValuesIn(over_http()), name_of);
+INSTANTIATE_TEST_SUITE_P(Simulator, RevisionConformance, testing::ValuesIn(over_http()), name_of);
 
 }  // namespace
 }  // namespace driveway::drive

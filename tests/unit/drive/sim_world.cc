@@ -67,9 +67,9 @@ class SecondClient {
   SecondClient(http::HttpClient& http, std::string api, auth::TokenSource& tokens)
       : http_(http), api_(std::move(api)), tokens_(tokens) {}
 
-  // The JSON of a success; what is none fails the test.
-  Json ask(const std::string& method, const std::string& path, std::string body = "",
-           const std::string& type = "application/json; charset=UTF-8") {
+  // The body of a success; what is none fails the test.
+  std::string ask_text(const std::string& method, const std::string& path, std::string body = "",
+                       const std::string& type = "application/json; charset=UTF-8") {
     http::Request request;
     request.method = method;
     request.url =
@@ -79,18 +79,23 @@ class SecondClient {
     const auto token = tokens_.token({});
     if (!token.ok()) {
       ADD_FAILURE() << token.error().to_string();
-      return Json::object();
+      return "";
     }
     request.bearer = token->value;
-    const auto response = http_.fetch({}, std::move(request));
+    auto response = http_.fetch({}, std::move(request));
     if (!response.ok()) {
       ADD_FAILURE() << method << ' ' << path << ": " << response.error().to_string();
-      return Json::object();
+      return "";
     }
     if (response->status < 200 || response->status > 299) {
       ADD_FAILURE() << method << ' ' << path << ": " << response->status << ' ' << response->body;
     }
-    Json said = Json::parse(response->body, nullptr, false);
+    return std::move(response->body);
+  }
+  // The JSON of a success.
+  Json ask(const std::string& method, const std::string& path, std::string body = "",
+           const std::string& type = "application/json; charset=UTF-8") {
+    Json said = Json::parse(ask_text(method, path, std::move(body), type), nullptr, false);
     return said.is_object() ? said : Json::object();
   }
   std::string made(const Json& answer) {
@@ -151,6 +156,15 @@ class SimWorld final : public World {
     static std::atomic<int> worlds{0};
     base_ = add_folder(FileId("root"), cat("base ", ++worlds));
   }
+  ~SimWorld() override {
+    if (configured_) {
+      configure({{"faults", {{"lost_answer", 0}, {"upload_reset", 0}, {"budget", -1}}},
+                 {"drive", {{"upload_cap_reached", false}, {"session_gone", 0}}}});
+    }
+    if (limited_) set_storage_limit(kUsualStorage);
+  }
+  SimWorld(const SimWorld&) = delete;
+  SimWorld& operator=(const SimWorld&) = delete;
 
   RemoteStore& store() override { return *store_; }
   Clock& clock() override { return shared_.clock; }
@@ -215,8 +229,45 @@ class SimWorld final : public World {
   void trash(const FileId& id) override { client_.patch(id, {{"trashed", true}}); }
   void untrash(const FileId& id) override { client_.patch(id, {{"trashed", false}}); }
   void remove(const FileId& id) override { client_.ask("DELETE", cat("/drive/v3/files/", id)); }
+  std::string content(const FileId& id) override {
+    return client_.ask_text("GET", cat("/drive/v3/files/", id, "?alt=media"));
+  }
+
+  void set_storage_left(Bytes left) override {
+    const Json about = client_.ask("GET", "/drive/v3/about?fields=storageQuota(usage)");
+    const auto usage = parse_uint(about.at("storageQuota").at("usage").get<std::string>());
+    limited_ = true;
+    set_storage_limit(usage.value_or(0) + left);
+  }
+  void set_upload_quota_exhausted(bool exhausted) override {
+    configure({{"drive", {{"upload_cap_reached", exhausted}}}});
+  }
+  void lose_next_answer(Method /*method*/) override {
+    configure({{"faults", {{"lost_answer", 1}, {"budget", 1}}}});
+  }
+  void cut_next_send() override { configure({{"faults", {{"upload_reset", 1}, {"budget", 1}}}}); }
+  void lose_upload(const UploadSession& session) override {
+    configure({{"drive", {{"session_gone", 1}}}});
+    http::Request request;
+    request.method = "PUT";
+    request.url = session.uri.reveal();
+    request.headers = {{"Content-Range", "bytes */*"}, {"Content-Length", "0"}};
+    const auto response = shared_.http->fetch({}, std::move(request));
+    EXPECT_TRUE(response.ok() && (response->status == 404 || response->status == 410));
+    configure({{"drive", {{"session_gone", 0}}}});
+  }
 
  private:
+  static constexpr Bytes kUsualStorage = 15 * kGiB;
+
+  void configure(const Json& change) {
+    configured_ = true;
+    ask_simulator("PATCH", "config", change.dump());
+  }
+  static void set_storage_limit(Bytes limit) {
+    ask_simulator("POST", "accounts", Json{{"email", kAccount}, {"storage_limit", limit}}.dump());
+  }
+
   Shared& shared_;
   const std::string url_;
   SimTokens tokens_;
@@ -225,6 +276,8 @@ class SimWorld final : public World {
   SecondClient other_client_;
   std::unique_ptr<RemoteStore> store_;
   FileId base_;
+  bool configured_ = false;
+  bool limited_ = false;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "drive/method.h"
 #include "drive/remote_store.h"
 
 namespace driveway::drive {
@@ -46,6 +47,21 @@ class World {
   virtual void trash(const FileId& id) = 0;
   virtual void untrash(const FileId& id) = 0;
   virtual void remove(const FileId& id) = 0;
+  // The bytes of a file, as the second client reads them.
+  virtual std::string content(const FileId& id) = 0;
+
+  // What follows lasts as long as this world, or until it is set again.
+
+  // The account's storage is full after so many bytes more.
+  virtual void set_storage_left(Bytes left) = 0;
+  virtual void set_upload_quota_exhausted(bool exhausted) = 0;
+  // The next call that changes anything, which is one of `method`, is carried out, but its answer
+  // is lost.
+  virtual void lose_next_answer(Method method) = 0;
+  // The next send() breaks off in the middle.
+  virtual void cut_next_send() = 0;
+  // Drive does not know the session any more.
+  virtual void lose_upload(const UploadSession& session) = 0;
 };
 
 // One implementation of RemoteStore under test.
