@@ -6,13 +6,10 @@
 #include "drive/parse.h"
 
 namespace driveway::drive {
-namespace {
 
 Error not_understood(std::string_view what) {
   return {ErrorCode::kCorrupt, cat("Drive's answer was not understood: ", what), true};
 }
-
-}  // namespace
 
 Result<About> parse_about(std::string_view json) {
   const Json document = parse_document(json);

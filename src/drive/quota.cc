@@ -31,8 +31,6 @@ constexpr Duration kBetweenRecoveries = std::chrono::seconds(10);
 constexpr Duration kBetweenTrials = std::chrono::seconds(60);
 constexpr Duration kLongestPause = std::chrono::seconds(60);
 
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 std::int64_t second_number(TimePoint now) {
   return std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
 }
@@ -98,7 +96,7 @@ std::uint64_t units_of(Method method) {
 }
 
 void QuotaBudget::Bucket::refill(Duration elapsed) {
-  level = std::min(capacity, level + rate * seconds_of(elapsed));
+  level = std::min(capacity, level + rate * to_seconds(elapsed));
 }
 
 Duration QuotaBudget::Bucket::until(double amount, double reserve) const {
