@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kVariable = "GOOGLE_APPLICATION_CREDENTIALS";
 constexpr std::string_view kRemedy = "put a working file there, or run `driveway login`";
-constexpr std::size_t kMaxFile = 256 * 1024;
+constexpr std::size_t kMaxCredentialsFile = 256 * 1024;
 
 Error refuse(const fs::path& path, std::string_view why) {
   return Error{ErrorCode::kLoginNeeded,
@@ -51,7 +51,7 @@ class ApplicationHome final : public CredentialHome {
     const std::string version = file_version(path_);
     if (kept_ && kept_version_ == version) return *kept_;
     if (version.empty()) return refuse(path_, "there is no such file");
-    Result<std::string> text = read_file(path_, kMaxFile);
+    Result<std::string> text = read_file(path_, kMaxCredentialsFile);
     if (!text.ok()) return refuse(path_, text.error().message);
     const Secret content(*std::move(text));
     DRIVEWAY_CHECK(check_type(path_, content.reveal()));

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".json";
-constexpr std::size_t kMaxFile = 64 * 1024;
+constexpr std::size_t kMaxLoginFile = 64 * 1024;
 // flock cannot be waited for with a deadline: it is tried at this pace.
 constexpr Duration kLockPace = std::chrono::milliseconds(25);
 // Who holds it for longer is stuck; without the lock, at worst two processes refresh at once.
@@ -80,7 +80,7 @@ Result<Credential> read_login(const fs::path& path, std::string_view what,
                  cat("the file of the ", what, " is open to other users: chmod 600 '",
                      path.native(), "', or ", remedy)};
   }
-  DRIVEWAY_TRY(std::string text, read_file(path, kMaxFile));
+  DRIVEWAY_TRY(std::string text, read_file(path, kMaxLoginFile));
   const Secret content(std::move(text));
   return parse_credential(content.reveal(), what, remedy);
 }

@@ -17,6 +17,9 @@ namespace driveway {
 using Duration = std::chrono::nanoseconds;
 // Monotonic time: for deadlines, expiry and rates.
 using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+inline double to_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 // Wall time: what Drive's timestamps mean, in ms as Drive has it (E4).
 using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
 

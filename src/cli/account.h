@@ -2,6 +2,7 @@
 // with its decorators.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -34,6 +35,9 @@ class Account {
   // own; what was kept there before is taken up. Called once.
   virtual void keep_learned_in(const std::filesystem::path& folder) = 0;
 };
+
+// How long Drive may take to answer what was known the last time.
+inline constexpr Duration kPatienceWhenKnown = std::chrono::seconds(5);
 
 // The permissionId of the account: its cache folder's name (D5). Asked of Drive; where Drive does
 // not answer, what it was the last time with the same login (kept in `cache_dir`/accounts.json by

@@ -13,9 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-// How long Drive may take to say who we are when we know it from the last time.
-constexpr auto kPatienceWhenKnown = std::chrono::seconds(5);
-
 json read_known(const std::filesystem::path& file) {
   json known = json::parse(read_file(file).value_or("{}"), nullptr, false);
   return known.is_object() ? std::move(known) : json::object();

@@ -35,7 +35,7 @@ double Progress::rate(Bytes done) {
   const TimePoint now = clock_.now();
   seen_.emplace_back(now, done);
   while (seen_.size() > 2 && now - seen_[1].first >= kRateOver) seen_.pop_front();
-  const double seconds = std::chrono::duration<double>(now - seen_.front().first).count();
+  const double seconds = to_seconds(now - seen_.front().first);
   if (seconds <= 0 || done < seen_.front().second) return 0;
   return static_cast<double>(done - seen_.front().second) / seconds;
 }

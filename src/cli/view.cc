@@ -12,8 +12,6 @@
 namespace driveway::cli {
 namespace {
 
-// How long Drive may take to say what changed when something is known already.
-constexpr auto kPatienceWhenKnown = std::chrono::seconds(5);
 constexpr auto kSlack = std::chrono::seconds(30);
 
 class DaemonView final : public View {

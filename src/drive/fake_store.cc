@@ -5,12 +5,12 @@
 
 #include "base/strings.h"
 #include "drive/fake_store_parts.h"
+#include "drive/query.h"
 
 namespace driveway::drive {
 namespace {
 
-constexpr std::size_t kMostParents = 50;  // of one query (drive-api reference 3.4)
-constexpr Bytes kMostExported = 10'000'000;
+constexpr Bytes kExportLimit = 10'000'000;
 
 }  // namespace
 
@@ -264,7 +264,7 @@ Status FakeStore::export_document(const Context& context, const FileId& id,
     bytes = as->second;
     piece = read_piece_;
   }
-  if (bytes.size() > kMostExported) {
+  if (bytes.size() > kExportLimit) {
     return Error{ErrorCode::kTooLarge, "This file is too large to be exported."};
   }
   std::unique_ptr<ByteSink> wrapper;

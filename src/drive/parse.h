@@ -20,6 +20,9 @@
 
 namespace driveway::drive {
 
+// kCorrupt, retryable; `what` was expected.
+Error not_understood(std::string_view what);
+
 Result<Item> parse_item(std::string_view json);
 Result<ItemPage> parse_item_page(std::string_view json);
 // A change that is neither removed nor has an item, although it is of a file, is possible here:

@@ -215,11 +215,6 @@ class AnswerReader {
   Change change_;
 };
 
-Error not_understood(std::string_view what) {
-  return {ErrorCode::kCorrupt, std::string("Drive's answer was not understood: ").append(what),
-          true};
-}
-
 bool read_answer(std::string_view json, AnswerReader& reader) {
   return Json::sax_parse(json.begin(), json.end(), &reader);
 }

@@ -6,11 +6,12 @@
 #include "drive/parse.h"
 
 namespace driveway::drive {
-namespace {
 
 Error not_understood(std::string_view what) {
   return {ErrorCode::kCorrupt, cat("Drive's answer was not understood: ", what), true};
 }
+
+namespace {
 
 Result<RevisionInfo> revision_of(const Json& object) {
   RevisionInfo revision;

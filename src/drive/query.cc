@@ -4,7 +4,7 @@
 
 namespace driveway::drive {
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'' || c == '\\') out += '\\';
@@ -30,10 +30,10 @@ Result<std::string> search_query(const ListQuery& query) {
   for (const FileId& parent : query.parents) {
     if (parent.empty()) return Error{ErrorCode::kInvalidArgument, "a parent without an id"};
     if (q.size() > 1) q += " or ";
-    q += cat(quoted(parent.value()), " in parents");
+    q += cat(quote(parent.value()), " in parents");
   }
   q += ") and trashed = false";
-  if (!query.name.empty()) q += cat(" and name = ", quoted(query.name));
+  if (!query.name.empty()) q += cat(" and name = ", quote(query.name));
   return q;
 }
 

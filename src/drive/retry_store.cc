@@ -11,7 +11,7 @@ namespace driveway::drive {
 namespace {
 
 constexpr Bytes kProgress = 256 * kKiB;
-constexpr Bytes kMostExported = 64 * kMiB;
+constexpr Bytes kMostCollected = 64 * kMiB;
 // What is kept of the time before a deadline for the answer to the last try.
 constexpr Duration kLastTry = std::chrono::seconds(1);
 
@@ -48,7 +48,7 @@ class ResumableSink final : public ByteSink {
 class CollectingSink final : public ByteSink {
  public:
   Status write(std::span<const std::byte> data) override {
-    if (bytes_.size() + data.size() > kMostExported) {
+    if (bytes_.size() + data.size() > kMostCollected) {
       return Error{ErrorCode::kTooLarge, "the export is too large"};
     }
     bytes_.insert(bytes_.end(), data.begin(), data.end());

@@ -394,7 +394,7 @@ void CurlLoop::check_idle() {
   next_idle_check_ = active_.empty() ? TimePoint::max() : wiring_.now + period;
   for (Transfer* transfer : idle) {
     const auto kept = release(*transfer);
-    const auto seconds = std::chrono::duration<double>(kept->request().idle_timeout).count();
+    const auto seconds = to_seconds(kept->request().idle_timeout);
     end_with(*kept,
              Error{ErrorCode::kUnavailable,
                    cat(kept->text(), ": no byte in either direction for ", seconds, " s"), true});

@@ -249,8 +249,7 @@ bool FetchEngine::ends_soon(const Fetch& fetch) const {
   const LinkSpeed speed = meter_.speed();
   Bytes most = fetch.priority == Priority::kForeground ? 2 * options_.piece : options_.piece / 4;
   if (speed.connection_rate > 0) {
-    const double comes =
-        2 * std::chrono::duration<double>(speed.first_byte).count() * speed.connection_rate;
+    const double comes = 2 * to_seconds(speed.first_byte) * speed.connection_rate;
     most = std::min(most, std::max(options_.block, static_cast<Bytes>(comes)));
   }
   return fetch.end - fetch.position <= most;

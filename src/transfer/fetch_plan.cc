@@ -60,8 +60,7 @@ bool FetchEngine::comes_too_late(const Fetch& fetch, Bytes at) const {
   }
   // As long again as the first byte of another takes: that one costs 200 units, and the rest of
   // this one's connection.
-  const double patience =
-      std::chrono::duration<double>(std::max(2 * speed.first_byte, kNotNoticed)).count();
+  const double patience = to_seconds(std::max(2 * speed.first_byte, kNotNoticed));
   return distance >= kFarAhead && static_cast<double>(distance) > patience * speed.connection_rate;
 }
 

@@ -19,8 +19,6 @@ constexpr int kLateFirstByte = 6;
 // "Much slower": the others are this many times faster.
 constexpr double kMuchSlower = 8;
 
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 }  // namespace
 
 void FetchEngine::watch() {
@@ -49,7 +47,7 @@ void FetchEngine::look_at_answers(TimePoint now, std::vector<CancelSource>& ende
     const Duration length = now - fetch->looked_at;
     if (!fetch->answering || length < options_.patience / 2) continue;
     rates.push_back(static_cast<double>(fetch->position - fetch->position_then) /
-                    seconds_of(length));
+                    to_seconds(length));
   }
   double usual_rate = 0;
   if (rates.size() >= 3) {
@@ -84,9 +82,9 @@ bool FetchEngine::is_stuck(const Fetch& fetch, TimePoint now, double usual_rate)
   }
   const Bytes came = fetch.position - fetch.position_then;
   if (came == 0) return true;
-  const double rate = static_cast<double>(came) / seconds_of(silent);
+  const double rate = static_cast<double>(came) / to_seconds(silent);
   const auto left = static_cast<double>(fetch.end - fetch.position);
-  return rate * kMuchSlower < usual_rate && left > rate * 2 * seconds_of(options_.patience);
+  return rate * kMuchSlower < usual_rate && left > rate * 2 * to_seconds(options_.patience);
 }
 
 }  // namespace driveway::transfer

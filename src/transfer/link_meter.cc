@@ -16,14 +16,12 @@ constexpr double kFirstByteWeight = 0.2;
 constexpr double kStillScales = 0.85;
 constexpr int kTryMore = 2;
 
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 }  // namespace
 
 int LinkSpeed::gets_at_once(Bytes length) const {
   if (length == 0) return streams;
   if (connection_rate <= 0) return LinkMeter::kMostGets;
-  const double idle = seconds_of(first_byte) * connection_rate / static_cast<double>(length);
+  const double idle = to_seconds(first_byte) * connection_rate / static_cast<double>(length);
   return std::min(static_cast<int>(std::ceil(streams * (1 + idle) - 0.05)), LinkMeter::kMostGets);
 }
 
@@ -39,7 +37,7 @@ void LinkMeter::arrived(const void* key, Bytes bytes) {
   if (found == answers_.end()) return;
   Answer& answer = found->second;
   if (answer.window_from == TimePoint{}) {
-    const double waited = seconds_of(now - answer.asked_at);
+    const double waited = to_seconds(now - answer.asked_at);
     first_byte_ =
         first_byte_ == 0 ? waited : first_byte_ + kFirstByteWeight * (waited - first_byte_);
     // Its first bytes say when it began, not how fast it is.
@@ -63,7 +61,7 @@ void LinkMeter::ended(const void* key) {
 
 // With mutex_ held.
 void LinkMeter::close_window(TimePoint now) {
-  const double total = static_cast<double>(in_window_) / seconds_of(now - window_from_);
+  const double total = static_cast<double>(in_window_) / to_seconds(now - window_from_);
   // A full link says nothing new of one connection's rate: each has a share only.
   if (total < kStillScales * total_rate_) {
     connection_rate_ *= kFade;
@@ -76,7 +74,7 @@ void LinkMeter::close_window(TimePoint now) {
     if (length < kWindow / 2) continue;
     if (answer.in_window > 0) ++busy;
     connection_rate_ =
-        std::max(connection_rate_, static_cast<double>(answer.in_window) / seconds_of(length));
+        std::max(connection_rate_, static_cast<double>(answer.in_window) / to_seconds(length));
     answer.window_from = now;
     answer.in_window = 0;
   }

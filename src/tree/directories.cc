@@ -8,8 +8,6 @@
 namespace driveway::tree {
 namespace {
 
-constexpr int kMaxDepth = 1000;  // Drive's own limit is 100 (drive-api reference 1.7)
-
 // By the folders above, as far as they are known: that one of them came back from the trash, the
 // feed does not tell of what is in it, so that `trashed` may be old.
 Result<bool> is_in_trash(const MetaReader& meta, ItemRow row) {

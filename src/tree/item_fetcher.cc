@@ -9,17 +9,17 @@
 namespace driveway::tree {
 namespace {
 
-constexpr int kThreads = 8;
-constexpr std::size_t kMostQueuedAhead = 10'000;
+constexpr int kGetThreads = 8;
+constexpr std::size_t kMostGetsAhead = 10'000;
 constexpr Duration kGetDeadline = std::chrono::minutes(5);
 // A get that has its turn is answered in less.
-constexpr Duration kPatienceAhead = std::chrono::seconds(1);
+constexpr Duration kGetAheadPatience = std::chrono::seconds(1);
 
 }  // namespace
 
 ItemFetcher::ItemFetcher(TreeParts& parts, std::function<void(const Events&)> tell)
     : parts_(parts), tell_(std::move(tell)) {
-  for (int i = 0; i < kThreads; ++i) {
+  for (int i = 0; i < kGetThreads; ++i) {
     threads_.push_back(start_thread("items", [this] { work(); }));
   }
 }
@@ -66,7 +66,7 @@ Status ItemFetcher::wait_for(const Context& context, std::unique_lock<std::mutex
                              const JobPtr& job) {
   const auto done = [&] { return job->done; };
   if (!job->foreground) {
-    const TimePoint soon = parts_.clock.now() + kPatienceAhead;
+    const TimePoint soon = parts_.clock.now() + kGetAheadPatience;
     const Status waited = wait(context.with_deadline(soon), parts_.clock, lock, done_, done);
     if (waited.ok()) return {};
     DRIVEWAY_CHECK(context.check(parts_.clock));
@@ -84,7 +84,7 @@ void ItemFetcher::fetch_ahead(const std::vector<FileId>& ids) {
   const std::lock_guard lock(mutex_);
   if (stopping_) return;
   for (const FileId& id : ids) {
-    if (ahead_.size() >= kMostQueuedAhead) break;
+    if (ahead_.size() >= kMostGetsAhead) break;
     JobPtr& job = jobs_[id];
     if (job != nullptr) continue;
     job = std::make_shared<Job>();

@@ -21,6 +21,8 @@ inline const InodeId kSharedWithMeInode{4};
 inline const InodeId kTrashInode{5};
 inline constexpr std::uint64_t kFirstFreeInode = 1024;  // journal/inode_allocator.h
 
+inline constexpr int kMaxDepth = 1000;  // of folders; Drive's own limit is 100 (reference 1.7)
+
 inline bool is_fixed(InodeId inode) { return inode.value() < kFirstFreeInode; }
 
 inline InodeId my_drive_inode(Layout layout) {

@@ -10,14 +10,14 @@
 namespace driveway::tree {
 namespace {
 
-constexpr int kThreads = 16;
+constexpr int kListThreads = 16;
 constexpr int kMostRunsAhead = 12;
 constexpr std::size_t kMostParents = 50;  // of one query (drive-api reference 3.4)
-constexpr std::size_t kMostQueuedAhead = 20'000;
+constexpr std::size_t kMostListsAhead = 20'000;
 constexpr double kPageGoal = 900;  // of the 1,000 items of a page
 constexpr Duration kRunDeadline = std::chrono::minutes(5);
 // A page of a query that has its turn comes in less.
-constexpr Duration kPatienceAhead = std::chrono::seconds(1);
+constexpr Duration kListAheadPatience = std::chrono::seconds(1);
 
 bool groupable(const ListTarget& a, const ListTarget& b) {
   return a.scope == drive::ListQuery::Scope::kChildren && b.scope == a.scope && a.drive == b.drive;
@@ -36,7 +36,7 @@ Planner::Planner(TreeParts& parts, FragileListings& fragile, Callbacks callbacks
       fragile_(fragile),
       callbacks_(std::move(callbacks)),
       waiting_(parts.metrics.gauge("tree.waiting")) {
-  for (int i = 0; i < kThreads; ++i) {
+  for (int i = 0; i < kListThreads; ++i) {
     threads_.push_back(start_thread("listing", [this] { work(); }));
   }
 }
@@ -102,7 +102,7 @@ Status Planner::wait_for(const Context& context, std::unique_lock<std::mutex>& l
                          const JobPtr& job) {
   const auto done = [&] { return job->done; };
   if (job->group != nullptr && !job->group->foreground) {
-    const TimePoint soon = parts_.clock.now() + kPatienceAhead;
+    const TimePoint soon = parts_.clock.now() + kListAheadPatience;
     const Status waited = wait(context.with_deadline(soon), parts_.clock, lock, done_, done);
     if (waited.ok()) return {};
     DRIVEWAY_CHECK(context.check(parts_.clock));
@@ -133,7 +133,7 @@ Status Planner::list(const Context& context, const ListTarget& target) {
 
 void Planner::enqueue(const std::vector<ListTarget>& targets, bool refresh) {
   for (const ListTarget& target : targets) {
-    if (ahead_.size() >= kMostQueuedAhead) break;
+    if (ahead_.size() >= kMostListsAhead) break;
     JobPtr& job = jobs_[target.directory.value()];
     if (job != nullptr) continue;
     job = std::make_shared<Job>();
@@ -204,7 +204,7 @@ std::shared_ptr<Planner::Group> Planner::take(std::deque<JobPtr>& queue, std::si
 }
 
 std::shared_ptr<Planner::Group> Planner::pick() {
-  const auto idle = static_cast<std::size_t>(kThreads - running_);
+  const auto idle = static_cast<std::size_t>(kListThreads - running_);
   const std::size_t share = (foreground_.size() + idle - 1) / idle;
   if (auto group = take(foreground_, std::clamp<std::size_t>(share, 1, kMostParents))) return group;
   if (ahead_.empty() || running_ahead_ >= kMostRunsAhead) return nullptr;

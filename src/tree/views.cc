@@ -11,7 +11,6 @@
 namespace driveway::tree {
 namespace {
 
-constexpr int kMaxDepth = 1000;  // Drive's own limit is 100 (drive-api reference 1.7)
 constexpr mode_t kSymlinkMode = 0777;
 
 Error no_inode(InodeId inode) { return {ErrorCode::kNotFound, cat("no inode ", inode)}; }

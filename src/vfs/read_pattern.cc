@@ -8,7 +8,7 @@ namespace driveway::vfs {
 
 namespace {
 
-constexpr Bytes kSmallFile = 8 * kMiB;
+constexpr Bytes kReadWhole = 8 * kMiB;
 constexpr std::size_t kMaxStreams = 8;
 // The global budget of bytes in flight (design), and what of it windows may take.
 constexpr Bytes kBudget = 256 * kMiB;
@@ -31,7 +31,7 @@ constexpr Bytes kLargestFile = Bytes{1} << 61;
 
 // What one connection brings while a first byte is waited for; none where that is not known.
 std::optional<Bytes> delay_product(const LinkSpeed& speed) {
-  const double seconds = std::chrono::duration<double>(speed.first_byte).count();
+  const double seconds = to_seconds(speed.first_byte);
   const double bytes = speed.connection_rate * seconds;
   if (!(bytes > 0)) return std::nullopt;
   return static_cast<Bytes>(std::min(bytes, static_cast<double>(kGiB)));
@@ -49,7 +49,7 @@ ByteRange ReadPattern::cut(ByteRange range) const {
 
 const Advice& ReadPattern::on_read(ByteRange read, bool hit, const LinkSpeed& speed) {
   read = cut(read);
-  if (size_ <= kSmallFile) {
+  if (size_ <= kReadWhole) {
     advice_.ask = {0, size_};
     return advice_;
   }

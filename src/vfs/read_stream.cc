@@ -21,7 +21,7 @@ Bytes less(Bytes a, Bytes b) { return a > b ? a - b : 0; }
 
 // What the link holds while a first byte is waited for, twice: the wait varies.
 Bytes double_delay_product(const LinkSpeed& speed) {
-  const double seconds = std::chrono::duration<double>(speed.first_byte).count();
+  const double seconds = to_seconds(speed.first_byte);
   const double bytes = 2 * speed.total_rate * seconds;
   if (!(bytes > 0)) return 0;
   return block_ceil(static_cast<Bytes>(std::min(bytes, static_cast<double>(kGiB))));
