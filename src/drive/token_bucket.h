@@ -15,7 +15,7 @@ struct TokenBucket {
   double level = 0;
 
   void refill(Duration elapsed) {
-    level = std::min(capacity, level + rate * std::chrono::duration<double>(elapsed).count());
+    level = std::min(capacity, level + rate * to_seconds(elapsed));
   }
   // How long until `amount` is there above `reserve` (a share of the capacity).
   Duration until(double amount, double reserve) const {
