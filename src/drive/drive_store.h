@@ -1,11 +1,17 @@
 // Google Drive v3 behind RemoteStore (drive-api reference).
 //
-// One HTTP request per call (about: two; shared_drives: one a page), without retries, pacing or
-// counting: those are decorators (store_stack.h). A 401 is answered once with a fresh token; after
-// the second it is kLoginNeeded (E1). An answer of success that is not Drive's JSON (a captive
-// portal's page) is kUnavailable, retryable; JSON that is not understood is kCorrupt, retryable.
-// A read asks for the head revision and checks status, Content-Range, length and total of the
-// answer; bytes of any other answer never reach the sink (R1).
+// One HTTP request per call (about: two; shared_drives, revisions: one a page), without retries,
+// pacing or counting: those are decorators (store_stack.h). A 401 is answered once with a fresh
+// token; after the second it is kLoginNeeded (E1). An answer of success that is not Drive's JSON (a
+// captive portal's page) is kUnavailable, retryable; JSON that is not understood is kCorrupt,
+// retryable. A read asks for the head revision and checks status, Content-Range, length and total
+// of the answer; bytes of any other answer never reach the sink (R1).
+//
+// An answer to a change must be about the item that was asked for, else it is kCorrupt, retryable;
+// so is one that says more or less of an upload than can be true. Upload sessions on another host
+// than the API's are never taken, and unknown (kStale) where they come from somewhere else: the
+// token goes to that host alone. Their URIs are in no error text. remove_revision is two requests:
+// Drive itself would remove the head.
 #pragma once
 
 #include <memory>

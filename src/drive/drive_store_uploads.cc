@@ -37,10 +37,9 @@ Result<UploadSession> DriveStore::begin(const Context& context, EditRequest edit
   if (size == 0) return invalid(cat(what, ": an empty content needs no upload session"));
   parameters.emplace_back("uploadType", "resumable");
   edit.url = client_.url_for(DriveClient::kUploads, path, parameters);
-  edit.headers = {
-      {"Content-Type", "application/json; charset=UTF-8"},
-      {"X-Upload-Content-Type", mime_type.empty() ? std::string(kUnknownMimeType) : mime_type},
-      {"X-Upload-Content-Length", std::to_string(size)}};
+  edit.headers = {{"Content-Type", "application/json; charset=UTF-8"},
+                  {"X-Upload-Content-Length", std::to_string(size)}};
+  if (!mime_type.empty()) edit.headers.emplace_back("X-Upload-Content-Type", mime_type);
   DRIVEWAY_TRY(const http::Response response, client_.exchange(context, edit, what));
   if (response.status != 200 && response.status != 201) return client_.refused(response, what);
   const std::string* const location = response.header("location");
@@ -59,8 +58,10 @@ Result<UploadSession> DriveStore::begin_create(const Context& context, const New
   EditRequest edit;
   DRIVEWAY_TRY(edit.body, metadata_of(item));
   edit.about = {item.parent};
-  return begin(context, std::move(edit), "files", parameters_of(item), item.mime_type, size,
-               item.id, cat("creating ", item.name));
+  const std::string mime_type =
+      item.mime_type.empty() ? std::string(kUnknownMimeType) : item.mime_type;
+  return begin(context, std::move(edit), "files", parameters_of(item), mime_type, size, item.id,
+               cat("creating ", item.name));
 }
 
 Result<UploadSession> DriveStore::begin_update(const Context& context, const FileId& id,

@@ -99,7 +99,7 @@ TEST_F(DriveUploadTest, BeginsASessionForANewContent) {
   EXPECT_EQ(begun->id, FileId("f"));
   EXPECT_EQ(last().method, "PATCH");
   EXPECT_THAT(last().url, StartsWith("https://drive.test/upload/drive/v3/files/f?"));
-  EXPECT_EQ(header(last(), "X-Upload-Content-Type"), "application/octet-stream");
+  EXPECT_EQ(header(last(), "X-Upload-Content-Type"), "");
   EXPECT_EQ(last().body, R"({"modifiedTime":"2026-11-22T02:03:04.001Z"})");
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,14 @@
 #include "drive/edit.h"
 
 namespace driveway::drive {
+
+// `size` bytes that differ by `seed`.
+inline std::string some_bytes(std::size_t size, unsigned seed) {
+  std::mt19937 random(seed);
+  std::string bytes(size, '\0');
+  for (char& c : bytes) c = static_cast<char>(random());
+  return bytes;
+}
 
 class StringSource final : public ContentSource {
  public:

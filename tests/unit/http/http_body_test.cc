@@ -190,7 +190,7 @@ TEST_P(HttpEarlyAnswer, IsTheResult) {
       },
       nullptr, false);
   TestClient client;
-  TextBody body(pattern(30'000'000));
+  TextBody body(pattern(16'000'000));
   body.before_read = [&](Bytes offset) -> Status {
     if (early.body_waits && offset == 262'144) {
       EXPECT_TRUE(answered.wait());
