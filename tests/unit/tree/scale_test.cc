@@ -8,14 +8,20 @@
 
 #include "tree/tree.h"
 #include "tree_fixture.h"
+#include "unit/drive/passing_store.h"
 
 namespace driveway::tree {
 namespace {
 
+struct NoItems {
+  FakeClock clock;
+  drive::FakeStore empty{clock};
+};
+
 // Gives back what it got, at once: the tree's own cost, without a FakeStore's.
-class Snapshot final : public drive::RemoteStore {
+class Snapshot final : NoItems, public drive::PassingStore {
  public:
-  Snapshot(int folders, int files) {
+  Snapshot(int folders, int files) : PassingStore(empty) {
     about_.root = FileId("root-of-my-drive");
     about_.email = "demo@example.com";
     for (int i = 0; i < folders; ++i) {
@@ -67,12 +73,6 @@ class Snapshot final : public drive::RemoteStore {
     drive::ChangePage page;
     page.new_start_page_token = token;
     return page;
-  }
-  Status read(const Context&, const drive::Item&, ByteRange, ByteSink&) override {
-    return Error{ErrorCode::kUnsupported, "no content"};
-  }
-  Status export_document(const Context&, const FileId&, const std::string&, ByteSink&) override {
-    return Error{ErrorCode::kUnsupported, "no content"};
   }
   int pages() const { return pages_.load(); }
 
