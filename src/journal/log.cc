@@ -141,7 +141,7 @@ Status Log::rewrite(const Error& failure) {
   return {};
 }
 
-void Log::remove(std::deque<std::shared_ptr<Segment>> segments) {
+void Log::remove(const std::deque<std::shared_ptr<Segment>>& segments) {
   for (const auto& segment : segments) {
     // One that stays is removed by the next start.
     if (const Status removed = segment->remove(); !removed.ok()) {
@@ -174,7 +174,7 @@ void Log::drained(std::uint64_t through) {
     gone.push_back(std::move(segments_.front()));
     segments_.pop_front();
   }
-  remove(std::move(gone));
+  remove(gone);
 }
 
 void Log::drained_all() {

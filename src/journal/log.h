@@ -93,7 +93,7 @@ class Log {
   SegmentHeader next_header(std::uint64_t first);
   Status start_segment(Bytes frame_size);
   Status rewrite(const Error& failure);
-  void remove(std::deque<std::shared_ptr<Segment>> segments);
+  static void remove(const std::deque<std::shared_ptr<Segment>>& segments);
 
   const LogOptions options_;
   Bytes cut_bytes_ = 0;
