@@ -23,6 +23,8 @@ namespace driveway::fault {
 // runs `action` and gives its result.
 void arm(std::string_view name, std::function<Status()> action, int passage = 1);
 void disarm_all();
+// Whether `name` is armed: for a point that needs something done before it (half a write, say).
+bool armed(std::string_view name);
 // What DRIVEWAY_FAULT_STATUS calls. Reads DRIVEWAY_FAULT at the first passage of any point.
 Status pass(std::string_view name);
 // Whether fault points are compiled in.

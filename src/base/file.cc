@@ -44,14 +44,6 @@ Status write_all(int fd, std::string_view content) {
   return {};
 }
 
-Status sync_folder(const fs::path& folder) {
-  const UniqueFd fd(open_retrying(folder, O_RDONLY | O_DIRECTORY));
-  if (!fd.valid()) return failed("cannot open", folder);
-  // EINVAL: a file system that has nothing to sync for a folder.
-  if (fsync(fd.get()) != 0 && errno != EINVAL) return failed("cannot sync", folder);
-  return {};
-}
-
 // Fills a new file of exactly `mode`, down to the disk.
 Status write_new_file(const fs::path& path, std::string_view content, mode_t mode) {
   UniqueFd fd(open_retrying(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
@@ -102,7 +94,7 @@ Status write_file_atomically(const fs::path& path, std::string_view content, mod
     unlink(temporary.c_str());  // harmless where it was never made: the name is random
     return status;
   }
-  return sync_folder(folder);
+  return sync_directory(folder);
 }
 
 Status make_private_directory(const fs::path& path, mode_t mode) {
@@ -130,6 +122,14 @@ Status make_private_directory(const fs::path& path, mode_t mode) {
   if (!S_ISDIR(info.st_mode)) {
     return errno_error(ENOTDIR, cat("cannot use '", bare.native(), "'"));
   }
+  return {};
+}
+
+Status sync_directory(const fs::path& folder) {
+  const UniqueFd fd(open_retrying(folder, O_RDONLY | O_DIRECTORY));
+  if (!fd.valid()) return failed("cannot open", folder);
+  // EINVAL: a file system that has nothing to sync for a folder.
+  if (fsync(fd.get()) != 0 && errno != EINVAL) return failed("cannot sync", folder);
   return {};
 }
 

@@ -45,6 +45,10 @@ Status write_file_atomically(const std::filesystem::path& path, std::string_view
 // is refused where another user owns it. Errors: as errno_error; kPermissionDenied.
 Status make_private_directory(const std::filesystem::path& path, mode_t mode = 0700);
 
+// Makes the names in `folder` durable: what was created, renamed or removed there. Errors: as
+// errno_error.
+Status sync_directory(const std::filesystem::path& folder);
+
 // pwrite/pread of all bytes, retried on EINTR and short counts; pread_all gives the count up to the
 // end of the file.
 Status pwrite_all(int fd, std::span<const std::byte> data, off_t offset);

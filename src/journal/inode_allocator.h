@@ -12,6 +12,10 @@
 #include "base/ids.h"
 #include "base/result.h"
 
+namespace driveway::store {
+class Env;
+}
+
 namespace driveway::journal {
 
 class InodeAllocator {
@@ -21,7 +25,13 @@ class InodeAllocator {
   virtual Result<InodeId> allocate() = 0;
 };
 
-// In the LMDB environment `folder` (created when missing).
+// Of the LMDB environment of the journal (docs/FORMAT.md).
+inline constexpr std::uint32_t kJournalFormatVersion = 1;
+
+// In the LMDB environment `folder` (created when missing), for who needs nothing else of the
+// journal; where a Ledger is, its inodes() is the allocator.
 Result<std::unique_ptr<InodeAllocator>> open_inode_allocator(const std::filesystem::path& folder);
+// In `env`, which must outlive it.
+Result<std::unique_ptr<InodeAllocator>> inode_allocator_in(store::Env& env);
 
 }  // namespace driveway::journal

@@ -1,13 +1,14 @@
 #include "store/env.h"
 
+#include <fcntl.h>
 #include <lmdb.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <map>
 #include <mutex>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "base/strings.h"
 #include "store/codec.h"
 #include "store/data_file.h"
+#include "store/folder_claim.h"
 
 namespace driveway::store {
 namespace {
@@ -54,6 +56,12 @@ Error lmdb_error(int code, std::string message) {
   }
 }
 
+// Whether `folder`'s disk has next to no room left.
+bool disk_is_full(const std::filesystem::path& folder) {
+  struct statvfs info {};
+  return ::statvfs(folder.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < kMiB;
+}
+
 MDB_val to_val(std::string_view bytes) {
   return MDB_val{bytes.size(), const_cast<char*>(bytes.data())};  // LMDB does not write to it
 }
@@ -61,56 +69,6 @@ MDB_val to_val(std::string_view bytes) {
 std::string_view to_view(const MDB_val& val) {
   return {static_cast<const char*>(val.mv_data), val.mv_size};
 }
-
-// The folders that this process has open. LMDB keeps its lock by process: opening a folder twice
-// would break the lock of the first.
-class OpenFolders {
- public:
-  using Identity = std::pair<dev_t, ino_t>;
-
-  static OpenFolders& instance() {
-    static OpenFolders folders;
-    return folders;
-  }
-  bool insert(const Identity& identity) {
-    const std::lock_guard lock(mutex_);
-    return identities_.insert(identity).second;
-  }
-  void erase(const Identity& identity) {
-    const std::lock_guard lock(mutex_);
-    identities_.erase(identity);
-  }
-
- private:
-  std::mutex mutex_;
-  std::set<Identity> identities_;
-};
-
-// Holds a folder's place in OpenFolders.
-class FolderClaim {
- public:
-  static Result<FolderClaim> claim(const std::filesystem::path& folder) {
-    struct stat info {};
-    if (::stat(folder.c_str(), &info) != 0) {
-      return errno_error(errno, cat("stat ", folder.native()));
-    }
-    const OpenFolders::Identity identity(info.st_dev, info.st_ino);
-    if (!OpenFolders::instance().insert(identity)) {
-      return Error{ErrorCode::kBusy, cat(folder.native(), " is already open in this process")};
-    }
-    return FolderClaim(identity);
-  }
-  ~FolderClaim() {
-    if (identity_) OpenFolders::instance().erase(*identity_);
-  }
-  FolderClaim(FolderClaim&& other) noexcept
-      : identity_(std::exchange(other.identity_, std::nullopt)) {}
-  FolderClaim& operator=(FolderClaim&&) = delete;
-
- private:
-  explicit FolderClaim(OpenFolders::Identity identity) : identity_(identity) {}
-  std::optional<OpenFolders::Identity> identity_;
-};
 
 struct CloseEnv {
   void operator()(MDB_env* env) const { mdb_env_close(env); }
@@ -165,26 +123,29 @@ struct Env::State {
     MDB_txn* txn = nullptr;
     {
       const std::lock_guard lock(mutex);
+      ++transactions;
       if (!idle_readers.empty()) {
         txn = idle_readers.back();
         idle_readers.pop_back();
       }
     }
+    int code = 0;
     if (txn != nullptr) {
-      const int code = mdb_txn_renew(txn);
-      if (code == 0) return txn;
-      mdb_txn_abort(txn);
-      return error(code, "read");
+      code = mdb_txn_renew(txn);
+      if (code != 0) mdb_txn_abort(txn);
+    } else {
+      code = mdb_txn_begin(env.get(), nullptr, MDB_RDONLY, &txn);
     }
-    const int code = mdb_txn_begin(env.get(), nullptr, MDB_RDONLY, &txn);
-    if (code != 0) return error(code, "read");
-    return txn;
+    if (code == 0) return txn;
+    end_transaction();
+    return error(code, "read");
   }
 
   void end_read(MDB_txn* txn) {
     mdb_txn_reset(txn);
     {
       const std::lock_guard lock(mutex);
+      --transactions;
       if (idle_readers.size() < kMaxIdleReaders) {
         idle_readers.push_back(txn);
         return;
@@ -193,26 +154,52 @@ struct Env::State {
     mdb_txn_abort(txn);
   }
 
+  Result<MDB_txn*> begin_write() {
+    {
+      const std::lock_guard lock(mutex);
+      ++transactions;
+    }
+    MDB_txn* txn = nullptr;
+    const int code = mdb_txn_begin(env.get(), nullptr, 0, &txn);
+    if (code == 0) return txn;
+    end_transaction();
+    return error(code, "write to");
+  }
+
+  void end_transaction() {
+    const std::lock_guard lock(mutex);
+    --transactions;
+  }
+
   const std::filesystem::path folder;
   const FolderClaim claim;
   const EnvHandle env;  // closed before the claim ends
   std::mutex mutex;     // guards what follows
   std::vector<MDB_txn*> idle_readers;
   std::map<std::string, MDB_dbi> tables;
+  int transactions = 0;       // open ones: the map must not be moved under them
+  Bytes allocated_until = 0;  // of the data file, by preallocate()
 };
 
 struct ReadTxn::State {
   Env::State* env = nullptr;
   MDB_txn* txn = nullptr;  // null: ended
   bool writes = false;
+  bool map_full = false;
 
   ~State() {
     if (txn == nullptr) return;
     if (writes) {
       mdb_txn_abort(txn);
+      env->end_transaction();
     } else {
       env->end_read(txn);
     }
+  }
+  // Of a write.
+  Error failed(int code, std::string_view what) {
+    if (code == MDB_MAP_FULL) map_full = true;
+    return env->error(code, what);
   }
 };
 
@@ -252,7 +239,7 @@ Status WriteTxn::put(Table table, std::string_view key, std::string_view value) 
   MDB_val key_val = to_val(key);
   MDB_val data = to_val(value);
   const int code = mdb_put(state_->txn, table.handle_, &key_val, &data, 0);
-  if (code != 0) return state_->env->error(code, "put into");
+  if (code != 0) return state_->failed(code, "put into");
   return {};
 }
 
@@ -261,22 +248,27 @@ Result<bool> WriteTxn::erase(Table table, std::string_view key) {
   MDB_val key_val = to_val(key);
   const int code = mdb_del(state_->txn, table.handle_, &key_val, nullptr);
   if (code == MDB_NOTFOUND) return false;
-  if (code != 0) return state_->env->error(code, "erase from");
+  if (code != 0) return state_->failed(code, "erase from");
   return true;
 }
 
 Status WriteTxn::clear(Table table) {
   const int code = mdb_drop(state_->txn, table.handle_, 0);
-  if (code != 0) return state_->env->error(code, "clear in");
+  if (code != 0) return state_->failed(code, "clear in");
   return {};
 }
 
 Status WriteTxn::commit() {
   // LMDB frees the transaction whatever comes of the commit.
   const int code = mdb_txn_commit(std::exchange(state_->txn, nullptr));
-  if (code != 0) return state_->env->error(code, "commit to");
+  state_->env->end_transaction();
+  // A write that a full disk cuts short is EIO to LMDB.
+  if (code == EIO && disk_is_full(state_->env->folder)) return state_->failed(ENOSPC, "commit to");
+  if (code != 0) return state_->failed(code, "commit to");
   return {};
 }
+
+bool WriteTxn::map_full() const { return state_->map_full; }
 
 // --- Cursor
 
@@ -401,11 +393,7 @@ Result<WriteTxn> Env::write() {
   auto state = std::make_unique<ReadTxn::State>();
   state->env = state_.get();
   state->writes = true;
-  const int code = mdb_txn_begin(state_->env.get(), nullptr, 0, &state->txn);
-  if (code != 0) {
-    state->txn = nullptr;
-    return state_->error(code, "write to");
-  }
+  DRIVEWAY_TRY(state->txn, state_->begin_write());
   return WriteTxn(std::move(state));
 }
 
@@ -422,6 +410,48 @@ Bytes Env::used_bytes() const {
     return 0;
   }
   return (static_cast<Bytes>(info.me_last_pgno) + 1) * stat.ms_psize;
+}
+
+Bytes Env::map_size() const {
+  MDB_envinfo info{};
+  return mdb_env_info(state_->env.get(), &info) == 0 ? info.me_mapsize : 0;
+}
+
+Result<bool> Env::grow(Bytes map_size) {
+  const std::lock_guard lock(state_->mutex);
+  if (state_->transactions > 0) return false;
+  // LMDB gives the old map up before it asks for the new one, and is unusable if it does not get
+  // it: so it is asked for beforehand.
+  void* const probe =
+      ::mmap(nullptr, map_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (probe == MAP_FAILED) {
+    return Error{ErrorCode::kNoSpace, cat("no address space to map ", format_size(map_size), " of ",
+                                          state_->folder.native())};
+  }
+  ::munmap(probe, map_size);
+  const int code = mdb_env_set_mapsize(state_->env.get(), map_size);
+  if (code != 0) return state_->error(code, "grow");
+  return true;
+}
+
+Status Env::preallocate(Bytes ahead) {
+  const Bytes from = used_bytes();
+  const std::lock_guard lock(state_->mutex);
+  if (from + ahead <= state_->allocated_until) return {};
+  mdb_filehandle_t fd = -1;
+  if (const int code = mdb_env_get_fd(state_->env.get(), &fd); code != 0) {
+    return state_->error(code, "set disk aside for");
+  }
+  // Twice what is asked for, so that it is not asked for at each commit. The length stays: LMDB and
+  // the check at open go by it.
+  const Bytes length = 2 * ahead;
+  if (::fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from), static_cast<off_t>(length)) !=
+      0) {
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return {};
+    return errno_error(errno, cat("set disk aside for ", state_->folder.native()));
+  }
+  state_->allocated_until = from + length;
+  return {};
 }
 
 }  // namespace driveway::store

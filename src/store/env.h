@@ -77,6 +77,8 @@ class WriteTxn : public ReadTxn {
   Result<bool> erase(Table table, std::string_view key);
   Status clear(Table table);
   Status commit();
+  // Whether what failed with kNoSpace did so because the map is full, and not the disk: grow().
+  bool map_full() const;
 
  private:
   friend class Env;
@@ -123,6 +125,13 @@ class Env {
   // Bytes of the data file up to its last page: what was freed in between is used again, never
   // given back.
   Bytes used_bytes() const;
+  Bytes map_size() const;
+  // Makes the map `map_size` large; false, and nothing changed, while any transaction is open: try
+  // again. Errors: kNoSpace where the address space has no room for it.
+  Result<bool> grow(Bytes map_size);
+  // Sets disk aside for the next `ahead` bytes that the data file grows by (where the file system
+  // can). Errors: kNoSpace, kLocalDisk.
+  Status preallocate(Bytes ahead);
 
  private:
   friend class ReadTxn;

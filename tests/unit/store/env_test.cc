@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -332,6 +333,52 @@ TEST_F(EnvTest, ManyReadersBesideAWriter) {
   stop = true;
   for (auto& reader : readers) reader.join();
   EXPECT_EQ(differences, 0);
+}
+
+// D6
+TEST_F(EnvTest, FullMapIsToldAndGrowsWhenNothingIsOpen) {
+  EnvOptions options;
+  options.map_size = 128 * kKiB;
+  auto env = must_open(folder(), options);
+  const Table table = must_table(*env);
+  ASSERT_TRUE(put(*env, table, "before", "1").ok());
+  const std::string large(200 * kKiB, 'x');
+  {
+    auto txn = env->write();
+    ASSERT_TRUE(txn.ok());
+    EXPECT_TRUE(txn->put(table, "large", large).failed_with(ErrorCode::kNoSpace));
+    EXPECT_TRUE(txn->map_full());
+    EXPECT_FALSE(env->grow(kMiB).value_or(true)) << "a transaction is open";
+  }
+  {
+    auto reader = env->read();
+    EXPECT_FALSE(env->grow(kMiB).value_or(true));
+    EXPECT_EQ(reader->get(table, "before").value().value_or(""), "1");
+  }
+  EXPECT_TRUE(env->grow(kMiB).value_or(false));
+  EXPECT_EQ(env->map_size(), kMiB);
+  ASSERT_TRUE(put(*env, table, "large", large).ok());
+  EXPECT_EQ(get(*env, table, "large"), large);
+  EXPECT_EQ(get(*env, table, "before"), "1");
+  // More than there is address space: it stays as it was.
+  EXPECT_TRUE(env->grow(Bytes{1} << 60).failed_with(ErrorCode::kNoSpace));
+  EXPECT_EQ(get(*env, table, "large"), large);
+}
+
+TEST_F(EnvTest, SetsDiskAsideBehindTheFile) {
+  auto env = must_open(folder());
+  const Table table = must_table(*env);
+  ASSERT_TRUE(put(*env, table, "a", "1").ok());
+  const auto length = fs::file_size(data_file());
+  ASSERT_TRUE(env->preallocate(kMiB).ok());
+  struct stat info {};
+  ASSERT_EQ(::stat(data_file().c_str(), &info), 0);
+  EXPECT_GE(static_cast<Bytes>(info.st_blocks) * 512, kMiB);
+  EXPECT_EQ(static_cast<Bytes>(info.st_size), length);
+  ASSERT_TRUE(put(*env, table, "b", std::string(100 * kKiB, 'x')).ok());
+  env.reset();
+  env = must_open(folder());
+  EXPECT_EQ(get(*env, must_table(*env), "a"), "1");
 }
 
 }  // namespace
