@@ -44,14 +44,6 @@ Status write_all(int fd, std::string_view content) {
   return {};
 }
 
-Status sync_folder(const fs::path& folder) {
-  const UniqueFd fd(open_retrying(folder, O_RDONLY | O_DIRECTORY));
-  if (!fd.valid()) return failed("cannot open", folder);
-  // EINVAL: a file system that has nothing to sync for a folder.
-  if (fsync(fd.get()) != 0 && errno != EINVAL) return failed("cannot sync", folder);
-  return {};
-}
-
 // Fills a new file of exactly `mode`, down to the disk.
 Status write_new_file(const fs::path& path, std::string_view content, mode_t mode) {
   UniqueFd fd(open_retrying(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
@@ -70,6 +62,14 @@ Status write_new_file(const fs::path& path, std::string_view content, mode_t mod
 void UniqueFd::reset(int fd) {
   if (fd_ >= 0) close(fd_);
   fd_ = fd;
+}
+
+Status sync_folder(const fs::path& folder) {
+  const UniqueFd fd(open_retrying(folder, O_RDONLY | O_DIRECTORY));
+  if (!fd.valid()) return failed("cannot open", folder);
+  // EINVAL: a file system that has nothing to sync for a folder.
+  if (fsync(fd.get()) != 0 && errno != EINVAL) return failed("cannot sync", folder);
+  return {};
 }
 
 Result<std::string> read_file(const fs::path& path, std::size_t max_bytes) {
