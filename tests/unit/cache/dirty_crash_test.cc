@@ -19,7 +19,7 @@ namespace {
 
 constexpr Bytes kMostSize = 1'500'000;
 constexpr int kSteps = 60;
-int crashes() { return std::getenv("DRIVEWAY_TEST_LONG") != nullptr ? 100 : 4; }
+int crashes() { return std::getenv("DRIVEWAY_TEST_LONG") != nullptr ? 100 : 3; }
 
 class DirtyCrashTest : public DirtyTest {
  protected:
@@ -212,7 +212,7 @@ TEST_F(DirtyCrashTest, AtAnyTime) {
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
   std::set<int> ends;
-  for (int crash = 0; crash < 4 * crashes(); ++crash) {
+  for (int crash = 0; crash < 2 * crashes(); ++crash) {
     SCOPED_TRACE(crash);
     run_child(seed + static_cast<unsigned>(crash), nullptr, 0,
               static_cast<unsigned>(1 + random() % 400'000));
