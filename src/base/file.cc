@@ -64,6 +64,14 @@ void UniqueFd::reset(int fd) {
   fd_ = fd;
 }
 
+Status sync_folder(const fs::path& folder) {
+  const UniqueFd fd(open_retrying(folder, O_RDONLY | O_DIRECTORY));
+  if (!fd.valid()) return failed("cannot open", folder);
+  // EINVAL: a file system that has nothing to sync for a folder.
+  if (fsync(fd.get()) != 0 && errno != EINVAL) return failed("cannot sync", folder);
+  return {};
+}
+
 Result<std::string> read_file(const fs::path& path, std::size_t max_bytes) {
   const UniqueFd fd(open_retrying(path, O_RDONLY));
   if (!fd.valid()) return failed("cannot open", path);

@@ -41,6 +41,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
 // folder. A symbolic link at `path` is replaced, not followed.
 Status write_file_atomically(const std::filesystem::path& path, std::string_view content,
                              mode_t mode);
+// Brings the names in `folder` down to the disk (a file's own fsync does not promise its name).
+Status sync_folder(const std::filesystem::path& folder);
 // Creates `path` (with `mode`) and its missing parents (0700). An existing one keeps its mode, and
 // is refused where another user owns it. Errors: as errno_error; kPermissionDenied.
 Status make_private_directory(const std::filesystem::path& path, mode_t mode = 0700);

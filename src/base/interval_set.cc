@@ -52,6 +52,23 @@ bool IntervalSet::intersects(ByteRange range) const {
   return next != ends_.begin() && std::prev(next)->second > range.offset;
 }
 
+std::vector<ByteRange> IntervalSet::parts(ByteRange range) const {
+  std::vector<ByteRange> found;
+  if (range.empty()) return found;
+  auto next = ends_.upper_bound(range.offset);
+  if (next != ends_.begin() && std::prev(next)->second > range.offset) --next;
+  for (; next != ends_.end() && next->first < range.end(); ++next) {
+    found.push_back(range.intersect({next->first, next->second - next->first}));
+  }
+  return found;
+}
+
+Bytes IntervalSet::total() const {
+  Bytes sum = 0;
+  for (const auto& [begin, end] : ends_) sum += end - begin;
+  return sum;
+}
+
 std::vector<ByteRange> IntervalSet::gaps(ByteRange range) const {
   std::vector<ByteRange> found;
   Bytes at = range.offset;

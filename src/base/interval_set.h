@@ -18,6 +18,9 @@ class IntervalSet {
   bool contains(ByteRange range) const;   // true for an empty range
   std::vector<ByteRange> ranges() const;  // in order
   bool intersects(ByteRange range) const;
+  // The parts of `range` that are in the set, in order.
+  std::vector<ByteRange> parts(ByteRange range) const;
+  Bytes total() const;  // how many positions are in the set
   // The parts of `range` that are not in the set, in order.
   std::vector<ByteRange> gaps(ByteRange range) const;
 

@@ -54,22 +54,31 @@ CacheCore::CacheCore(std::filesystem::path folder, const CacheOptions& options, 
       evictions_(metrics.counter("cache.evictions")),
       bytes_gauge_(metrics.gauge("cache.bytes")),
       contents_gauge_(metrics.gauge("cache.contents")),
+      dirty_damaged_(metrics.counter("cache.dirty_damaged")),
+      dirty_bytes_gauge_(metrics.gauge("cache.dirty_bytes")),
+      dirty_contents_gauge_(metrics.gauge("cache.dirty_contents")),
       index_(std::move(index)),
       files_(folder_ / "content", max_open_files()) {}
 
 Result<std::shared_ptr<CacheCore>> CacheCore::open(const std::filesystem::path& folder,
                                                    const CacheOptions& options, Clock& clock,
-                                                   Metrics& metrics) {
+                                                   Metrics& metrics,
+                                                   const std::vector<std::uint64_t>& dirty) {
   DRIVEWAY_CHECK(make_private_directory(folder));
   DRIVEWAY_TRY(std::unique_ptr<Index> index, open_index(folder, options.capacity));
   auto core = std::make_shared<CacheCore>(folder, options, clock, metrics, std::move(index));
-  DRIVEWAY_CHECK(core->start());
+  DRIVEWAY_CHECK(core->start(dirty));
   return core;
 }
 
-Status CacheCore::start() {
-  DRIVEWAY_TRY(const std::uint64_t highest,
-               files_.sweep([this](std::uint64_t number) { return index_->has_number(number); }));
+Status CacheCore::start(const std::vector<std::uint64_t>& dirty) {
+  DRIVEWAY_CHECK(free_from_rows(dirty));
+  const std::unordered_set<std::uint64_t> kept(dirty.begin(), dirty.end());
+  DRIVEWAY_TRY(std::uint64_t highest, files_.sweep([&](std::uint64_t number) -> Result<bool> {
+    if (kept.contains(number)) return true;
+    return index_->has_number(number);
+  }));
+  for (const std::uint64_t number : dirty) highest = std::max(highest, number);
   const Totals totals = index_->totals();
   // Never a number twice (D4), not even after the index was begun anew: the clock's part is above
   // all that an earlier run gave.
@@ -96,6 +105,13 @@ void CacheCore::shut_down() {
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+  // They hold this core, as their bases do.
+  decltype(dirty_contents_) dirty;
+  {
+    const std::lock_guard lock(dirty_mutex_);
+    dirty.swap(dirty_contents_);
+  }
+  dirty.clear();
   if (const Status status = flush(); !status.ok()) {
     log::warn("the cache forgets its last changes: ", status.error());
   }
@@ -135,24 +151,31 @@ Result<std::shared_ptr<Content>> CacheCore::open_content(const ContentId& id, By
   return handle_of(*entry, key);
 }
 
-// With mutex_ held.
-Result<CacheCore::Entry*> CacheCore::load_entry(const ContentId& id, const std::string& key,
-                                                Bytes size) {
+// With mutex_ held. What is known under this id with another size goes.
+Result<std::optional<Index::Loaded>> CacheCore::load_row(const ContentId& id,
+                                                         const std::string& key, Bytes size) {
   auto loaded = index_->load(key);
   if (!loaded.ok()) {
     if (!loaded.failed_with(ErrorCode::kCorrupt)) return std::move(loaded).error();
     note_damage(loaded.error());
-    loaded = std::optional<Index::Loaded>();
+    return std::optional<Index::Loaded>();
   }
   if (*loaded && (*loaded)->row.size != size) {
     log::warn("cache: ", id, " was kept with ", (*loaded)->row.size, " bytes and has ", size);
     DRIVEWAY_CHECK(forget_row(key, (*loaded)->row.number));
     give_back((*loaded)->row.number == 0 ? Kind::kInline : Kind::kFile, (*loaded)->row.stored);
-    loaded = std::optional<Index::Loaded>();
+    return std::optional<Index::Loaded>();
   }
+  return loaded;
+}
+
+// With mutex_ held.
+Result<CacheCore::Entry*> CacheCore::load_entry(const ContentId& id, const std::string& key,
+                                                Bytes size) {
+  DRIVEWAY_TRY(const std::optional<Index::Loaded> loaded, load_row(id, key, size));
   bool is_inline = false;
-  if (*loaded && ((*loaded)->row.stored > 0 || (*loaded)->row.number != 0)) {
-    is_inline = (*loaded)->row.number == 0;
+  if (loaded && (loaded->row.stored > 0 || loaded->row.number != 0)) {
+    is_inline = loaded->row.number == 0;
   } else {
     is_inline = goes_inline(size);
   }
@@ -160,10 +183,10 @@ Result<CacheCore::Entry*> CacheCore::load_entry(const ContentId& id, const std::
   entry.content = std::make_shared<CachedContent>(
       *this, id, key, size, is_inline ? Kind::kInline : Kind::kFile, counters_);
   bool lost = false;
-  if (*loaded) {
-    lost = entry.content->load(**loaded);
+  if (loaded) {
+    lost = entry.content->load(*loaded);
     entry.has_row = true;
-    entry.row_accessed = (*loaded)->row.accessed;
+    entry.row_accessed = loaded->row.accessed;
   }
   Entry& stored = entries_.emplace(key, std::move(entry)).first->second;
   enter_closed(key, stored);
@@ -263,7 +286,7 @@ void CacheCore::release_files(const std::vector<std::uint64_t>& numbers) {
 }
 
 Result<std::uint64_t> CacheCore::new_file() {
-  const std::uint64_t number = next_number_.fetch_add(1);
+  const std::uint64_t number = new_number();
   DRIVEWAY_CHECK(files_.create(number));
   return number;
 }

@@ -1,10 +1,12 @@
 // The cache behind ContentCache: which contents are loaded, what space they take, what is still to
 // be written to the index, and who goes when room is needed.
 //
-// Contents hold the core alive, so that one may be closed after the cache.
+// Contents hold the core alive, so that one may be closed after the cache. Dirty contents are held
+// by the core in turn, until they are discarded or the cache ends.
 //
-// Locks, outer first: evict_mutex_, batch_mutex_ · mutex_ · a content's · ContentFiles' and
-// space_mutex_. No lock is held while a content calls its owner.
+// Locks, outer first: a dirty content's · evict_mutex_, batch_mutex_ · mutex_ · a content's ·
+// ContentFiles', space_mutex_ and dirty_mutex_. No lock is held while a content calls its owner,
+// but for a dirty one's own.
 #pragma once
 
 #include <atomic>
@@ -27,14 +29,18 @@
 #include "cache/content_cache.h"
 #include "cache/content_files.h"
 #include "cache/index.h"
+#include "cache/overlay_content.h"
 
 namespace driveway::cache {
 
-class CacheCore final : public ContentOwner, public std::enable_shared_from_this<CacheCore> {
+class CacheCore final : public ContentOwner,
+                        public OverlayOwner,
+                        public std::enable_shared_from_this<CacheCore> {
  public:
   static Result<std::shared_ptr<CacheCore>> open(const std::filesystem::path& folder,
                                                  const CacheOptions& options, Clock& clock,
-                                                 Metrics& metrics);
+                                                 Metrics& metrics,
+                                                 const std::vector<std::uint64_t>& dirty);
   // Use open().
   CacheCore(std::filesystem::path folder, const CacheOptions& options, Clock& clock,
             Metrics& metrics, std::unique_ptr<Index> index);
@@ -46,6 +52,11 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
   Result<Evicted> trim(std::optional<Bytes> target);
   Result<Evicted> clear(bool pinned_too);
   Result<EvictOutcome> evict_content(const ContentId& id);
+  std::shared_ptr<DirtyContent> begin_dirty(std::shared_ptr<Content> base);
+  Result<std::shared_ptr<DirtyContent>> open_dirty(std::string_view state, Check check);
+  Result<std::shared_ptr<Content>> adopt(const DirtyContent& dirty, const ContentId& id,
+                                         std::uint64_t generation, bool verified);
+  void discard(const DirtyContent& dirty);
   // Ends the thread and writes what is to be written.
   void shut_down();
 
@@ -57,6 +68,14 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
   Result<std::uint64_t> new_file() override;
   ContentFiles& files() override { return files_; }
   const Index& index() override { return *index_; }
+
+  Status reserve_dirty(Bytes cost, Room room) override;
+  void count_dirty(Bytes cost) override;
+  void give_back_dirty(Bytes cost) override;
+  bool take_memory(Bytes bytes) override;
+  void give_memory(Bytes bytes) override { dirty_memory_ -= bytes; }
+  std::uint64_t new_number() override { return next_number_.fetch_add(1); }
+  Counter& damage_counter() override { return dirty_damaged_; }
 
  private:
   // A loaded content.
@@ -95,7 +114,9 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
   };
 
   // cache_core.cc: contents
-  Status start();
+  Status start(const std::vector<std::uint64_t>& dirty);
+  Result<std::optional<Index::Loaded>> load_row(const ContentId& id, const std::string& key,
+                                                Bytes size);
   Result<Entry*> load_entry(const ContentId& id, const std::string& key, Bytes size);
   bool goes_inline(Bytes size) const;
   Status forget_row(const std::string& key, std::uint64_t number);
@@ -117,6 +138,23 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
   void finish_batch(const std::vector<Batch>& batch, const Status& status);
   void note_damage(const Status& status);
 
+  // cache_dirty.cc: what Drive does not have yet
+  Status free_from_rows(const std::vector<std::uint64_t>& numbers);
+  std::shared_ptr<OverlayContent> find_dirty(const DirtyContent& dirty);
+  std::shared_ptr<OverlayContent> enter_dirty(std::shared_ptr<OverlayContent> overlay);
+  // Made clean: the content, and whether it has the overlay's file.
+  struct Cleaned {
+    std::shared_ptr<Content> content;
+    bool has_file = false;
+  };
+  Result<Cleaned> make_clean(OverlayContent& overlay, const ContentId& id,
+                             const OverlayContent::Whole& whole);
+  Result<std::shared_ptr<Content>> install(OverlayContent& overlay, const ContentId& id,
+                                           const OverlayContent::Whole& whole);
+  Result<std::shared_ptr<Content>> pour(OverlayContent& overlay, const ContentId& id);
+  Status write_rows();
+  void take_dirty_locked(Bytes cost);
+
   // cache_space.cc: room
   Bytes inline_budget() const { return options_.capacity / 4; }
   Bytes used_locked() const;
@@ -128,6 +166,7 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
   void update_gauges_locked();
   bool above_high_water_locked() const;
   LowWater low_water_locked() const;
+  void wake_eviction();
   void evict_to_low_water();
   Result<Evicted> evict_to(const LowWater& target);
   void save_closed();
@@ -147,11 +186,16 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
   Counter& evictions_;
   Gauge& bytes_gauge_;
   Gauge& contents_gauge_;
+  Counter& dirty_damaged_;
+  Gauge& dirty_bytes_gauge_;
+  Gauge& dirty_contents_gauge_;
   const std::unique_ptr<Index> index_;
   ContentFiles files_;
   std::atomic<std::uint64_t> next_number_{1};
   std::atomic<std::uint64_t> last_access_{0};
   std::atomic<Bytes> unsaved_{0};  // inline bytes in memory that wait for the index
+
+  std::atomic<Bytes> dirty_memory_{0};  // bytes of small dirty contents in memory
 
   std::mutex evict_mutex_;      // one eviction at a time
   std::mutex batch_mutex_;      // one batch at a time; guards what follows
@@ -168,8 +212,12 @@ class CacheCore final : public ContentOwner, public std::enable_shared_from_this
   bool stopping_ = false;
   std::thread thread_;
 
+  mutable std::mutex dirty_mutex_;  // guards what follows
+  std::unordered_map<std::uint64_t, std::shared_ptr<OverlayContent>> dirty_contents_;
+
   mutable std::mutex space_mutex_;  // guards what follows
-  Bytes file_bytes_ = 0;
+  Bytes file_bytes_ = 0;            // dirty ones, too
+  Bytes dirty_bytes_ = 0;
   Bytes inline_bytes_ = 0;
 };
 

@@ -80,6 +80,7 @@ CacheCore::LowWater CacheCore::low_water_locked() const {
 
 void CacheCore::update_gauges_locked() {
   bytes_gauge_.set(static_cast<std::int64_t>(used_locked()));
+  dirty_bytes_gauge_.set(static_cast<std::int64_t>(dirty_bytes_));
 }
 
 Status CacheCore::reserve(Kind kind, Bytes cost) {
@@ -100,11 +101,7 @@ Status CacheCore::reserve(Kind kind, Bytes cost) {
       }
     }
     if (excess.bytes == 0) {
-      if (wake) {
-        const std::lock_guard lock(mutex_);
-        evict_wanted_ = true;
-        changed_.notify_all();
-      }
+      if (wake) wake_eviction();
       return {};
     }
     if (evict(excess.kind, excess.bytes) > 0) continue;
@@ -112,6 +109,12 @@ Status CacheCore::reserve(Kind kind, Bytes cost) {
     if (std::exchange(rows_written, true) || !write_batch().ok()) break;
   }
   return Error{ErrorCode::kNoSpace, "the cache is full, and all that is in it is in use"};
+}
+
+void CacheCore::wake_eviction() {
+  const std::lock_guard lock(mutex_);
+  evict_wanted_ = true;
+  changed_.notify_all();
 }
 
 void CacheCore::give_back(Kind kind, Bytes cost) {
@@ -336,12 +339,18 @@ CacheSummary CacheCore::summary() const {
     summary.free_disk = disk->available;
     summary.free_disk_floor = share(disk->total, options_.min_free_disk);
   }
+  {
+    const std::lock_guard lock(dirty_mutex_);
+    summary.dirty_contents = dirty_contents_.size();
+  }
   const std::lock_guard lock(space_mutex_);
   summary.bytes = used_locked();
+  summary.dirty_bytes = dirty_bytes_;
   summary.inline_bytes = inline_bytes_;
   // Pages of LMDB that hold nothing now are no room for files.
   const Bytes kept = above(index_->used_bytes(), inline_bytes_);
-  summary.room = above(share(ceiling_locked(), kHighWater), totals.pinned_bytes + kept);
+  summary.room =
+      above(share(ceiling_locked(), kHighWater), totals.pinned_bytes + dirty_bytes_ + kept);
   return summary;
 }
 

@@ -27,15 +27,6 @@ Bytes inline_cost(Bytes size) {
   return bytes <= 2 * kKiB ? bytes : whole_pages(bytes);
 }
 
-// A write that failed for another reason than room: whatever that is (a file system that is
-// read-only, a folder that may not be written to), the local disk is no use now.
-Status as_disk_failure(Status status) {
-  if (status.ok() || status.failed_with(ErrorCode::kNoSpace)) return status;
-  Error error = wrap(status.error(), "the cache cannot be written");
-  error.code = ErrorCode::kLocalDisk;
-  return error;
-}
-
 Error not_here(const ContentId& id, ByteRange range) {
   return Error{ErrorCode::kNotFound,
                cat("bytes ", range.offset, "-", range.end(), " of ", id, " are not in the cache")};
@@ -392,6 +383,14 @@ bool CachedContent::load(const Index::Loaded& loaded) {
     punch(map_.unindexed({0, size_}));
   }
   return lost > 0;
+}
+
+void CachedContent::take_over(std::uint64_t number, const std::vector<GroupRow>& groups,
+                              const std::vector<std::uint64_t>& rest) {
+  number_.store(number);
+  for (const GroupRow& group : groups) map_.load(group);
+  map_.mark_changed(groups);
+  for (const std::uint64_t block : rest) map_.charge(map_.block_range(block));
 }
 
 CachedContent::Changes CachedContent::take_changes() {

@@ -78,6 +78,10 @@ class CachedContent final : public Content {
   // Takes over what the index says; blocks that the file does not hold are dropped (true: there
   // were such). REQUIRES that nobody else has the content yet.
   bool load(const Index::Loaded& loaded);
+  // Takes over a file that a dirty content has made: the blocks of `groups` are whole, those of
+  // `rest` take space until the content is closed. REQUIRES the same.
+  void take_over(std::uint64_t number, const std::vector<GroupRow>& groups,
+                 const std::vector<std::uint64_t>& rest);
   // What changed since the last call, for the index; `unsaved` is what mark_dirty was told of it.
   struct Changes {
     ContentUpdate update;

@@ -2,6 +2,7 @@
 
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <system_error>
@@ -9,6 +10,7 @@
 
 #include "base/strings.h"
 #include "cache/cache_core.h"
+#include "cache/dirty_state.h"
 
 namespace driveway::cache {
 namespace {
@@ -37,6 +39,18 @@ class ContentCacheImpl final : public ContentCache {
   Result<Evicted> trim() override { return core_->trim(std::nullopt); }
   Result<Evicted> clear(bool pinned_too) override { return core_->clear(pinned_too); }
   Result<EvictOutcome> evict(const ContentId& id) override { return core_->evict_content(id); }
+  std::shared_ptr<DirtyContent> begin_dirty(std::shared_ptr<Content> base) override {
+    return core_->begin_dirty(std::move(base));
+  }
+  Result<std::shared_ptr<DirtyContent>> open_dirty(std::string_view state, Check check) override {
+    return core_->open_dirty(state, check);
+  }
+  Result<std::shared_ptr<Content>> adopt(const std::shared_ptr<DirtyContent>& dirty,
+                                         const ContentId& id, std::uint64_t generation,
+                                         bool verified) override {
+    return core_->adopt(*dirty, id, generation, verified);
+  }
+  void discard(const std::shared_ptr<DirtyContent>& dirty) override { core_->discard(*dirty); }
 
  private:
   const std::shared_ptr<CacheCore> core_;
@@ -46,19 +60,31 @@ class ContentCacheImpl final : public ContentCache {
 
 Result<std::unique_ptr<ContentCache>> ContentCache::open(const std::filesystem::path& folder,
                                                          const CacheOptions& options, Clock& clock,
-                                                         Metrics& metrics) {
+                                                         Metrics& metrics,
+                                                         const std::vector<std::uint64_t>& dirty) {
   CacheOptions effective = options;
   if (!effective.disk_space) effective.disk_space = disk_space_of;
-  DRIVEWAY_TRY(std::shared_ptr<CacheCore> core, CacheCore::open(folder, effective, clock, metrics));
+  DRIVEWAY_TRY(std::shared_ptr<CacheCore> core,
+               CacheCore::open(folder, effective, clock, metrics, dirty));
   return std::unique_ptr<ContentCache>(std::make_unique<ContentCacheImpl>(std::move(core)));
 }
 
-Status ContentCache::erase(const std::filesystem::path& folder) {
-  for (const char* part : {"cache", "content"}) {
-    std::error_code error;
-    std::filesystem::remove_all(folder / part, error);
-    if (error) return errno_error(error.value(), cat("remove ", (folder / part).native()));
-  }
+Result<std::uint64_t> ContentCache::dirty_number(std::string_view state) {
+  DRIVEWAY_TRY(const DirtyState decoded, decode_dirty_state(state));
+  return decoded.number;
+}
+
+Status ContentCache::erase(const std::filesystem::path& folder,
+                           const std::vector<std::uint64_t>& dirty) {
+  std::error_code error;
+  std::filesystem::remove_all(folder / "cache", error);
+  if (error) return errno_error(error.value(), cat("remove ", (folder / "cache").native()));
+  const std::filesystem::path files = folder / "content";
+  if (!std::filesystem::exists(files, error)) return {};
+  const auto swept = ContentFiles(files, 1).sweep([&](std::uint64_t number) -> Result<bool> {
+    return std::find(dirty.begin(), dirty.end(), number) != dirty.end();
+  });
+  if (!swept.ok()) return swept.error();
   return {};
 }
 

@@ -17,6 +17,10 @@
 // the cache, whichever is less. At the floor write() fails with kNoSpace, and the caller reads past
 // the cache; so he does where write() fails with kLocalDisk (a file system that is read-only, say).
 //
+// Dirty contents (cache/dirty_content.h) are what Drive does not have yet. They count as used, are
+// never evicted (R2), and may go beyond the capacity: only the minimum of free disk stops them,
+// when nothing clean is left to evict (D6).
+//
 // Thread-safe. Errors: kNoSpace, kLocalDisk, kCorrupt (handled inside by dropping the block: seen
 // as missing).
 #pragma once
@@ -26,6 +30,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -35,6 +40,8 @@
 #include "base/result.h"
 
 namespace driveway::cache {
+
+class DirtyContent;
 
 inline constexpr Bytes kBlockSize = 1 * kMiB;
 inline constexpr Bytes kCrcUnit = 64 * kKiB;
@@ -111,6 +118,14 @@ struct CacheSummary {
   // What contents that are not pinned may take in all so that none of them is evicted for the
   // others.
   Bytes room = 0;
+  Bytes dirty_bytes = 0;  // of dirty contents (in `bytes`, too)
+  std::uint64_t dirty_contents = 0;
+};
+
+// Whether bytes are compared with their checksums when a dirty content is opened.
+enum class Check {
+  kNone,  // when they are first read
+  kAll,   // all at once: after a crash of the machine
 };
 
 struct Evicted {
@@ -123,14 +138,21 @@ enum class EvictOutcome { kEvicted, kNotHere, kOpen, kPinned };
 class ContentCache {
  public:
   // `folder` gets the LMDB environment `cache/` and `content/`. A damaged or foreign index is wiped
-  // and begun anew: all of it can be fetched again. Metrics: cache.bytes, cache.contents,
-  // cache.evictions, cache.crc_errors, cache.read_bytes.
+  // and begun anew: all of it can be fetched again. `dirty`: the numbers of the dirty contents that
+  // records name; files that neither these nor the index name are deleted (D4). Metrics:
+  // cache.bytes, cache.contents, cache.evictions, cache.crc_errors, cache.read_bytes,
+  // cache.dirty_bytes, cache.dirty_contents, cache.dirty_damaged.
   static Result<std::unique_ptr<ContentCache>> open(const std::filesystem::path& folder,
                                                     const CacheOptions& options, Clock& clock,
-                                                    Metrics& metrics);
-  // Deletes what open() would find, without looking at it: after the *machine* stopped uncleanly,
-  // the index may be damaged in ways that show only when it is used. REQUIRES that it is not open.
-  static Status erase(const std::filesystem::path& folder);
+                                                    Metrics& metrics,
+                                                    const std::vector<std::uint64_t>& dirty = {});
+  // The number in a dirty content's state. Errors: kCorrupt.
+  static Result<std::uint64_t> dirty_number(std::string_view state);
+  // Deletes what open() would find, without looking at it, but for the files of `dirty`: after the
+  // *machine* stopped uncleanly, the index may be damaged in ways that show only when it is used.
+  // REQUIRES that it is not open.
+  static Status erase(const std::filesystem::path& folder,
+                      const std::vector<std::uint64_t>& dirty = {});
   // Contents that are still open stay usable; what they commit is not kept any more.
   virtual ~ContentCache() = default;
   // Opens or begins the content. Two opens of one id share one Content.
@@ -148,6 +170,29 @@ class ContentCache {
   // Evicts all that is not open; what is pinned only with `pinned_too`.
   virtual Result<Evicted> clear(bool pinned_too) = 0;
   virtual Result<EvictOutcome> evict(const ContentId& id) = 0;
+
+  // --- Dirty contents. The cache holds each of them, and its base, until it is discarded.
+
+  // A new one over `base` (nothing: it begins empty).
+  virtual std::shared_ptr<DirtyContent> begin_dirty(std::shared_ptr<Content> base) = 0;
+  // The one of a record; the same object as long as it is here. Damage found now is in damaged().
+  // Errors: kCorrupt where the state itself is no state.
+  virtual Result<std::shared_ptr<DirtyContent>> open_dirty(std::string_view state, Check check) = 0;
+  // Drive has the bytes that the content had at `generation` and knows them as `id`: it becomes
+  // that clean content, with what its base has of the rest; blocks that the base lacks are then not
+  // here. REQUIRES that a record of that generation stands. Its file keeps its number and is not
+  // rewritten (D4). A content that is already known as `id` stays, and gets the blocks that it
+  // lacks. `verified`: Drive's hash was compared. From then on the dirty content refuses changes,
+  // and reads from the clean one, which its base() gives. Takes as long as copying from the base
+  // takes; can be repeated after any failure and after a kill at any point. When it returns, its
+  // row stands in the index, and the caller lets his record go, then calls discard(). Errors:
+  // kStale when there was a change since `generation`; those of the index.
+  virtual Result<std::shared_ptr<Content>> adopt(const std::shared_ptr<DirtyContent>& dirty,
+                                                 const ContentId& id, std::uint64_t generation,
+                                                 bool verified) = 0;
+  // REQUIRES that no record names it any more. Its bytes go (unless it was adopted) when nobody has
+  // it open.
+  virtual void discard(const std::shared_ptr<DirtyContent>& dirty) = 0;
 };
 
 }  // namespace driveway::cache

@@ -44,6 +44,13 @@ Result<UniqueFd> create_file(const fs::path& path) {
 
 }  // namespace
 
+Status as_disk_failure(Status status) {
+  if (status.ok() || status.failed_with(ErrorCode::kNoSpace)) return status;
+  Error error = wrap(status.error(), "the cache cannot be written");
+  error.code = ErrorCode::kLocalDisk;
+  return error;
+}
+
 fs::path ContentFiles::path(std::uint64_t number) const {
   char name[32];
   std::snprintf(name, sizeof name, "%02x/%llx", static_cast<unsigned>(number & 0xff),
@@ -112,6 +119,12 @@ std::shared_ptr<const UniqueFd> ContentFiles::remember(std::uint64_t number, Uni
     recently_used_.pop_back();
   }
   return shared;
+}
+
+Status ContentFiles::sync_name(std::uint64_t number) const {
+  DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("cache.sync_name"));
+  DRIVEWAY_CHECK(sync_folder(path(number).parent_path()));
+  return sync_folder(folder_);
 }
 
 void ContentFiles::cut(std::uint64_t number, Bytes size) {

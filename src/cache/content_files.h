@@ -20,6 +20,10 @@
 
 namespace driveway::cache {
 
+// A write that failed for another reason than room: whatever that is (a file system that is
+// read-only, a folder that may not be written to), the local disk is no use now. kNoSpace stays.
+Status as_disk_failure(Status status);
+
 class ContentFiles {
  public:
   // `folder` = content/. `max_open`: descriptors kept open.
@@ -32,6 +36,8 @@ class ContentFiles {
   // The open file; stays usable as long as it is held, whatever else is opened. `create`: makes the
   // file where it is gone. Errors: kNotFound.
   Result<std::shared_ptr<const UniqueFd>> open(std::uint64_t number, bool create = false);
+  // Brings the file's name down to the disk: it may be new, or renamed from another's.
+  Status sync_name(std::uint64_t number) const;
   // Gives the file's disk space back; the number stays its own. REQUIRES that nobody uses the file.
   void empty(std::uint64_t number) { cut(number, 0); }
   // The same from `size` on.

@@ -242,9 +242,15 @@ Result<bool> Index::read_inline(const std::string& key,
 }
 
 Result<bool> Index::has_number(std::uint64_t number) const {
+  DRIVEWAY_TRY(const auto key, key_of(number));
+  return key.has_value();
+}
+
+Result<std::optional<std::string>> Index::key_of(std::uint64_t number) const {
   DRIVEWAY_TRY(const ReadTxn txn, env_->read());
   DRIVEWAY_TRY(const auto row, txn.get(tables_.numbers, number_key(number)));
-  return row.has_value();
+  if (!row) return std::optional<std::string>();
+  return std::optional<std::string>(*row);
 }
 
 Status Index::visit_oldest(

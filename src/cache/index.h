@@ -80,6 +80,8 @@ class Index {
   Result<bool> read_inline(const std::string& key,
                            const std::function<void(std::string_view)>& use) const;
   Result<bool> has_number(std::uint64_t number) const;
+  // Of the content that has the file; nothing where none has.
+  Result<std::optional<std::string>> key_of(std::uint64_t number) const;
   // Visits the rows of `order`, least recently used first, until `visit` gives false.
   Status visit_oldest(
       Order order, const std::function<bool(const std::string&, const ContentRow&)>& visit) const;

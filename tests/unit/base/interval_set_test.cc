@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <random>
 #include <vector>
@@ -48,7 +49,12 @@ TEST(IntervalSet, BehavesLikeASetOfPositions) {
       }
     }
     ASSERT_EQ(set.gaps(asked), gaps);
+    IntervalSet others;
+    others.add(asked);
+    for (const ByteRange& gap : gaps) others.subtract(gap);
+    ASSERT_EQ(set.parts(asked), others.ranges());
     ASSERT_EQ(set.contains(asked), gaps.empty());
+    ASSERT_EQ(set.total(), static_cast<Bytes>(std::count(model.begin(), model.end(), true)));
     Bytes missing = 0;
     for (const ByteRange& gap : gaps) missing += gap.length;
     ASSERT_EQ(set.intersects(asked), missing < asked.length);

@@ -47,9 +47,10 @@ class CacheTest : public testing::Test {
   ~CacheTest() override { fault::disarm_all(); }
 
  protected:
-  void open(const CacheOptions& options = {.capacity = 1 * kGiB, .min_free_disk = 0}) {
+  void open(const CacheOptions& options = {.capacity = 1 * kGiB, .min_free_disk = 0},
+            const std::vector<std::uint64_t>& dirty = {}) {
     cache_.reset();
-    auto cache = ContentCache::open(folder(), options, clock_, metrics_);
+    auto cache = ContentCache::open(folder(), options, clock_, metrics_, dirty);
     ASSERT_TRUE(cache.ok()) << cache.error().to_string();
     cache_ = std::move(cache).value();
   }
