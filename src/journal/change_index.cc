@@ -1,0 +1,88 @@
+// The indexes over the rows.
+#include <algorithm>
+
+#include "journal/change_set.h"
+
+namespace driveway::journal {
+namespace {
+
+template <typename Map, typename Key>
+void erase_from(Map& map, const Key& key, InodeId inode) {
+  const auto found = map.find(key);
+  if (found == map.end()) return;
+  found->second.erase(inode);
+  if (found->second.empty()) map.erase(found);
+}
+
+template <typename Map, typename Key>
+void erase_if_is(Map& map, const Key& key, InodeId inode) {
+  const auto found = map.find(key);
+  if (found != map.end() && found->second == inode) map.erase(found);
+}
+
+// The folders that it is in, or may be once what is sent has been carried out.
+std::set<FileId> folders_in_drive(const Change& change) {
+  std::set<FileId> folders;
+  if (change.present()) folders.insert(change.known.parent);
+  if (change.sent && !change.sent->parent.empty()) folders.insert(change.sent->parent);
+  return folders;
+}
+
+bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
+
+}  // namespace
+
+// The names that it has, or may have once what is sent has been carried out.
+std::vector<ChangeSet::Slot> ChangeSet::slots_in_drive(const Change& change) const {
+  std::vector<Slot> slots;
+  const Known& known = change.known;
+  if (change.present()) slots.emplace_back(known.parent.value(), known.name);
+  if (const auto& sent = change.sent;
+      sent && sent->action != Action::kTrash && sent->action != Action::kRemove) {
+    const FileId& parent = sent->parent.empty() ? known.parent : sent->parent;
+    Slot slot(parent.value(), sent->name.value_or(known.name));
+    if (std::find(slots.begin(), slots.end(), slot) == slots.end()) {
+      slots.push_back(std::move(slot));
+    }
+  }
+  return slots;
+}
+
+void ChangeSet::index(const Change& change) {
+  const InodeId inode = change.inode;
+  if (!change.known.id.empty()) by_id_[change.known.id] = inode;
+  if (is_dirty(change)) dirty_[change.order] = inode;
+  if (is_failed(change)) failed_.insert(inode);
+  if (change.sent) tickets_[change.sent->ticket] = inode;
+  if (change.after != InodeId()) followers_[change.after].insert(inode);
+  children_[change.parent()].insert(inode);
+  for (const FileId& folder : folders_in_drive(change)) in_drive_[folder].insert(inode);
+  for (const Slot& slot : slots_in_drive(change)) names_in_drive_[slot].insert(inode);
+  if (change.wanted.deleted) return;
+  names_wanted_[Slot(std::to_string(change.parent().value()), change.name())].insert(inode);
+  if (const auto& content = change.wanted.content; content && content->closed_order != 0) {
+    closed_contents_[change.parent()][content->closed_order] = inode;
+  }
+}
+
+void ChangeSet::unindex(const Change& change) {
+  const InodeId inode = change.inode;
+  erase_if_is(by_id_, change.known.id, inode);
+  erase_if_is(dirty_, change.order, inode);
+  failed_.erase(inode);
+  if (change.sent) erase_if_is(tickets_, change.sent->ticket, inode);
+  erase_from(followers_, change.after, inode);
+  erase_from(children_, change.parent(), inode);
+  for (const FileId& folder : folders_in_drive(change)) erase_from(in_drive_, folder, inode);
+  for (const Slot& slot : slots_in_drive(change)) erase_from(names_in_drive_, slot, inode);
+  if (change.wanted.deleted) return;
+  erase_from(names_wanted_, Slot(std::to_string(change.parent().value()), change.name()), inode);
+  if (const auto& content = change.wanted.content; content && content->closed_order != 0) {
+    const auto folder = closed_contents_.find(change.parent());
+    if (folder == closed_contents_.end()) return;
+    erase_if_is(folder->second, content->closed_order, inode);
+    if (folder->second.empty()) closed_contents_.erase(folder);
+  }
+}
+
+}  // namespace driveway::journal

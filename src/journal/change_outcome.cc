@@ -1,0 +1,429 @@
+// What became of what was sent, and what others did.
+#include <algorithm>
+
+#include "base/strings.h"
+#include "journal/change_set.h"
+
+namespace driveway::journal {
+namespace {
+
+constexpr std::uint64_t kMostMismatches = 3;  // J5
+
+bool is_create(Action action) { return action == Action::kCreate || action == Action::kCopy; }
+bool is_removal(Action action) { return action == Action::kTrash || action == Action::kRemove; }
+
+// J2: whether `item` has the content that was sent. Nothing: it cannot be told.
+std::optional<bool> has_content(const drive::Item& item, const Sent& sent) {
+  if (item.size && *item.size != sent.content.size) return false;
+  if (item.md5.empty() || sent.md5.empty()) return std::nullopt;
+  return item.md5 == sent.md5;
+}
+
+// J2: whether the patch that was sent is to be seen.
+bool shows(const drive::Item& item, const Sent& sent) {
+  if (sent.name && item.name != *sent.name) return false;
+  if (!sent.from.empty() && item.parent != sent.parent) return false;
+  if (sent.modified && item.modified != *sent.modified) return false;
+  if (sent.restored && item.trashed) return false;
+  return std::all_of(sent.properties.begin(), sent.properties.end(), [&item](const auto& entry) {
+    const auto found = item.properties.find(entry.first);
+    return entry.second ? found != item.properties.end() && found->second == *entry.second
+                        : found == item.properties.end();
+  });
+}
+
+// Whether time alone may help.
+bool is_permanent(const Error& error) {
+  if (error.retryable) return false;
+  switch (error.code) {
+    case ErrorCode::kLoginNeeded:
+    case ErrorCode::kRateLimited:
+    case ErrorCode::kQuotaExceeded:
+    case ErrorCode::kStorageFull:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kDeadlineExceeded:
+    case ErrorCode::kCancelled:
+    case ErrorCode::kStale:
+    case ErrorCode::kBusy:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+Result<Change> ChangeSet::take_out(const Step& step) {
+  const auto holder = tickets_.find(step.sent.ticket);
+  if (holder == tickets_.end() || in_flight_.erase(step.sent.ticket) == 0) {
+    return Error{ErrorCode::kNotFound, "journal: no such step is out"};
+  }
+  return changes_.at(holder->second);
+}
+
+void ChangeSet::learn(Known& known, const drive::Item& item, InodeId parent) const {
+  if (known.exists && known.id == item.id && item.version < known.version) return;
+  known.id = item.id;
+  known.exists = true;
+  // Else it may have to be made anew where it was.
+  if (!item.trashed && parent != InodeId()) {
+    known.parent = item.parent.value_or(FileId());
+    known.parent_inode = parent;
+  }
+  known.name = item.name;
+  known.trashed = item.trashed;
+  known.modified = item.modified;
+  known.properties = item.properties;
+  known.head_revision = item.head_revision;
+  known.md5 = item.md5;
+  known.size = item.size;
+  known.version = item.version;
+}
+
+// --- It was done.
+
+Result<Outcome> ChangeSet::finished(const Step& step, const drive::Item& item, InodeId parent,
+                                    WallTime now) {
+  DRIVEWAY_TRY(Change change, take_out(step));
+  if (is_removal(change.sent->action)) {
+    Outcome outcome{{}, Verdict::kDone, change.inode};
+    const Sent sent = *change.sent;
+    change.known.version = std::max(change.known.version, item.version);
+    confirm_removal(std::move(change), sent, outcome.rows, now);
+    return outcome;
+  }
+  return confirm(std::move(change), item, parent, now);
+}
+
+Result<Outcome> ChangeSet::removed(const Step& step, WallTime now) {
+  return finished(step, drive::Item(), InodeId(), now);
+}
+
+Outcome ChangeSet::confirm(Change change, const drive::Item& item, InodeId parent, WallTime now) {
+  Outcome outcome{{}, Verdict::kDone, change.inode};
+  const Sent sent = *change.sent;
+  change.sent.reset();
+  clear_errors_like(change, outcome.rows);
+  // A folder that this set was told of by inode need not be in the tree yet.
+  if (!sent.parent.empty() && item.parent == sent.parent) {
+    parent = sent.parent_inode;
+  } else if (item.parent == change.known.parent) {
+    parent = change.known.parent_inode;
+  }
+  learn(change.known, item, parent);
+  change.tries = 0;
+  change.not_before = WallTime();
+  change.problem.reset();
+  change.confirmed_order = std::max(change.confirmed_order, sent.order);
+  change.confirmed_at = now;
+  change.echoed = false;
+  if (sent.generation != 0) {
+    outcome.verdict = confirm_content(change, sent, item, now);
+    blocks_.erase(change.drive.value());
+    blocks_.erase(kAllDrives);
+  }
+  if (item.trashed && !change.wanted.deleted && !change.wanted.restored) {
+    // Another client put it there in the meantime.
+    Outcome gone = lost(std::move(change), now);
+    gone.rows.changed.merge(outcome.rows.changed);
+    return gone;
+  }
+  put(std::move(change), outcome.rows);
+  return outcome;
+}
+
+Verdict ChangeSet::confirm_content(Change& change, const Sent& sent, const drive::Item& item,
+                                   WallTime now) {
+  auto& content = change.wanted.content;
+  const bool is_ours = content && content->bytes.number == sent.content.number;
+  if (!has_content(item, sent).value_or(true)) {
+    if (!is_ours) return Verdict::kDone;  // a later content replaces it anyway
+    if (++change.mismatches < kMostMismatches) return Verdict::kAgain;
+    change.problem =
+        Problem{ErrorCode::kCorrupt, "Drive has other bytes than were sent", true, now};
+    return Verdict::kFailed;
+  }
+  change.mismatches = 0;
+  change.confirmed_generation = std::max(change.confirmed_generation, sent.generation);
+  change.uploaded_at = now;
+  change.upload_took = std::max(now - sent.at, Milliseconds(0));
+  if (!is_ours) return Verdict::kDone;
+  change.replaces = InodeId();
+  if (content->generation == sent.generation) {
+    content.reset();
+    return Verdict::kUploaded;
+  }
+  // J5: it was written to meanwhile. What Drive lacks began after what it has.
+  content->began_order = content->generation;
+  content->closed_order = content->closed_at ? content->generation : 0;
+  content->dirty_since = std::min(content->closed_at.value_or(now), now);
+  return Verdict::kDone;
+}
+
+void ChangeSet::confirm_removal(Change change, const Sent& sent, Rows& rows, WallTime now) {
+  change.sent.reset();
+  clear_errors_like(change, rows);
+  change.tries = 0;
+  change.problem.reset();
+  change.known.trashed = true;
+  change.confirmed_order = std::max(change.confirmed_order, sent.order);
+  change.confirmed_at = now;
+  change.echoed = !is_removal(sent.action);  // the feed does not list what went along
+  const FileId id = change.known.id;
+  const bool is_folder = change.is_folder();
+  put(std::move(change), rows);
+  if (!is_folder) return;
+  const auto inside = in_drive_.find(id);
+  if (inside == in_drive_.end()) return;
+  for (const InodeId inode : std::set(inside->second)) {  // J8: they went with it
+    const Change& child = changes_.at(inode);
+    if (!child.wanted.deleted || !child.present()) continue;
+    Sent along;  // kCreate: nothing was sent for it
+    along.order = child.order;
+    confirm_removal(child, along, rows, now);
+  }
+}
+
+// E2: one that was tried again has gone through, so what failed alike in its folder may.
+void ChangeSet::clear_errors_like(const Change& change, Rows& rows) {
+  if (!change.problem || !change.problem->permanent) return;
+  for (const InodeId inode : std::set(failed_)) {
+    Change other = changes_.at(inode);
+    if (inode == change.inode || other.parent() != change.parent() ||
+        other.problem->code != change.problem->code) {
+      continue;
+    }
+    other.problem.reset();
+    other.not_before = WallTime();
+    put(std::move(other), rows);
+  }
+}
+
+// --- It may have been done.
+
+Result<Outcome> ChangeSet::resolved(const Step& step, const std::optional<drive::Item>& item,
+                                    InodeId parent, WallTime now) {
+  DRIVEWAY_TRY(Change change, take_out(step));
+  const Sent sent = *change.sent;
+  Outcome outcome{{}, Verdict::kDone, change.inode};
+  if (is_removal(sent.action)) {
+    if (!item || (sent.action == Action::kTrash && item->trashed)) {
+      if (item) change.known.version = std::max(change.known.version, item->version);
+      confirm_removal(std::move(change), sent, outcome.rows, now);
+      return outcome;
+    }
+  } else if (!item) {
+    change.sent.reset();
+    change.problem.reset();
+    if (!is_create(sent.action)) return lost(std::move(change), now);
+    put(std::move(change), outcome.rows);
+    outcome.verdict = Verdict::kAgain;
+    return outcome;
+  } else if (is_create(sent.action)) {
+    return confirm(std::move(change), *item, parent, now);
+  } else if (sent.action == Action::kPatch) {
+    if (shows(*item, sent)) return confirm(std::move(change), *item, parent, now);
+  } else if (item->head_revision != sent.base_revision &&
+             has_content(*item, sent).value_or(false)) {
+    return confirm(std::move(change), *item, parent, now);
+  }
+  change.sent.reset();
+  change.problem.reset();
+  if (item->parent == change.known.parent) parent = change.known.parent_inode;
+  return hear(std::move(change), *item, parent, now);
+}
+
+Result<Outcome> ChangeSet::failed(const Step& step, const Error& error, bool may_be_done,
+                                  WallTime now) {
+  DRIVEWAY_TRY(Change change, take_out(step));
+  Outcome outcome{{}, Verdict::kAgain, change.inode};
+  if (!may_be_done && !step.resolve) change.sent.reset();
+  const bool permanent = is_permanent(error);
+  change.problem = Problem{error.code, error.message, permanent, now};
+  if (permanent) {
+    outcome.verdict = Verdict::kFailed;
+    item_probe_at_ = std::max(item_probe_at_, now + options_.probe);
+  } else if (error.code == ErrorCode::kLoginNeeded) {
+    login_needed_ = true;
+  } else if (error.code == ErrorCode::kStorageFull || error.code == ErrorCode::kQuotaExceeded) {
+    const bool is_full = error.code == ErrorCode::kStorageFull;
+    const std::string key = is_full ? change.drive.value() : kAllDrives;
+    blocks_[key] = Block{*change.problem, now + options_.probe};
+  } else {
+    const auto doublings = std::min<std::uint64_t>(change.tries++, 20);
+    change.not_before = now + std::min<Milliseconds>(options_.first_pause * (1LL << doublings),
+                                                     options_.longest_pause);
+  }
+  put(std::move(change), outcome.rows);
+  return outcome;
+}
+
+Result<Outcome> ChangeSet::adopted(const Step& step, const drive::Item& folder, InodeId parent,
+                                   WallTime now) {
+  DRIVEWAY_TRY(Change change, take_out(step));
+  const InodeId inode = change.inode;
+  const InodeId other = find_id(folder.id);
+  change.wanted.modified.reset();  // its time is theirs
+  Outcome outcome = confirm(std::move(change), folder, parent, now);
+  if (other == InodeId() || other == inode) return outcome;
+  // It has been known by another inode: what is in that one is in ours.
+  const auto children = children_.find(other);
+  const std::set<InodeId> inside =
+      children == children_.end() ? std::set<InodeId>() : children->second;
+  for (const InodeId each : inside) {
+    Change child = changes_.at(each);
+    if (child.wanted.parent == other) child.wanted.parent = inode;
+    if (child.known.parent_inode == other) child.known.parent_inode = inode;
+    put(std::move(child), outcome.rows);
+  }
+  drop(other, outcome.rows);
+  return outcome;
+}
+
+Result<Rows> ChangeSet::conflict(InodeId inode, std::string name, WallTime now) {
+  DRIVEWAY_TRY(Change change, copy_of(inode));
+  if (change.sent) in_flight_.erase(change.sent->ticket);
+  touch(change, now);
+  make_new(change);
+  change.wanted.name = std::move(name);
+  Rows rows;
+  put(std::move(change), rows);
+  return rows;
+}
+
+Result<Outcome> ChangeSet::listing_differs(const Step& step, const FileId& kept, WallTime now) {
+  DRIVEWAY_TRY(Change change, take_out(step));
+  const InodeId top = change.inode;
+  Outcome outcome{{}, Verdict::kAgain, change.inode};
+  const auto keep = [&](Change folder) {
+    folder.sent.reset();
+    folder.wanted = Wanted{};
+    folder.problem.reset();
+    folder.confirmed_at = now;
+    put(std::move(folder), outcome.rows);
+  };
+  for (InodeId inode = find_id(kept); inode != top && inode != InodeId();) {
+    const Change* const folder = find(inode);
+    if (folder == nullptr || !folder->wanted.deleted) break;
+    const InodeId above = find_id(folder->known.parent);
+    keep(*folder);
+    inode = above;
+  }
+  keep(std::move(change));
+  return outcome;
+}
+
+// --- What others did.
+
+// `change` has nothing sent. Three-way: where we want nothing else, theirs is taken.
+Outcome ChangeSet::hear(Change change, const drive::Item& item, InodeId parent, WallTime now) {
+  Outcome outcome{{}, Verdict::kAgain, change.inode};
+  Known& known = change.known;
+  if (item.version < known.version) {
+    put(std::move(change), outcome.rows);
+    return outcome;
+  }
+  const bool dirty = change.wanted.content.has_value();
+  const bool moved = item.head_revision != known.head_revision;
+  // Hashes may come later than the content that they are of; equal bytes are no conflict.
+  const bool same_bytes = !item.md5.empty() && item.md5 == known.md5 && item.size == known.size;
+  const Known before = known;
+  learn(known, item, parent);
+  if (dirty && moved && !same_bytes) {
+    known.head_revision = before.head_revision;
+    known.md5 = before.md5;
+    known.size = before.size;
+    outcome.verdict = Verdict::kConflict;
+  }
+  if (item.trashed && !change.wanted.restored) {
+    if (!change.wanted.deleted) return lost(std::move(change), now);
+    change.confirmed_order = change.order;
+    change.confirmed_at = now;
+  }
+  put(std::move(change), outcome.rows);
+  return outcome;
+}
+
+// J10: the item has gone. `change` has nothing sent.
+Outcome ChangeSet::lost(Change change, WallTime now) {
+  Outcome outcome{{}, Verdict::kGone, change.inode};
+  if (change.wanted.deleted) {
+    change.known.trashed = true;
+    change.confirmed_order = change.order;
+    change.confirmed_at = now;
+    put(std::move(change), outcome.rows);
+    outcome.verdict = Verdict::kDone;
+    return outcome;
+  }
+  bool is_needed = change.wanted.content.has_value();
+  if (const auto children = children_.find(change.inode); children != children_.end()) {
+    for (const InodeId inode : children->second) {
+      const Change& child = changes_.at(inode);
+      is_needed |= !child.wanted.deleted && is_dirty(child);
+    }
+  }
+  if (!is_needed) {
+    drop(change.inode, outcome.rows);
+    return outcome;
+  }
+  touch(change, now);
+  make_new(change);
+  put(std::move(change), outcome.rows);
+  outcome.verdict = Verdict::kAgain;
+  return outcome;
+}
+
+Result<Outcome> ChangeSet::remote_changed(InodeId inode, const std::optional<drive::Item>& item,
+                                          InodeId parent, WallTime now) {
+  DRIVEWAY_TRY(Change change, copy_of(inode));
+  if (change.sent) return Outcome{{}, Verdict::kLater, inode};
+  if (!change.known.exists) return Outcome{{}, Verdict::kDone, inode};
+  if (!item) return lost(std::move(change), now);
+  return hear(std::move(change), *item, parent, now);
+}
+
+Result<Rows> ChangeSet::rehome(InodeId from, const InodeId& to, const FileId& to_id, WallTime now) {
+  Rows rows;
+  const auto children = children_.find(from);
+  if (children == children_.end()) return rows;
+  for (const InodeId inode : std::set(children->second)) {
+    Change child = changes_.at(inode);
+    if (child.wanted.deleted || !is_dirty(child) || (child.known.exists && !child.wanted.parent)) {
+      continue;
+    }
+    touch(child, now);
+    set_place(child, {to, to_id, child.name()}, {});
+    put(std::move(child), rows);
+  }
+  return rows;
+}
+
+Rows ChangeSet::echoed(const FileId& id, std::uint64_t version) {
+  Rows rows;
+  const Change* const found = find(find_id(id));
+  if (found == nullptr || found->echoed || !found->confirmed_at || is_dirty(*found) ||
+      version < found->known.version) {
+    return rows;
+  }
+  Change change = *found;
+  change.echoed = true;
+  put(std::move(change), rows);
+  return rows;
+}
+
+Rows ChangeSet::forget(WallTime now) {
+  Rows rows;
+  std::vector<InodeId> done;
+  for (const auto& [inode, change] : changes_) {
+    const auto children = children_.find(inode);
+    const bool is_needed = is_dirty(change) || writers(inode) > 0 ||
+                           (children != children_.end() && !children->second.empty());
+    const bool is_settled =
+        !change.confirmed_at || (change.echoed && now >= *change.confirmed_at + options_.overlay);
+    if (!is_needed && is_settled) done.push_back(inode);
+  }
+  for (const InodeId inode : done) drop(inode, rows);
+  return rows;
+}
+
+}  // namespace driveway::journal

@@ -1,0 +1,144 @@
+// A Drive of a few lines, for tests of the order of changes: ids, parents, names, contents, trash.
+// It counts as a failure what must never be asked of Drive.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "journal/change_set.h"
+
+namespace driveway::journal {
+
+inline std::string md5_of(const std::string& content) { return hash_hex(HashKind::kMd5, content); }
+
+class TinyDrive {
+ public:
+  struct Entry {
+    drive::Item item;
+    std::string content;
+  };
+
+  TinyDrive() { add("root", "", "", true, ""); }
+
+  void add(const std::string& id, const std::string& parent, const std::string& name, bool folder,
+           const std::string& content) {
+    Entry& entry = entries_[FileId(id)];
+    entry.item.id = FileId(id);
+    entry.item.name = name;
+    entry.item.kind = folder ? drive::ItemKind::kFolder : drive::ItemKind::kFile;
+    if (!parent.empty()) entry.item.parent = FileId(parent);
+    if (!folder) set_content(entry, content);
+    entry.item.version = ++version_;
+  }
+
+  bool has(const FileId& id) const { return entries_.contains(id); }
+  Entry& at(const FileId& id) { return entries_.at(id); }
+  std::map<FileId, Entry>& entries() { return entries_; }
+
+  // As a get: `trashed` also where a folder above is.
+  std::optional<drive::Item> get(const FileId& id) const {
+    const auto found = entries_.find(id);
+    if (found == entries_.end()) return std::nullopt;
+    drive::Item item = found->second.item;
+    item.trashed = is_trashed(id);
+    return item;
+  }
+  bool is_trashed(FileId id) const {
+    while (true) {
+      const auto found = entries_.find(id);
+      if (found == entries_.end() || found->second.item.trashed) return true;
+      if (!found->second.item.parent) return false;
+      id = *found->second.item.parent;
+    }
+  }
+  bool is_usable_folder(const FileId& id) const { return has(id) && !is_trashed(id); }
+  bool is_within(FileId id, const FileId& folder) const {
+    while (true) {
+      if (id == folder) return true;
+      const auto found = entries_.find(id);
+      if (found == entries_.end() || !found->second.item.parent) return false;
+      id = *found->second.item.parent;
+    }
+  }
+  std::vector<FileId> children(const FileId& folder) const {
+    std::vector<FileId> found;
+    for (const auto& [id, entry] : entries_) {
+      if (entry.item.parent == folder && !entry.item.trashed) found.push_back(id);
+    }
+    return found;
+  }
+  std::vector<FileId> named(const FileId& folder, const std::string& name) const {
+    std::vector<FileId> found;
+    for (const FileId& id : children(folder)) {
+      if (entries_.at(id).item.name == name) found.push_back(id);
+    }
+    return found;
+  }
+
+  // Carries a step out. Nothing: Drive has the id already (409).
+  std::optional<drive::Item> carry_out(const Step& step) {
+    const Sent& sent = step.sent;
+    if (sent.action == Action::kCreate || sent.action == Action::kCopy) {
+      if (has(sent.id)) return std::nullopt;
+      EXPECT_TRUE(is_usable_folder(sent.parent)) << "parent before child: " << *sent.name;
+      add(sent.id.value(), sent.parent.value(), *sent.name, step.kind == drive::ItemKind::kFolder,
+          sent.content.copy ? at(sent.content.copy->id).content : sent.content.state);
+    }
+    Entry& entry = entries_.at(sent.id);
+    if (sent.action == Action::kTrash) {
+      entry.item.trashed = true;
+    } else if (sent.action == Action::kRemove) {
+      const drive::Item item = entry.item;
+      entries_.erase(sent.id);
+      return item;
+    } else {
+      patch(entry, sent);
+    }
+    entry.item.version = ++version_;
+    return get(sent.id);
+  }
+
+  void set_content(Entry& entry, const std::string& content) {
+    entry.content = content;
+    entry.item.md5 = md5_of(content);
+    entry.item.size = content.size();
+    entry.item.head_revision = Revision("r" + std::to_string(++revision_));
+    entry.item.version = ++version_;
+  }
+  void changed(Entry& entry) { entry.item.version = ++version_; }
+
+ private:
+  void patch(Entry& entry, const Sent& sent) {
+    if (sent.action == Action::kUpdate) {
+      EXPECT_EQ(entry.item.head_revision, sent.base_revision) << "J10";
+      set_content(entry, sent.content.state);
+    }
+    if (sent.name) entry.item.name = *sent.name;
+    if (!sent.from.empty()) {
+      EXPECT_TRUE(is_usable_folder(sent.parent)) << "a move after its folder";
+      EXPECT_FALSE(is_within(sent.parent, sent.id)) << "a cycle of folders";
+      entry.item.parent = sent.parent;
+    }
+    if (sent.modified) entry.item.modified = *sent.modified;
+    if (sent.restored) entry.item.trashed = false;
+    for (const auto& [key, value] : sent.properties) {
+      if (value) {
+        entry.item.properties[key] = *value;
+      } else {
+        entry.item.properties.erase(key);
+      }
+    }
+  }
+
+  std::map<FileId, Entry> entries_;
+  std::uint64_t version_ = 0;
+  std::uint64_t revision_ = 0;
+};
+
+}  // namespace driveway::journal
