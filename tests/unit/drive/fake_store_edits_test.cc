@@ -347,5 +347,55 @@ TEST_F(FakeStoreEditsTest, ACopyHasThePropertiesOfItsSource) {
             (std::map<std::string, std::string>{{"stays", "1"}, {"changes", "two"}}));
 }
 
+TEST_F(FakeStoreEditsTest, WhatIsRefusedWhereTheContractLeavesItOpen) {
+  const FileId folder = store.add_folder(store.root(), "folder");
+  const FileId other = store.add_folder(store.root(), "other");
+  const FileId file = store.add_file(folder, "f", "x");
+  const auto refused = [&](const FileId& id, const ItemPatch& patch) {
+    return store.update(context, id, patch, nullptr).failed_with(ErrorCode::kInvalidArgument);
+  };
+  EXPECT_TRUE(refused(file, {.move = Move{store.root(), other}}));  // it lies elsewhere
+  EXPECT_TRUE(refused(file, {.mime_type = "text/x-other"}));
+  EXPECT_TRUE(refused(file, {.mime_type = "application/vnd.google-apps.document"}));
+  EXPECT_EQ(store.find(file)->parent, folder);
+  NewItem wish = new_file("converted");
+  wish.mime_type = "application/vnd.google-apps.document";
+  EXPECT_TRUE(create(wish, "x").failed_with(ErrorCode::kInvalidArgument));
+  wish.mime_type = "";
+  wish.kind = ItemKind::kShortcut;
+  EXPECT_TRUE(store.create(context, wish, nullptr).failed_with(ErrorCode::kInvalidArgument));
+  wish.kind = ItemKind::kFolder;
+  EXPECT_TRUE(create(wish, "x").failed_with(ErrorCode::kInvalidArgument));
+  EXPECT_TRUE(update(folder, "x").failed_with(ErrorCode::kUnsupported));
+  EXPECT_TRUE(create(new_file("big"), std::string(kMostInOneRequest + 1, 'x'))
+                  .failed_with(ErrorCode::kTooLarge));
+  // What lies below a folder counts where that is moved.
+  FileId deep = folder;
+  for (int depth = 2; depth <= 99; ++depth) deep = store.add_folder(deep, "d");
+  store.add_folder(other, "inner");
+  EXPECT_TRUE(store.update(context, other, {.move = Move{store.root(), deep}}, nullptr)
+                  .failed_with(ErrorCode::kTooLarge));
+  EXPECT_EQ(store.find(other)->parent, store.root());
+}
+
+TEST_F(FakeStoreEditsTest, SendsThatDriveDoesNotTake) {
+  TextSource content(std::string(2 * kUploadUnit + 5, 'x'));
+  const UploadSession session = store.begin_create(context, new_file("f"), content.size()).value();
+  const auto refused = [&](Bytes from, Bytes to) {
+    TextSource longer(std::string(4 * kUploadUnit, 'x'));
+    return send(session, longer, from, to).failed_with(ErrorCode::kInvalidArgument) &&
+           store.progress(context, session)->stored == 0;
+  };
+  EXPECT_TRUE(refused(0, 0));
+  EXPECT_TRUE(refused(0, 1'000));
+  EXPECT_TRUE(refused(0, kUploadUnit + 1));
+  EXPECT_TRUE(refused(0, 3 * kUploadUnit));
+  EXPECT_TRUE(refused(kUploadUnit, 2 * kUploadUnit));
+  EXPECT_EQ(store.bytes_sent(), 0U);
+  ASSERT_TRUE(send(session, content, 0, content.size())->item.has_value());
+  EXPECT_TRUE(store.cancel(context, session).ok());  // too late
+  EXPECT_TRUE(store.progress(context, session)->item.has_value());
+}
+
 }  // namespace
 }  // namespace driveway::drive
