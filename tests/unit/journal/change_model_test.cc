@@ -145,7 +145,7 @@ class Model final : public ModelTree {
       if (item->kind == drive::ItemKind::kFolder && step.kind == item->kind) {
         return set_.adopted(step, *item, parent_of(id), now_);
       }
-      const InodeId inode = inode_of(sent.id);
+      const InodeId inode = set_.find_id(sent.id);
       const std::string name = cat("conflict ", std::to_string(++names_));
       Result<Rows> rows = set_.conflict(inode, name, now_);
       if (!rows.ok()) return Result<Outcome>(rows.error());
