@@ -3,7 +3,7 @@
 // what the tree has, and nothing was ever sent against the rules (J1, J2, J4–J6, J8–J10, data
 // before its marker).
 //
-// DRIVEWAY_TEST_SEED repeats one run; DRIVEWAY_TEST_LONG makes many.
+// DRIVEWAY_TEST_SEED repeats one run; DRIVEWAY_TEST_LONG makes many, with other seeds each time.
 #include "unit/journal/change_model.h"
 
 #include <cstdlib>
@@ -145,7 +145,7 @@ class Model final : public ModelTree {
       if (item->kind == drive::ItemKind::kFolder && step.kind == item->kind) {
         return set_.adopted(step, *item, parent_of(id), now_);
       }
-      const InodeId inode = inode_of(sent.id);
+      const InodeId inode = set_.find_id(sent.id);
       const std::string name = cat("conflict ", std::to_string(++names_));
       Result<Rows> rows = set_.conflict(inode, name, now_);
       if (!rows.ok()) return Result<Outcome>(rows.error());
@@ -358,6 +358,8 @@ class Model final : public ModelTree {
       return;
     }
     FileId id = files[below(static_cast<std::uint32_t>(files.size()))];
+    // Where it is shown nowhere, what is removed here at the same time may survive there.
+    if (what == 4 && inode_of(folder) == InodeId()) return;
     if (what == 6) {
       if (folder == kRootId || !drive_.children(folder).empty()) return;
       id = folder;
@@ -545,7 +547,9 @@ class Model final : public ModelTree {
 
 std::uint32_t first_seed() {
   const char* const given = std::getenv("DRIVEWAY_TEST_SEED");
-  if (given == nullptr) return std::random_device{}();
+  if (given == nullptr) {
+    return std::getenv("DRIVEWAY_TEST_LONG") != nullptr ? std::random_device{}() : 1;
+  }
   return static_cast<std::uint32_t>(parse_uint(given).value_or(0));
 }
 
@@ -558,7 +562,7 @@ TEST(ChangeModel, DriveBecomesWhatTheTreeIs) {
   for (std::uint32_t i = 0; i < runs && !HasFailure(); ++i) {
     SCOPED_TRACE(cat("DRIVEWAY_TEST_SEED=", std::to_string(first + i)));
     Model model(first + i);
-    model.run(repeated || i % 4 == 0 ? 400 : 100);
+    model.run((first + i) % 4 == 0 ? 400 : 100);
   }
 }
 
