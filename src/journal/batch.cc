@@ -18,18 +18,18 @@ void Batch::erase(std::string_view table, std::string_view key) {
   bytes_ += store::Writer().u8(kErase).text(table).text(key).bytes();
 }
 
-Status for_each_change(std::string_view batch, const std::function<Status(const Change&)>& visit) {
+Status for_each_edit(std::string_view batch, const std::function<Status(const RowEdit&)>& visit) {
   store::Reader reader(batch);
   while (!reader.at_end()) {
     const std::uint8_t kind = reader.u8();
-    Change change;
-    change.table = reader.text();
-    change.key = reader.text();
-    if (kind == kPut) change.value = reader.text();
+    RowEdit edit;
+    edit.table = reader.text();
+    edit.key = reader.text();
+    if (kind == kPut) edit.value = reader.text();
     if (!reader.ok() || (kind != kPut && kind != kErase)) {
       return Error{ErrorCode::kCorrupt, "a record of the journal is not a batch of changes"};
     }
-    DRIVEWAY_CHECK(visit(change));
+    DRIVEWAY_CHECK(visit(edit));
   }
   return {};
 }

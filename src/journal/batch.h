@@ -26,14 +26,15 @@ class Batch {
   std::string bytes_;
 };
 
-struct Change {
+// One row, put or erased.
+struct RowEdit {
   std::string_view table;
   std::string_view key;
   std::optional<std::string_view> value;  // none: erased
 };
 
-// Calls `visit` for each change in `batch` (Batch::bytes()), in order, until it fails. Errors:
+// Calls `visit` for each edit in `batch` (Batch::bytes()), in order, until it fails. Errors:
 // kCorrupt (not a batch), and what `visit` gives.
-Status for_each_change(std::string_view batch, const std::function<Status(const Change&)>& visit);
+Status for_each_edit(std::string_view batch, const std::function<Status(const RowEdit&)>& visit);
 
 }  // namespace driveway::journal

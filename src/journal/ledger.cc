@@ -175,11 +175,11 @@ Result<store::Table> LedgerCore::table(std::string_view name) const {
 }
 
 Status LedgerCore::check(std::string_view batch) const {
-  return for_each_change(batch, [&](const Change& change) -> Status {
-    DRIVEWAY_TRY([[maybe_unused]] const store::Table found, table(change.table));
-    if (change.key.empty() || change.key.size() > kMaxKey) {
+  return for_each_edit(batch, [&](const RowEdit& edit) -> Status {
+    DRIVEWAY_TRY([[maybe_unused]] const store::Table found, table(edit.table));
+    if (edit.key.empty() || edit.key.size() > kMaxKey) {
       return Error{ErrorCode::kInvalidArgument,
-                   cat("a key of ", change.key.size(), " bytes in the table '", change.table, "'")};
+                   cat("a key of ", edit.key.size(), " bytes in the table '", edit.table, "'")};
     }
     return {};
   });

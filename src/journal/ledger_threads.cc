@@ -173,14 +173,14 @@ Status LedgerCore::drain_group(const LogRecords& records, bool* map_full) {
 
 // The rows, and with them up to where they are: a replay goes on from there.
 Status LedgerCore::fill(store::WriteTxn& txn, const LogRecords& records) const {
-  const auto change_row = [&](const Change& change) -> Status {
-    DRIVEWAY_TRY(const store::Table found, table(change.table));
-    if (change.value) return txn.put(found, change.key, *change.value);
-    DRIVEWAY_TRY([[maybe_unused]] const bool was_there, txn.erase(found, change.key));
+  const auto apply = [&](const RowEdit& edit) -> Status {
+    DRIVEWAY_TRY(const store::Table found, table(edit.table));
+    if (edit.value) return txn.put(found, edit.key, *edit.value);
+    DRIVEWAY_TRY([[maybe_unused]] const bool was_there, txn.erase(found, edit.key));
     return {};
   };
   for (const auto& record : records) {
-    DRIVEWAY_CHECK(for_each_change(record->payload, change_row));
+    DRIVEWAY_CHECK(for_each_edit(record->payload, apply));
   }
   return txn.put(state_table_, kDrainedKey,
                  store::Writer().varint(records.back()->sequence).bytes());

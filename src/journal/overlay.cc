@@ -6,20 +6,20 @@ namespace driveway::journal {
 
 void Overlay::apply(std::uint64_t sequence, std::string_view batch) {
   const std::lock_guard lock(mutex_);
-  static_cast<void>(for_each_change(batch, [&](const Change& change) -> Status {
+  static_cast<void>(for_each_edit(batch, [&](const RowEdit& edit) -> Status {
                       Row row{sequence, std::nullopt};
-                      if (change.value) row.value = std::string(*change.value);
-                      tables_[std::string(change.table)].insert_or_assign(std::string(change.key),
-                                                                          std::move(row));
+                      if (edit.value) row.value = std::string(*edit.value);
+                      tables_[std::string(edit.table)].insert_or_assign(std::string(edit.key),
+                                                                        std::move(row));
                       return {};
                     }).ok());
 }
 
 void Overlay::drop(std::uint64_t sequence, std::string_view batch) {
   const std::lock_guard lock(mutex_);
-  static_cast<void>(for_each_change(batch, [&](const Change& change) -> Status {
-                      Rows& rows = tables_[std::string(change.table)];
-                      const auto row = rows.find(change.key);
+  static_cast<void>(for_each_edit(batch, [&](const RowEdit& edit) -> Status {
+                      Rows& rows = tables_[std::string(edit.table)];
+                      const auto row = rows.find(edit.key);
                       if (row != rows.end() && row->second.sequence == sequence) rows.erase(row);
                       return {};
                     }).ok());
