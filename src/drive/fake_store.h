@@ -92,9 +92,6 @@ class FakeStore final : public RemoteStore {
   // Every page and change token given so far is refused (kTokenExpired).
   void expire_tokens();
 
-  // The next `times` calls of `method` that succeed are carried out, and then fail with a retryable
-  // kUnavailable: their answer is lost.
-  void lose_answers(Method method, int times = 1);
   // What may be stored in all, old revisions and the trash included: kStorageFull beyond. Nothing:
   // no limit. Default 15 GiB.
   void set_storage_limit(std::optional<Bytes> limit);
@@ -295,7 +292,6 @@ class FakeStore final : public RemoteStore {
   std::map<std::string, Upload> uploads_;
   std::uint64_t next_upload_ = 1;
   Bytes used_ = 0;  // held by the items of the account, old revisions included
-  std::map<Method, int> lost_answers_;
   bool upload_quota_exhausted_ = false;
   std::optional<Bytes> keep_of_next_send_;
   bool corrupt_next_ = false;

@@ -11,10 +11,8 @@ namespace driveway::drive {
 template <typename T>
 Result<T> FakeStore::answer(Method method, Result<T> result) {
   if (!result.ok()) return result;
-  const auto lost = lost_answers_.find(method);
-  if (lost == lost_answers_.end()) return result;
-  if (--lost->second <= 0) lost_answers_.erase(lost);
-  return Error{ErrorCode::kUnavailable, "the connection broke before the answer", true};
+  DRIVEWAY_CHECK(faults_.after({.method = method}));
+  return result;
 }
 
 }  // namespace driveway::drive

@@ -133,11 +133,6 @@ void FakeStore::purge_revisions(const FileId& id) {
   recount(file);
 }
 
-void FakeStore::lose_answers(Method method, int times) {
-  const std::lock_guard lock(mutex_);
-  lost_answers_[method] = times;
-}
-
 void FakeStore::set_storage_limit(std::optional<Bytes> limit) {
   const std::lock_guard lock(mutex_);
   about_.storage_limit = limit;

@@ -38,9 +38,9 @@ void FaultPlan::cut(Method method, Bytes after, Error error, int times) {
   cuts_[method].push_back({after, std::move(error), times});
 }
 
-void FaultPlan::lose_answer(Method method, Error error, int times) {
+void FaultPlan::lose_answer(Method method, int times) {
   const std::lock_guard lock(mutex_);
-  lost_answers_[method].push_back({std::move(error), times});
+  lost_answers_[method] += times;
 }
 
 template <typename Fault>
@@ -100,8 +100,10 @@ Status FaultPlan::before(const Context& context, const CallInfo& call) {
 
 Status FaultPlan::after(const CallInfo& call) {
   const std::lock_guard lock(mutex_);
-  if (auto lost = take(lost_answers_, call.method)) return std::move(lost->error);
-  return {};
+  int& lost = lost_answers_[call.method];
+  if (lost == 0) return {};
+  --lost;
+  return Error{ErrorCode::kUnavailable, "the connection broke before the answer", true};
 }
 
 // Passes on the first `after` bytes, then fails.

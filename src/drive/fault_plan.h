@@ -77,9 +77,9 @@ class FaultPlan {
   // then fail; those that send a content (kCreate, kUpdate, kSend) find no more than `after` bytes
   // of it readable.
   void cut(Method method, Bytes after, Error error, int times = 1);
-  // The next `times` calls of `method` that end well are carried out, and fail with `error` all the
-  // same: as if the answer had not come.
-  void lose_answer(Method method, Error error, int times = 1);
+  // The next `times` calls of `method` that end well are carried out, and fail all the same with a
+  // retryable kUnavailable: as if the answer had not come.
+  void lose_answer(Method method, int times = 1);
   // Calls of `method` wait from now on, until the gate is opened. Replaces an earlier gate, which
   // is opened.
   std::shared_ptr<Gate> block(Method method);
@@ -117,7 +117,7 @@ class FaultPlan {
   template <typename Fault>
   static std::optional<Fault> take(std::map<Method, std::deque<Fault>>& faults, Method method);
   std::map<Method, std::deque<Failure>> failures_;
-  std::map<Method, std::deque<Failure>> lost_answers_;
+  std::map<Method, int> lost_answers_;
   std::map<Method, std::deque<Cut>> cuts_;
   std::map<Method, std::shared_ptr<Gate>> gates_;
   Hook hook_;

@@ -75,7 +75,7 @@ class FakeWorld final : public World {
   void set_upload_quota_exhausted(bool exhausted) override {
     fake.set_upload_quota_exhausted(exhausted);
   }
-  void lose_next_answer(Method method) override { fake.lose_answers(method); }
+  void lose_next_answer(Method method) override { fake.faults().lose_answer(method); }
   void cut_next_send() override {
     fake.faults().cut(Method::kSend, 700'000, {ErrorCode::kUnavailable, "cut", true});
   }

@@ -58,7 +58,7 @@ class FakeStoreEditsTest : public testing::Test {
 };
 
 TEST_F(FakeStoreEditsTest, AnAnswerIsLostAfterTheWork) {
-  store.lose_answers(Method::kCreate, 2);
+  store.faults().lose_answer(Method::kCreate, 2);
   NewItem wrong = new_file("wrong");
   wrong.parent = FileId("none");
   EXPECT_TRUE(create(wrong, "x").failed_with(ErrorCode::kNotFound));  // that was an answer
@@ -69,7 +69,7 @@ TEST_F(FakeStoreEditsTest, AnAnswerIsLostAfterTheWork) {
   }
   const FileId id = create(new_file("c"), "x").value().id;
   EXPECT_THAT(names(), ElementsAre("a", "b", "c"));
-  store.lose_answers(Method::kRemove);
+  store.faults().lose_answer(Method::kRemove);
   EXPECT_TRUE(store.remove(context, id).failed_with(ErrorCode::kUnavailable));
   EXPECT_TRUE(store.remove(context, id).failed_with(ErrorCode::kNotFound));
 }
