@@ -125,7 +125,7 @@ enum class Action : std::uint8_t {
 struct Sent {
   Action action = Action::kCreate;
   std::uint64_t ticket = 0;      // names it, also when a rename gives it to another inode (J6)
-  std::uint64_t order = 0;       // of the change that it carries
+  std::uint64_t order = 0;       // of the change that it carries; 0: of another inode's (J6)
   std::uint64_t generation = 0;  // of its content; 0: it carries none
   FileId id;
   FileId parent;  // kCreate, kCopy, and where it moves

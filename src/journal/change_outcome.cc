@@ -144,10 +144,10 @@ Verdict ChangeSet::confirm_content(Change& change, const Sent& sent, const drive
     return Verdict::kFailed;
   }
   change.mismatches = 0;
-  change.confirmed_generation = std::max(change.confirmed_generation, sent.generation);
   change.uploaded_at = now;
   change.upload_took = std::max(now - sent.at, Milliseconds(0));
-  if (!is_ours) return Verdict::kDone;
+  if (!is_ours) return Verdict::kDone;  // J6: what was replaced meanwhile; no flush waits for that
+  change.confirmed_generation = std::max(change.confirmed_generation, sent.generation);
   change.replaces = InodeId();
   if (content->generation == sent.generation) {
     content.reset();

@@ -285,6 +285,10 @@ void ChangeSet::take_over(Change& source, Change& target) const {
   const WallTime modified = source.wanted.modified.value_or(source.known.modified);
   std::swap(source.known, target.known);
   std::swap(source.sent, target.sent);
+  // J5: whoever waits for one of them does not wait for what was sent of the other.
+  for (Change* const change : {&source, &target}) {
+    if (change->sent) change->sent->order = 0;
+  }
   std::swap(source.uploaded_at, target.uploaded_at);
   std::swap(source.upload_took, target.upload_took);
   std::swap(source.confirmed_at, target.confirmed_at);

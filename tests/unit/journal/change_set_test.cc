@@ -294,6 +294,23 @@ TEST_F(ChangeSetTest, J5ANameThatKeepsChangingIsPaced) {
   EXPECT_EQ(send_only().sent.content.state, "last");
 }
 
+TEST_F(ChangeSetTest, J5AFlushDoesNotEndWithTheUploadOfWhatItsFileReplaced) {
+  file(11, "new", "small");
+  file(10, "name", "what is there before");
+  pass(kSettle);
+  const auto steps = offered();
+  ASSERT_EQ(steps.size(), 2u);
+  const Step of_old = begin(steps[0].inode == InodeId(10) ? steps[0] : steps[1]);
+  const InodeId inode(11);
+  const Flush flush = set_.raise({&inode, 1});
+  must(set_.rename_over(inode, InodeId(10), in_root("name"), now_));
+  EXPECT_EQ(finish(of_old).inode, inode);
+  EXPECT_EQ(set_.progress(flush).waiting, 1u);
+  send_only();
+  EXPECT_TRUE(set_.progress(flush).done());
+  EXPECT_EQ(drive_.at(of_old.sent.id).content, "small");
+}
+
 TEST_F(ChangeSetTest, J5ThreeMismatchesAreReported) {
   file(10, "a");
   pass(kSettle);
