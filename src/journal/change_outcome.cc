@@ -65,10 +65,12 @@ void ChangeSet::learn(Known& known, const drive::Item& item, InodeId parent) con
   if (known.exists && known.id == item.id && item.version < known.version) return;
   known.id = item.id;
   known.exists = true;
-  // Else it may have to be made anew where it was.
-  if (!item.trashed && parent != InodeId()) {
+  // In the trash: it may have to be made anew where it was. Shown nowhere: it has left its old
+  // folder all the same, and the removal of that does not take it along (J8).
+  if (!item.trashed) {
+    const bool is_same = item.parent == known.parent;
+    if (parent != InodeId() || !is_same) known.parent_inode = parent;
     known.parent = item.parent.value_or(FileId());
-    known.parent_inode = parent;
   }
   known.name = item.name;
   known.trashed = item.trashed;
@@ -105,11 +107,7 @@ Outcome ChangeSet::confirm(Change change, const drive::Item& item, InodeId paren
   change.sent.reset();
   clear_errors_like(change, outcome.rows);
   // A folder that this set was told of by inode need not be in the tree yet.
-  if (!sent.parent.empty() && item.parent == sent.parent) {
-    parent = sent.parent_inode;
-  } else if (item.parent == change.known.parent) {
-    parent = change.known.parent_inode;
-  }
+  if (!sent.parent.empty() && item.parent == sent.parent) parent = sent.parent_inode;
   learn(change.known, item, parent);
   change.tries = 0;
   change.not_before = WallTime();
@@ -229,7 +227,6 @@ Result<Outcome> ChangeSet::resolved(const Step& step, const std::optional<drive:
   }
   change.sent.reset();
   change.problem.reset();
-  if (item->parent == change.known.parent) parent = change.known.parent_inode;
   return hear(std::move(change), *item, parent, now);
 }
 

@@ -229,7 +229,8 @@ class ChangeSet {
   // J6. `target` is left without a name.
   Result<Rows> rename_over(InodeId inode, InodeId target, const Place& place, WallTime now,
                            std::span<const InodeId> above = {});
-  // RENAME_EXCHANGE: each takes the other's place. `above_a`: above a's new parent.
+  // RENAME_EXCHANGE: each takes the other's place. REQUIRES: both are shown where their rows say.
+  // `above_a`: above a's new parent.
   Result<Rows> exchange(InodeId a, InodeId b, WallTime now, std::span<const InodeId> above_a = {},
                         std::span<const InodeId> above_b = {});
   // unlink, rmdir: REQUIRES of a folder that all in it has been removed or moved.
@@ -246,7 +247,8 @@ class ChangeSet {
                          const std::string& md5);
 
   // --- Outcomes. `parent`: the inode of the item's folder, once the tree has merged the item;
-  // 0: it is shown nowhere.
+  // 0: it is shown nowhere. What is then made new of it (kAgain, conflict(), recover()) has a row
+  // with parent() 0: rename() it to where it shall be.
   // Errors: kNotFound (no such step is out).
 
   Result<Outcome> finished(const Step& step, const drive::Item& item, InodeId parent, WallTime now);

@@ -400,6 +400,26 @@ TEST_F(ChangeSetTest, J8AFolderWaitsForWhatMovesOutOfIt) {
   EXPECT_EQ(send_only().inode, InodeId(10));
 }
 
+TEST_F(ChangeSetTest, J8WhatAnotherClientMovedOutOfSightDoesNotGoWithItsFolder) {
+  clean(10, "folder", "", true);
+  clean(11, "file", "bytes", false, "id10", 10);
+  clean(12, "elsewhere", "", true);
+  must(set_.remove(InodeId(11), now_));
+  must(set_.remove(InodeId(10), now_));
+  TinyDrive::Entry& file = drive_.at(FileId("id11"));
+  file.item.parent = FileId("id12");
+  drive_.changed(file);
+  must(set_.remote_changed(InodeId(11), file.item, InodeId(), now_));
+  EXPECT_EQ(wait_of(11), Wait::kHold) << "not covered by a folder that it is not in";
+  pass(kHold);
+  for (const Step& step : offered()) {
+    EXPECT_TRUE(step.takes_along.empty());
+    finish(begin(step));
+  }
+  EXPECT_TRUE(set_.dirty().empty());
+  EXPECT_TRUE(drive_.is_trashed(FileId("id11")));
+}
+
 TEST_F(ChangeSetTest, J8WhatTheListingShowsBesidesIsKeptWithItsFolder) {
   clean(10, "d", "", true);
   clean(11, "f", "x", false, "id10", 10);
