@@ -341,6 +341,26 @@ Outcome ChangeSet::hear(Change change, const drive::Item& item, InodeId parent, 
   return outcome;
 }
 
+// Whether something in the folder, at any depth, is to be sent. Not by recursion: what two clients
+// moved into each other is a circle until Drive has refused one of the moves.
+bool ChangeSet::holds_wanted(InodeId folder) const {
+  std::vector<InodeId> folders{folder};
+  std::set<InodeId> seen;
+  while (!folders.empty()) {
+    const InodeId next = folders.back();
+    folders.pop_back();
+    const auto children = children_.find(next);
+    if (children == children_.end() || !seen.insert(next).second) continue;
+    for (const InodeId inode : children->second) {
+      const Change& child = changes_.at(inode);
+      if (child.wanted.deleted) continue;
+      if (is_dirty(child)) return true;
+      if (child.is_folder()) folders.push_back(inode);
+    }
+  }
+  return false;
+}
+
 // J10: the item has gone. `change` has nothing sent.
 Outcome ChangeSet::lost(Change change, WallTime now) {
   Outcome outcome{{}, Verdict::kGone, change.inode};
@@ -352,14 +372,7 @@ Outcome ChangeSet::lost(Change change, WallTime now) {
     outcome.verdict = Verdict::kDone;
     return outcome;
   }
-  bool is_needed = change.wanted.content.has_value();
-  if (const auto children = children_.find(change.inode); children != children_.end()) {
-    for (const InodeId inode : children->second) {
-      const Change& child = changes_.at(inode);
-      is_needed |= !child.wanted.deleted && is_dirty(child);
-    }
-  }
-  if (!is_needed) {
+  if (!change.wanted.content && !holds_wanted(change.inode)) {
     drop(change.inode, outcome.rows);
     return outcome;
   }

@@ -274,7 +274,7 @@ class ChangeSet {
 
   // Another client changed the item, or it is gone (nothing). `parent`: the inode of its folder.
   // J10: gone or trashed and its content changed here, or a folder in which something shall be:
-  // it is made anew (kAgain). Such a folder without a row: know() first.
+  // it is made anew (kAgain). Such a folder without a row, and those between: know() first.
   Result<Outcome> remote_changed(InodeId inode, const std::optional<drive::Item>& item,
                                  InodeId parent, WallTime now);
   // J10: what was to be in folder `from` and is not in Drive yet shall be in `to` instead.
@@ -373,6 +373,7 @@ class ChangeSet {
   Verdict confirm_content(Change& change, const Sent& sent, const drive::Item& item, WallTime now);
   void confirm_removal(Change change, const Sent& sent, Rows& rows, WallTime now);
   Outcome hear(Change change, const drive::Item& item, InodeId parent, WallTime now);
+  bool holds_wanted(InodeId folder) const;
   Outcome lost(Change change, WallTime now);
   void learn(Known& known, const drive::Item& item, InodeId parent) const;
   void clear_errors_like(const Change& change, Rows& rows);

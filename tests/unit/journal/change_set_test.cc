@@ -525,6 +525,43 @@ TEST_F(ChangeSetTest, J10ARenameThereAndAnEditHereGoTogether) {
   EXPECT_EQ(drive_.at(FileId("id10")).content, "mine");
 }
 
+TEST_F(ChangeSetTest, J10FoldersAboveWhatIsWantedAreMadeAnewAtAnyDepth) {
+  clean(10, "above", "", true);
+  clean(11, "folder", "", true, "id10", 10);
+  create(InodeId(12), {InodeId(11), FileId("id11"), "file"}, ItemKind::kFile, "bytes");
+  drive_.at(FileId("id10")).item.trashed = true;
+  const auto gone = [&](int inode) {
+    const auto item = drive_.get(FileId(cat_id(InodeId(inode))));
+    return must(set_.remote_changed(InodeId(inode), item, InodeId(), now_)).verdict;
+  };
+  EXPECT_EQ(gone(10), Verdict::kAgain);
+  EXPECT_EQ(gone(11), Verdict::kAgain);
+  pass(kSettle);
+  for (const std::string id : {"new above", "new folder", "id12"}) {
+    Step step = only();
+    must(set_.began(step, {FileId(id), ""}, now_));
+    EXPECT_EQ(step.sent.id, FileId(id));
+    finish(step);
+  }
+  EXPECT_EQ(drive_.at(FileId("id12")).item.parent, FileId("new folder"));
+  EXPECT_EQ(drive_.at(FileId("new folder")).item.parent, FileId("new above"));
+}
+
+TEST_F(ChangeSetTest, J10WhatIsSavedFromOutOfSightGoesWhereTheTreeSays) {
+  clean(10, "file", "base");
+  rewrite(10, "mine");
+  TinyDrive::Entry& theirs = drive_.at(FileId("id10"));
+  theirs.item.parent = FileId("unseen");
+  drive_.set_content(theirs, "theirs");
+  const Outcome outcome = must(set_.remote_changed(InodeId(10), theirs.item, InodeId(), now_));
+  EXPECT_EQ(outcome.verdict, Verdict::kConflict);
+  must(set_.conflict(InodeId(10), "file (conflict)", now_));
+  EXPECT_EQ(set_.find(InodeId(10))->parent(), InodeId());
+  must(set_.rename(InodeId(10), in_root("file (conflict)"), now_));
+  pass(kHold);
+  EXPECT_EQ(only().sent.parent, kRootId);
+}
+
 TEST_F(ChangeSetTest, J10ChildrenOfALostFolderCanGoElsewhere) {
   clean(10, "d", "", true);
   clean(20, "driveway-recovered", "", true);
