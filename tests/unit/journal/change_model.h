@@ -94,6 +94,11 @@ class ModelTree {
     while (inode != kRoot && inode != folder) inode = nodes_.at(inode).parent;
     return inode == folder;
   }
+  // Another client moved it to a folder that is shown nowhere (until poll() it stays where it was).
+  bool is_out_of_sight(InodeId inode) {
+    const Change* const change = set_.find(inode);
+    return change != nullptr && change->parent() == InodeId();
+  }
   bool is_empty(InodeId folder) {
     return std::none_of(nodes_.begin(), nodes_.end(),
                         [&](const auto& entry) { return entry.second.parent == folder; });
@@ -237,6 +242,7 @@ class ModelTree {
     } else if (below(4) == 0) {
       if (nodes_.at(target).folder && is_below(node.parent, target)) return;
       know(target);
+      if (is_out_of_sight(inode) || is_out_of_sight(target)) return;
       const auto up_b = nodes_.at(target).folder ? above(node.parent) : std::vector<InodeId>();
       apply(must(set_.exchange(inode, target, now_, up, up_b)));
       nodes_.at(target).parent = node.parent;

@@ -104,8 +104,12 @@ class TinyDrive {
     return get(sent.id);
   }
 
+  // As a revision of any item, at any time.
+  bool had(const std::string& content) const { return contents_.contains(content); }
+
   void set_content(Entry& entry, const std::string& content) {
     entry.content = content;
+    contents_.insert(content);
     entry.item.md5 = md5_of(content);
     entry.item.size = content.size();
     entry.item.head_revision = Revision("r" + std::to_string(++revision_));
@@ -137,6 +141,7 @@ class TinyDrive {
   }
 
   std::map<FileId, Entry> entries_;
+  std::set<std::string> contents_;
   std::uint64_t version_ = 0;
   std::uint64_t revision_ = 0;
 };
