@@ -175,9 +175,13 @@ void ChangeSet::confirm_removal(Change change, const Sent& sent, Rows& rows, Wal
   if (inside == in_drive_.end()) return;
   for (const InodeId inode : std::set(inside->second)) {  // J8: they went with it
     const Change& child = changes_.at(inode);
-    if (!child.wanted.deleted || !child.present()) continue;
+    // What was removed after the call had been sent is not in the folder, whatever its row says:
+    // the listing would have shown it.
+    const bool is_later = child.sent || child.order > sent.ticket;
+    if (!child.wanted.deleted || !child.present() || is_later) continue;
     Sent along;  // kCreate: nothing was sent for it
     along.order = child.order;
+    along.ticket = sent.ticket;
     confirm_removal(child, along, rows, now);
   }
 }

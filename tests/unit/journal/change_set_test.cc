@@ -435,6 +435,20 @@ TEST_F(ChangeSetTest, J8WhatTheListingShowsBesidesIsKeptWithItsFolder) {
 
 // --- J1, J2, J3, J9, J10.
 
+TEST_F(ChangeSetTest, J8WhatWasRemovedAfterTheCallWasSentIsNotTakenForGone) {
+  clean(10, "folder", "", true);
+  clean(11, "file", "bytes", false, "id10", 10);
+  drive_.at(FileId("id11")).item.parent = kRootId;  // another client's, not heard yet
+  must(set_.remove(InodeId(10), now_));
+  pass(kHold);
+  const Step trash = begin(only());
+  must(set_.remove(InodeId(11), now_));
+  finish(trash);
+  pass(kHold);
+  EXPECT_EQ(send_only().inode, InodeId(11));
+  EXPECT_TRUE(drive_.is_trashed(FileId("id11")));
+}
+
 TEST_F(ChangeSetTest, J1TheUnlinkOfASentCreateDeletesIt) {
   file(10, "a");
   pass(kSettle);
