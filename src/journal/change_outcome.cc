@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint64_t kMostMismatches = 3;  // J5
 
 bool is_create(Action action) { return action == Action::kCreate || action == Action::kCopy; }
+bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
 bool is_removal(Action action) { return action == Action::kTrash || action == Action::kRemove; }
 
 // J2: whether `item` has the content that was sent. Nothing: it cannot be told.
@@ -264,6 +265,17 @@ Result<Outcome> ChangeSet::adopted(const Step& step, const drive::Item& folder, 
   DRIVEWAY_TRY(Change change, take_out(step));
   const InodeId inode = change.inode;
   const InodeId other = find_id(folder.id);
+  if (const Change* const row = other == inode ? nullptr : find(other); row != nullptr) {
+    // J3: its outcome comes first; it may be about to leave the name.
+    const bool is_out = row->sent && in_flight_.contains(row->sent->ticket);
+    if (is_out || (is_dirty(*row) && !is_failed(*row))) {
+      Outcome outcome{{}, Verdict::kAgain, inode};
+      change.sent.reset();
+      change.not_before = now + options_.first_pause;
+      put(std::move(change), outcome.rows);
+      return outcome;
+    }
+  }
   change.wanted.modified.reset();  // its time is theirs
   Outcome outcome = confirm(std::move(change), folder, parent, now);
   if (other == InodeId() || other == inode) return outcome;

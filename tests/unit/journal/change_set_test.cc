@@ -502,6 +502,21 @@ TEST_F(ChangeSetTest, J9AnExistingFolderIsAdoptedWithItsChildren) {
   EXPECT_TRUE(set_.dirty().empty());
 }
 
+TEST_F(ChangeSetTest, J9AdoptionWaitsForWhatIsSentOfTheFolder) {
+  folder(10, "name");
+  pass(kSettle);
+  const Step create = begin(only());
+  clean(11, "name", "", true);
+  must(set_.rename(InodeId(11), in_root("aside"), now_));
+  pass(kSettle);
+  const Step leave = begin(only());
+  const drive::Item theirs = *drive_.get(FileId("id11"));
+  EXPECT_EQ(must(set_.adopted(create, theirs, kRoot, now_)).verdict, Verdict::kAgain);
+  finish(leave);
+  pass(kSettle);
+  EXPECT_EQ(send_only().sent.id, FileId("id10")) << "the name is free by now";
+}
+
 TEST_F(ChangeSetTest, J10BothSurviveAConflict) {
   clean(10, "a", "x");
   rewrite(10, "mine");
