@@ -241,8 +241,10 @@ bool Blobs::misled_now(InodeId inode) const {
 void Blobs::look_at_open_ones() {
   std::erase_if(open_, [&](const auto& entry) {
     const auto blob = entry.second.lock();
-    if (blob != nullptr && blob->retired()) retired_.push_back(blob);
-    return blob == nullptr || blob->retired();
+    if (blob == nullptr) return true;
+    const bool retired = blob->retired();  // once: it may be retired at any moment
+    if (retired) retired_.push_back(blob);
+    return retired;
   });
   std::erase_if(retired_, [](const auto& other) { return other.expired(); });
 }
