@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
+#include <utility>
 
 #include "base/strings.h"
 
@@ -28,10 +30,9 @@ class HeldSignals {
     for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
     sigprocmask(SIG_BLOCK, &signals, &before_);
   }
-  ~HeldSignals() { release(); }
+  ~HeldSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
   HeldSignals(const HeldSignals&) = delete;
   HeldSignals& operator=(const HeldSignals&) = delete;
-  void release() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
   sigset_t before_{};
@@ -67,7 +68,7 @@ Status decode_report(const std::string& text) {
   return Error{static_cast<ErrorCode>(*code), text.substr(space + 1)};
 }
 
-Status wait_for_report(pid_t child, int fd, HeldSignals& held) {
+Status wait_for_report(pid_t child, int fd, std::optional<HeldSignals>& held) {
   g_child = child;
   struct sigaction action {};
   struct sigaction old_int {};
@@ -75,7 +76,7 @@ Status wait_for_report(pid_t child, int fd, HeldSignals& held) {
   action.sa_handler = kill_child;
   sigaction(SIGINT, &action, &old_int);
   sigaction(SIGTERM, &action, &old_term);
-  held.release();
+  held.reset();
   const Status status = decode_report(read_to_end(fd));
   sigaction(SIGINT, &old_int, nullptr);
   sigaction(SIGTERM, &old_term, nullptr);
@@ -118,11 +119,11 @@ Status run_in_background(const std::function<int(StartReport& report)>& body) {
   UniqueFd reading(ends[0]);
   UniqueFd writing(ends[1]);
   // One that came between the fork and the handler would end the parent alone.
-  HeldSignals held;
+  std::optional<HeldSignals> held(std::in_place);
   const pid_t child = ::fork();
   if (child < 0) return errno_error(errno, "fork");
   if (child == 0) {
-    held.release();
+    held.reset();
     reading.reset();
     detach_from_terminal();
     protect_process();

@@ -12,8 +12,7 @@
 namespace driveway::drive {
 namespace {
 
-constexpr int kMostDrivePages = 1000;       // 100 shared drives each: a server that never ends
-constexpr Bytes kMostExported = 64 * kMiB;  // the documented limit is 10 MB (reference 1.7)
+constexpr int kMostDrivePages = 1000;  // 100 shared drives each: a server that never ends
 
 std::string file_path(const FileId& id) { return cat("files/", percent_encode(id.value())); }
 
