@@ -6,14 +6,6 @@
 # path holds that module alone: an include that the layering forbids does not compile.
 # USES: the used module's types stand in this module's headers (its users see them too).
 
-# Several files of a target at a time: headers are read and templates made once for all of them, which is
-# most of the work without optimization. Names in a module's unnamed namespaces must differ then.
-function(driveway_compile_together target)
-  if(DRIVEWAY_TOGETHER)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
-  endif()
-endfunction()
-
 function(driveway_module_include_dir name source_dir)
   set(dir ${CMAKE_BINARY_DIR}/include/${name})
   file(MAKE_DIRECTORY ${dir})
@@ -27,7 +19,11 @@ function(driveway_module name)
   driveway_module_include_dir(${name} ${CMAKE_CURRENT_SOURCE_DIR}/${name})
   if(sources)
     add_library(driveway_${name} STATIC ${sources})
-    driveway_compile_together(driveway_${name})
+    # Headers are read and templates made once for several files, which is most of the work without
+    # optimization. Names in a module's unnamed namespaces must differ for it.
+    if(DRIVEWAY_TOGETHER)
+      set_target_properties(driveway_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    endif()
     set(public PUBLIC)
     set(private PRIVATE)
   else()
@@ -51,7 +47,6 @@ function(driveway_unit_test name)
     return()
   endif()
   add_executable(${name}_test ${sources})
-  driveway_compile_together(${name}_test)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_options(${name}_test PRIVATE -O0)  # compiled far more often than it is run
   target_link_libraries(${name}_test PRIVATE driveway_${name} ${ARG_LIBRARIES} GTest::gmock

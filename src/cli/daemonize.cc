@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
+#include <utility>
 
 #include "base/strings.h"
 
@@ -18,6 +20,23 @@ namespace {
 constexpr std::string_view kReady = "ready";
 
 pid_t g_child = 0;
+
+// While it lives, SIGINT and SIGTERM wait.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
+    sigprocmask(SIG_BLOCK, &signals, &before_);
+  }
+  ~HeldSignals() { sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+ private:
+  sigset_t before_{};
+};
 
 void kill_child(int) {
   if (g_child > 0) ::kill(g_child, SIGTERM);
@@ -49,7 +68,7 @@ Status decode_report(const std::string& text) {
   return Error{static_cast<ErrorCode>(*code), text.substr(space + 1)};
 }
 
-Status wait_for_report(pid_t child, int fd) {
+Status wait_for_report(pid_t child, int fd, std::optional<HeldSignals>& held) {
   g_child = child;
   struct sigaction action {};
   struct sigaction old_int {};
@@ -57,6 +76,7 @@ Status wait_for_report(pid_t child, int fd) {
   action.sa_handler = kill_child;
   sigaction(SIGINT, &action, &old_int);
   sigaction(SIGTERM, &action, &old_term);
+  held.reset();
   const Status status = decode_report(read_to_end(fd));
   sigaction(SIGINT, &old_int, nullptr);
   sigaction(SIGTERM, &old_term, nullptr);
@@ -98,9 +118,12 @@ Status run_in_background(const std::function<int(StartReport& report)>& body) {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return errno_error(errno, "pipe");
   UniqueFd reading(ends[0]);
   UniqueFd writing(ends[1]);
+  // One that came between the fork and the handler would end the parent alone.
+  std::optional<HeldSignals> held(std::in_place);
   const pid_t child = ::fork();
   if (child < 0) return errno_error(errno, "fork");
   if (child == 0) {
+    held.reset();
     reading.reset();
     detach_from_terminal();
     protect_process();
@@ -108,7 +131,7 @@ Status run_in_background(const std::function<int(StartReport& report)>& body) {
     std::exit(body(report));
   }
   writing.reset();
-  return wait_for_report(child, reading.get());
+  return wait_for_report(child, reading.get(), held);
 }
 
 void protect_process() {

@@ -12,8 +12,7 @@
 namespace driveway::drive {
 namespace {
 
-constexpr int kMostDrivePages = 1000;       // 100 shared drives each: a server that never ends
-constexpr Bytes kMostExported = 64 * kMiB;  // the documented limit is 10 MB (reference 1.7)
+constexpr int kMostDrivePages = 1000;  // 100 shared drives each: a server that never ends
 
 // Passes an export on, unless it is a portal's web page or never ends.
 class ExportSink final : public ByteSink {

@@ -22,6 +22,15 @@ bool same_revision(const Item& a, const Item& b) {
   return content_id(a) == content_id(b);
 }
 
+bool is_at(const Item& now, const Item& item, const Revision& head) {
+  return same_revision(now, item) &&
+         (head.empty() || now.head_revision.empty() || now.head_revision == head);
+}
+
+Error replaced(const Item& item) {
+  return {ErrorCode::kStale, cat("\"", item.name, "\" was replaced in Drive")};
+}
+
 std::optional<ExpectedHash> expected_hash(const Item& item) {
   if (!item.md5.empty()) return ExpectedHash{HashKind::kMd5, to_lower(item.md5)};
   if (!item.sha256.empty()) return ExpectedHash{HashKind::kSha256, to_lower(item.sha256)};

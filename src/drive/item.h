@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/ids.h"
+#include "base/result.h"
 
 namespace driveway::drive {
 
@@ -67,6 +68,13 @@ std::optional<ContentId> content_id(const Item& item);
 // Whether two looks at one item saw the same bytes. Hashes may come later than the content that
 // they are of (drive-api reference 2), so equal head revisions decide before content ids do.
 bool same_revision(const Item& a, const Item& b);
+
+// Whether `now`, a later look at `item`, is of the same bytes and of the revision `head`: equal
+// content under another head may have been something else in between (R1). No head revision says
+// nothing.
+bool is_at(const Item& now, const Item& item, const Revision& head);
+// kStale: its revision has moved on (R1).
+Error replaced(const Item& item);
 
 // What the hash of an item's bytes must be; nothing where Drive named none.
 struct ExpectedHash {

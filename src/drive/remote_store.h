@@ -40,6 +40,9 @@ struct Feed {
   std::optional<DriveId> drive;
 };
 
+// What is taken of an exported document; the documented limit is 10 MB (reference 1.7).
+inline constexpr Bytes kMostExported = 64 * kMiB;
+
 class RemoteStore {
  public:
   virtual ~RemoteStore() = default;

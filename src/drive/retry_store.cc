@@ -11,7 +11,6 @@ namespace driveway::drive {
 namespace {
 
 constexpr Bytes kProgress = 256 * kKiB;
-constexpr Bytes kMostCollected = 64 * kMiB;
 // What is kept of the time before a deadline for the answer to the last try.
 constexpr Duration kLastTry = std::chrono::seconds(1);
 
@@ -48,7 +47,7 @@ class ResumableSink final : public ByteSink {
 class CollectingSink final : public ByteSink {
  public:
   Status write(std::span<const std::byte> data) override {
-    if (bytes_.size() + data.size() > kMostCollected) {
+    if (bytes_.size() + data.size() > kMostExported) {
       return Error{ErrorCode::kTooLarge, "the export is too large"};
     }
     bytes_.insert(bytes_.end(), data.begin(), data.end());

@@ -23,10 +23,6 @@ FetchEngine::FetchEngine(const FetcherOptions& options, drive::RemoteStore& stor
 
 FetchEngine::~FetchEngine() = default;
 
-Error FetchEngine::replaced(const FetchTarget& target) {
-  return {ErrorCode::kStale, cat("\"", target.item().name, "\" was replaced in Drive")};
-}
-
 void FetchEngine::stop() {
   std::vector<CancelSource> cancelled;
   std::vector<std::thread> threads;
@@ -92,7 +88,7 @@ Status FetchEngine::fetch_missing(const Context& context,
     std::unique_lock lock(mutex_);
     if (stopping_) return Error{ErrorCode::kCancelled, "driveway is stopping"};
     const std::shared_ptr<Target> state = target_state(target);
-    if (state->stale) return replaced(*target);
+    if (state->stale) return drive::replaced(target->item());
     if (ask.empty()) ask = default_ask(*target, range);
     join(target, state, range, ask, context.priority, wish, hurry);
     if (!hurry.empty()) {
@@ -138,7 +134,7 @@ std::unique_ptr<Ticket> FetchEngine::want(const std::shared_ptr<FetchTarget>& ta
     if (stopping_) {
       wish->error = Error{ErrorCode::kCancelled, "driveway is stopping"};
     } else if (state->stale) {
-      wish->error = replaced(*target);
+      wish->error = drive::replaced(target->item());
     } else {
       join(target, state, range, range, priority, *wish, hurry);
     }

@@ -167,7 +167,6 @@ class FetchEngine : public std::enable_shared_from_this<FetchEngine> {
   void add_thread();
   void run_worker();
   std::shared_ptr<Fetch> next_fetch();
-  static Error replaced(const FetchTarget& target);
 
   // fetch_plan.cc: which fetches bring what somebody wants
   ByteRange default_ask(const FetchTarget& target, ByteRange range) const;

@@ -240,17 +240,19 @@ FetchEngine::Outcome FetchEngine::transfer_whole(Fetch& fetch, const Context& co
       outcome.status = now.error();
       return outcome;
     }
-    const std::lock_guard lock(mutex_);
-    // Of a head that has moved readers may have seen another content, also where it is back (R1).
-    if (!drive::same_revision(*now, item) || !(hold || is_current(target, *fetch.state, *now))) {
-      make_stale(target, *fetch.state);
-      outcome.status = replaced(target);
-      return outcome;
+    {
+      const std::lock_guard lock(mutex_);
+      // Of a head that has moved readers may have seen another content, also where it is back (R1).
+      if (!drive::same_revision(*now, item) || !(hold || is_current(target, *fetch.state, *now))) {
+        make_stale(target, *fetch.state);
+        outcome.status = drive::replaced(item);
+        return outcome;
+      }
+      fetch.position = fetch.begin;
     }
     mismatches_.add();
     if (!hold) target.distrust();
     log::warn("\"", item.name, "\" (", item.id, ") came with wrong bytes");
-    fetch.position = fetch.begin;
   }
   outcome.status = Error{ErrorCode::kCorrupt,
                          cat("\"", item.name, "\" does not have the checksum that Drive names")};
@@ -282,7 +284,7 @@ void FetchEngine::finish(const std::shared_ptr<Fetch>& fetch, const Outcome& out
     if (outcome.status.failed_with(ErrorCode::kStale)) make_stale(*fetch->target, state);
     forget = state.stale || (fetch->outdated && !outcome.verified);
     if (forget) fetch->target->discard(kept);
-    const Status status = state.stale ? replaced(*fetch->target) : outcome.status;
+    const Status status = state.stale ? drive::replaced(fetch->target->item()) : outcome.status;
     for (Waiter* waiter : fetch->waiters) settle_ended(*waiter, status, hurry);
     --state.running;
     if (!forget && !kept.empty() && !outcome.verified) {

@@ -38,8 +38,7 @@ void FetchEngine::verify(const Context& context, const std::shared_ptr<FetchTarg
 // With mutex_ held.
 bool FetchEngine::is_current(const FetchTarget& target, const Target& state,
                              const drive::Item& now) const {
-  return drive::same_revision(now, target.item()) &&
-         (state.head.empty() || now.head_revision.empty() || now.head_revision == state.head);
+  return drive::is_at(now, target.item(), state.head);
 }
 
 // With mutex_ held. The first bytes of an answer have come, hidden: a worker asks for all such
@@ -156,7 +155,7 @@ void FetchEngine::move_head(Target& state, const Revision& head) {
 void FetchEngine::make_stale(FetchTarget& target, Target& state) {
   if (!std::exchange(state.stale, true)) stale_.add();
   target.retire();
-  const Error error = replaced(target);
+  const Error error = drive::replaced(target.item());
   for (const auto& [begin, fetch] : state.fetches) {
     for (Waiter* waiter : fetch->waiters) settle(*waiter, error);
   }
@@ -177,7 +176,7 @@ Status FetchEngine::confirm_shown(const Context& context,
       make_stale(*target, *state);
     }
   }
-  if (state->stale) return replaced(*target);
+  if (state->stale) return drive::replaced(target->item());
   return {};
 }
 
@@ -196,7 +195,7 @@ Status FetchEngine::confirm(const Context& context, const std::shared_ptr<FetchT
     lock.lock();
     DRIVEWAY_CHECK(wait(context, clock_, lock, state->changed, done));
   }
-  if (state->stale) return replaced(*target);
+  if (state->stale) return drive::replaced(target->item());
   if (stopping_) return Error{ErrorCode::kCancelled, "driveway is stopping"};
   if (!state->unverified.empty() && state->get_error) return *state->get_error;
   return {};

@@ -43,13 +43,9 @@ bool Blob::has(ByteRange range) const {
   return !hidden_.intersects(range);
 }
 
-Error Blob::stale() const {
-  return {ErrorCode::kStale, cat("\"", item_.name, "\" was replaced in Drive")};
-}
-
 Status Blob::write(Bytes offset, std::span<const std::byte> data) {
   const std::shared_lock writing(gate_);
-  if (retired_) return stale();
+  if (retired_) return drive::replaced(item_);
   {
     const std::lock_guard lock(mutex_);
     hidden_.add({offset, data.size()});
@@ -68,7 +64,7 @@ void Blob::expose(ByteRange range) {
 
 Status Blob::commit(ByteRange range) {
   const std::shared_lock writing(gate_);
-  if (retired_) return stale();  // what is here now is of the Blob that came after
+  if (retired_) return drive::replaced(item_);  // what is here now is of the Blob that came after
   const Status committed = content_->commit(range);
   expose(range);
   {
@@ -93,7 +89,7 @@ void Blob::discard(ByteRange range) {
 void Blob::take_back(ByteRange range) {
   for (const ByteRange& unconfirmed : unconfirmed_.ranges()) {
     const ByteRange part = unconfirmed.intersect(range);
-    misled_ = misled_ || !(part.empty() || hidden_.contains(part));
+    took_back_ = took_back_ || !(part.empty() || hidden_.contains(part));
   }
   hidden_.subtract(range);
   unconfirmed_.subtract(range);
@@ -118,12 +114,7 @@ void Blob::give_up() {
     content_->discard(range);
     take_back(range);
   }
-}
-
-bool Blob::misled() const {
-  if (!retired()) return false;
-  const std::lock_guard lock(mutex_);
-  return misled_;
+  misled_ = took_back_;
 }
 
 void Blob::read_as(InodeId inode) {
@@ -214,9 +205,7 @@ Result<std::shared_ptr<Blob>> Blobs::open(const drive::Item& item, InodeId inode
           const auto old = other.lock();
           return old != nullptr && old->is_stale_of(item);
         });
-    if (refused) {
-      return Error{ErrorCode::kStale, cat("\"", item.name, "\" was replaced in Drive")};
-    }
+    if (refused) return drive::replaced(item);
     DRIVEWAY_TRY(blob, make(item, *id));
   }
   blob->read_as(inode);
@@ -241,8 +230,10 @@ bool Blobs::misled_now(InodeId inode) const {
 void Blobs::look_at_open_ones() {
   std::erase_if(open_, [&](const auto& entry) {
     const auto blob = entry.second.lock();
-    if (blob != nullptr && blob->retired()) retired_.push_back(blob);
-    return blob == nullptr || blob->retired();
+    if (blob == nullptr) return true;
+    const bool retired = blob->retired();  // once: it may be retired at any moment
+    if (retired) retired_.push_back(blob);
+    return retired;
   });
   std::erase_if(retired_, [](const auto& other) { return other.expired(); });
 }

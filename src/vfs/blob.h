@@ -61,7 +61,7 @@ class Blob final : public transfer::FetchTarget {
   bool is_stale_of(const drive::Item& item) const;
   // Bytes were shown that may have been of another content, and are here no more: who has it open
   // gets nothing more (R1).
-  bool misled() const;
+  bool misled() const { return misled_.load(); }
   // Whose open files it is read through: an inode's pages are shared by all that have it open.
   void read_as(InodeId inode);
   bool is_read_as(InodeId inode) const;
@@ -75,7 +75,6 @@ class Blob final : public transfer::FetchTarget {
   Status check() const;
 
  private:
-  Error stale() const;
   void take_back(ByteRange range);
 
   const drive::Item item_;
@@ -86,10 +85,11 @@ class Blob final : public transfer::FetchTarget {
   const Clock& clock_;
   std::atomic<TimePoint> no_room_until_{TimePoint::min()};
   std::atomic<bool> shown_{false};
-  mutable std::mutex mutex_;  // guards what follows
+  std::atomic<bool> misled_{false};  // retired_, and took_back_
+  mutable std::mutex mutex_;         // guards what follows
   IntervalSet hidden_;
   IntervalSet unconfirmed_;  // arrived, and not committed
-  bool misled_ = false;
+  bool took_back_ = false;   // something that was shown
   bool stale_ = false;
   std::set<InodeId> inodes_;
 };

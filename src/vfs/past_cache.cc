@@ -90,11 +90,7 @@ Status PastCache::load(const Context& context, const drive::Item& item, Window& 
   VectorSink sink(window.bytes);
   DRIVEWAY_CHECK(store_.read(context, item, window.range, sink));
   DRIVEWAY_TRY(const drive::Item now, store_.get(context, item.id));
-  const bool same_head = now.head_revision.empty() || item.head_revision.empty() ||
-                         now.head_revision == item.head_revision;
-  if (!drive::same_revision(now, item) || !same_head) {
-    return Error{ErrorCode::kStale, cat("\"", item.name, "\" was replaced in Drive")};
-  }
+  if (!drive::is_at(now, item, item.head_revision)) return drive::replaced(item);
   return {};
 }
 

@@ -22,8 +22,6 @@ namespace {
 // What statfs shows where the account has no limit (drive-api reference 8.7: unlimited or pooled
 // storage).
 constexpr Bytes kUnlimitedStorage = 1024 * 1024 * kGiB;
-// Drive exports at most 10 MB (drive-api reference 1.7); above that there is something wrong.
-constexpr Bytes kMaxExport = 64 * kMiB;
 constexpr Bytes kMaxSymlinkTarget = 4096;  // PATH_MAX
 // A content that is fetched as a whole is fetched in steps of this, two at a time.
 constexpr Bytes kFetchStep = 128 * kMiB;
@@ -295,7 +293,7 @@ class VfsImpl final : public Vfs {
             std::make_shared<TextFile>(std::move(node), std::move(text), false));
       }
       case tree::ContentKind::kExport: {
-        StringSink sink(kMaxExport);
+        StringSink sink(drive::kMostExported);
         DRIVEWAY_CHECK(store_.export_document(context, node.item->id, node.export_mime, sink));
         return std::shared_ptr<OpenFile>(
             std::make_shared<TextFile>(std::move(node), sink.take(), true));

@@ -474,7 +474,7 @@ def test_a_remount_finds_inodes_listings_and_contents(seeded, machine):
     sums = {p: md5_of(p) for p in mount.my_drive.rglob("*.bin")}
     mount.unmount()
     seeded.reset_stats()
-    mount = machine.mount()
+    mount = machine.mount("--poll", "1h")  # what a poll asks for is no part of it
     assert {str(p): p.stat().st_ino for p in mount.path.rglob("*")} == inodes
     assert {p: md5_of(p) for p in sums} == sums
     stats = seeded.stats()

@@ -18,11 +18,8 @@
 namespace driveway::drive {
 namespace {
 
-using std::chrono::duration;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-double seconds_of(Duration value) { return duration<double>(value).count(); }
 
 class QuotaTest : public testing::Test {
  protected:
@@ -30,7 +27,7 @@ class QuotaTest : public testing::Test {
   double time_of(QuotaBudget& budget, Method method, int calls) {
     const TimePoint begin = clock.now();
     for (int i = 0; i < calls; ++i) EXPECT_TRUE(budget.take(context, method).ok());
-    return seconds_of(clock.now() - begin);
+    return to_seconds(clock.now() - begin);
   }
   void use_up(QuotaBudget& budget) {
     const TimePoint begin = clock.now();
@@ -124,7 +121,7 @@ TEST_F(QuotaTest, ForegroundNeverWaitsForPrefetch) {  // R4
 TEST_F(QuotaTest, UntilFreeSaysHowLongACallWouldWait) {
   QuotaBudget budget(QuotaModel::k2026, clock, metrics);
   const auto free_in = [&](Priority priority, int calls) {
-    return seconds_of(budget.until_free(Method::kRead, priority, calls));
+    return to_seconds(budget.until_free(Method::kRead, priority, calls));
   };
   EXPECT_EQ(free_in(Priority::kBackground, 135), 0);
   EXPECT_GT(free_in(Priority::kBackground, 136), 0);

@@ -125,7 +125,7 @@ TEST_F(FetchTicketsTest, FetchWhoseEndIsNearOutlivesTheTicket) {
   const auto target = add(random_bytes(1, 2 * kLong));
   auto ticket = want(target, {0, kLong}, told_);
   ASSERT_TRUE(hand_.wait_for(1));
-  hand_.give(0, kLong - kPiece);
+  hand_.give(0, kLong - kPiece / 4);
   ASSERT_TRUE(hand_.wait_until_written(0));
   ticket.reset();
   hand_.give_all(0);

@@ -5,7 +5,7 @@
 namespace driveway::sim {
 
 bool TokenBucket::take(double amount, TimePoint now) {
-  const double seconds = std::chrono::duration<double>(now - filled_).count();
+  const double seconds = to_seconds(now - filled_);
   if (seconds > 0) {
     level_ = std::min(capacity_, level_ + seconds * per_second_);
     filled_ = now;
