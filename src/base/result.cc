@@ -47,6 +47,8 @@ std::string_view to_string(ErrorCode code) {
       return "not_a_directory";
     case ErrorCode::kIsADirectory:
       return "is_a_directory";
+    case ErrorCode::kNotEmpty:
+      return "not_empty";
     case ErrorCode::kReadOnly:
       return "read_only";
     case ErrorCode::kCrossDevice:

@@ -36,6 +36,7 @@ enum class ErrorCode {
   kNameTooLong,
   kNotADirectory,
   kIsADirectory,
+  kNotEmpty,
   kReadOnly,
   kCrossDevice,
   kBusy,       // held by another process

@@ -32,6 +32,8 @@ int to_errno(const Error& error) {
       return ENOTDIR;
     case ErrorCode::kIsADirectory:
       return EISDIR;
+    case ErrorCode::kNotEmpty:
+      return ENOTEMPTY;
     case ErrorCode::kReadOnly:
       return EROFS;
     case ErrorCode::kCrossDevice:

@@ -41,6 +41,7 @@
 #include "drive/remote_store.h"
 #include "transfer/scheduler.h"
 #include "tree/node.h"
+#include "tree/own_changes.h"
 
 namespace driveway::tree {
 
@@ -82,6 +83,11 @@ class TreeObserver {
   virtual void attributes_changed(InodeId inode) = 0;
   // Entries of directory `inode` came or went.
   virtual void directory_changed(InodeId inode) = 0;
+  // Drive said something new of an item: what it is now, or nothing where it has gone or is not
+  // visible any more. `inode`: as what it is known; `parent`: the inode of its folder, 0 where that
+  // is not known. Not told of accept() and forget().
+  virtual void item_changed(InodeId /*inode*/, const FileId& /*id*/,
+                            const std::optional<drive::Item>& /*item*/, InodeId /*parent*/) {}
 };
 
 struct TreeStatus {
@@ -97,11 +103,12 @@ class Tree {
   static InodeId root() { return InodeId(1); }
 
   // `folder` gets the LMDB environment. A damaged, foreign or other-version `meta` is wiped and
-  // begun anew.
+  // begun anew. `own` may be null: this client changes nothing.
   static Result<std::unique_ptr<Tree>> open(const std::filesystem::path& folder,
                                             const TreeOptions& options, drive::RemoteStore& store,
                                             transfer::Scheduler& scheduler, InodeSource& inodes,
-                                            Clock& clock, Metrics& metrics);
+                                            Clock& clock, Metrics& metrics,
+                                            const OwnChanges* own = nullptr);
   virtual ~Tree() = default;  // stops the feed
 
   // Learns the account and takes the feed's token where `meta` has none; then starts the feed. With
@@ -130,6 +137,14 @@ class Tree {
   // was not its content. The observer has been told when it returns.
   virtual Status renew(const FileId& id) = 0;
 
+  // Drive answered a change of ours with `item`: as a get that was just made (J3). Gives the inode
+  // of the folder that it is in, 0 where that is shown nowhere. Observers are told of entries and
+  // attributes.
+  virtual Result<InodeId> accept(const drive::Item& item) = 0;
+  // A change of ours removed the item.
+  virtual Status forget(const FileId& id) = 0;
+  // The name that an item called `drive_name` would have in a directory, were it alone.
+  virtual std::string shown_name_of(const drive::Item& item) const = 0;
   // Reads the feeds once, now. What it brought has been told to the observer when it returns.
   virtual Status poll(const Context& context) = 0;
   // The account's data, at most a minute old where Drive answers; else as last known.

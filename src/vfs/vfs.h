@@ -6,7 +6,12 @@
 // `meta` and `cache` are deleted unopened, not trusted; the journal stays. Every call that may wait
 // for Drive takes a Context (R5); what is known locally is answered locally.
 //
-// Thread-safe. Read-only: there is no call that changes anything in Drive.
+// What is changed here stands in the journal when a call returns (D1), is seen by every reader at
+// once, and goes to Drive in the background (journal/sender.h). What is shown is the tree, overlaid
+// with the journal (view.h). With VfsOptions::read_only, changes fail with kReadOnly, and what an
+// earlier run has left unsent stays where it is.
+//
+// Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -25,18 +30,62 @@
 #include "base/result.h"
 #include "cache/content_cache.h"
 #include "drive/remote_store.h"
+#include "journal/journal.h"
+#include "journal/sender.h"
 #include "transfer/fetcher.h"
 #include "transfer/scheduler.h"
 #include "tree/tree.h"
 
 namespace driveway::vfs {
 
+// What fsync means (--fsync).
+enum class FsyncMode { kJournal, kUpload };
+// What becomes of superseded revisions of ours (--revisions, J13).
+enum class RevisionsMode { kAuto, kKeep, kDrop };
+
 struct VfsOptions {
   tree::TreeOptions tree;
   cache::CacheOptions cache;
   transfer::SchedulerOptions scheduler;
   transfer::FetcherOptions fetcher;
+  bool read_only = false;
+  std::string account;  // permission id (D5)
+  journal::Options changes;
+  journal::SenderOptions sender;
+  FsyncMode fsync = FsyncMode::kJournal;
+  RevisionsMode revisions = RevisionsMode::kAuto;
+  Duration max_backlog = std::chrono::minutes(10);     // J11; 0: off
+  Duration space_patience = std::chrono::seconds(60);  // D6: writers at a full disk
 };
+
+// How a file is opened.
+struct OpenMode {
+  bool read = true;
+  bool write = false;
+  bool append = false;  // every write goes to the end
+  bool truncate = false;
+};
+
+// Of what is made new. Permission bits without the file type.
+struct NewNode {
+  mode_t mode = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+// What of a node is to become different.
+struct AttributeChange {
+  std::optional<Bytes> size{};
+  std::optional<mode_t> mode{};  // permission bits
+  std::optional<uid_t> uid{};
+  std::optional<gid_t> gid{};
+  std::optional<WallTime> modified{};  // cut to ms (E4)
+};
+
+enum class RenameMode { kReplace, kNoReplace, kExchange };
+
+// How an extended attribute is set.
+enum class AttributeMode { kAny, kCreate, kReplace };
 
 // What statfs says, in bytes.
 struct Space {
@@ -63,6 +112,34 @@ class OpenFile {
   // RemoteStore::read.
   virtual Result<std::size_t> read(const Context& context, Bytes offset,
                                    std::span<std::byte> buffer) = 0;
+
+  // --- Of a file that was opened for writing; others: kReadOnly from each.
+
+  // All of `data`, or an error. Read by everybody at once; acknowledged only by flush() and sync().
+  // Errors: kNoSpace (the local disk, after VfsOptions::space_patience; Drive's storage is full,
+  // E2), kQuotaExceeded, kPermissionDenied, kLocalDisk, kTooLarge.
+  virtual Status write(const Context& context, Bytes offset, std::span<const std::byte> data) = 0;
+  virtual Status truncate(const Context& context, Bytes size) = 0;
+  // As fallocate(2): room for `range`; it also grows the file, unless `keep_size`.
+  virtual Status allocate(const Context& context, ByteRange range, bool keep_size) = 0;
+  // Zeros in `range`; the size stays.
+  virtual Status punch(const Context& context, ByteRange range) = 0;
+  // At each close(2): what was written stands in the log (D1).
+  virtual Status flush(const Context& context) = 0;
+  // fsync: survives a crash of the machine (D2); with FsyncMode::kUpload: it is in Drive.
+  virtual Status sync(const Context& context) = 0;
+  // SEEK_DATA, SEEK_HOLE. Nothing: ENXIO. For every open file.
+  virtual std::optional<Bytes> next_data(Bytes offset) = 0;
+  virtual std::optional<Bytes> next_hole(Bytes offset) = 0;
+  // The handle is released; the last writer's close lets the file go (J4). Once, instead of the
+  // destructor alone, because it can fail.
+  virtual Status close(const Context& context) = 0;
+};
+
+// A file that is open, and what it is.
+struct Opened {
+  tree::Node node;
+  std::shared_ptr<OpenFile> file;
 };
 
 class Vfs {
@@ -91,8 +168,9 @@ class Vfs {
   virtual Result<tree::Node> resolve(const Context& context, std::string_view path) = 0;
   virtual Result<tree::Node> by_id(const Context& context, const FileId& id) = 0;
 
-  // Errors: also kIsADirectory.
-  virtual Result<std::shared_ptr<OpenFile>> open_file(const Context& context, InodeId inode) = 0;
+  // Errors: also kIsADirectory; for writing those of OpenFile::write, kReadOnly.
+  virtual Result<std::shared_ptr<OpenFile>> open_file(const Context& context, InodeId inode,
+                                                      const OpenMode& mode = {}) = 0;
   virtual Result<std::string> read_link(const Context& context, InodeId inode) = 0;
 
   // Extended attributes: user.drive.id, .name, .mime_type, .md5, .sha1, .sha256, .version,
@@ -101,6 +179,52 @@ class Vfs {
   // google-drive-ocamlfuse stored it. Errors: kNotFound.
   virtual Result<std::vector<std::string>> list_attributes(InodeId inode) = 0;
   virtual Result<std::string> attribute(InodeId inode, std::string_view name) = 0;
+
+  // Errors of changes to them: kNameTooLong and kTooLarge (more than Drive's properties hold, E3),
+  // kAlreadyExists (kCreate), kNotFound (kReplace), kPermissionDenied (user.drive.*).
+  virtual Status set_attribute(const Context& context, InodeId inode, std::string_view name,
+                               std::string_view value, AttributeMode mode) = 0;
+  virtual Status remove_attribute(const Context& context, InodeId inode, std::string_view name) = 0;
+
+  // --- Changes. `name`s are shown names (tree/names.h). Errors of all: kReadOnly (also where the
+  // account may not), kNotFound, kNotADirectory, kAlreadyExists, kNoSpace, kQuotaExceeded,
+  // kLocalDisk, kNameTooLong, kInvalidArgument; those of listing the folder.
+
+  // Errors: also kAlreadyExists: open it instead.
+  virtual Result<Opened> create_file(const Context& context, InodeId parent, std::string_view name,
+                                     const NewNode& attributes, const OpenMode& mode) = 0;
+  virtual Result<tree::Node> make_folder(const Context& context, InodeId parent,
+                                         std::string_view name, const NewNode& attributes) = 0;
+  virtual Result<tree::Node> make_symlink(const Context& context, InodeId parent,
+                                          std::string_view name, std::string_view target,
+                                          const NewNode& attributes) = 0;
+  virtual Result<tree::Node> set_attributes(const Context& context, InodeId inode,
+                                            const AttributeChange& change) = 0;
+  // What is open stays usable. Errors: also kIsADirectory.
+  virtual Status unlink(const Context& context, InodeId parent, std::string_view name) = 0;
+  // Errors: also kNotEmpty.
+  virtual Status remove_folder(const Context& context, InodeId parent, std::string_view name) = 0;
+  // Errors: also kNotEmpty, kIsADirectory, kInvalidArgument (into itself), kCrossDevice (between
+  // drives; into .shared, say).
+  virtual Status rename(const Context& context, InodeId parent, std::string_view name,
+                        InodeId new_parent, std::string_view new_name, RenameMode mode) = 0;
+  // As copy_file_range(2); gives the count. A whole clean file onto an empty one is copied by the
+  // server (design: writes); all of it then counts as copied at once.
+  virtual Result<Bytes> copy_range(const Context& context, OpenFile& from, Bytes from_offset,
+                                   OpenFile& to, Bytes to_offset, Bytes length) = 0;
+  // fsync of a folder: the names in it survive a crash of the machine.
+  virtual Status sync_folder(const Context& context, InodeId inode) = 0;
+
+  // What Drive does not have yet. Null when it is opened read-only.
+  virtual journal::Journal* journal() = 0;
+  virtual journal::Sender* sender() = 0;
+  // Returns when Drive has all that is at and below `inode` (0: everything). As Sender::flush.
+  virtual Status flush(const Context& context, InodeId inode) = 0;
+  // Writes what Drive does not have to `folder`, under its shown paths (files whole where their
+  // base is here or can be fetched, else as NAME.part with their extents in NAME.part.json).
+  // Overwrites nothing. Gives the count of files.
+  virtual Result<std::uint64_t> export_unsent(const Context& context,
+                                              const std::filesystem::path& folder) = 0;
 
   virtual Result<Space> space(const Context& context) = 0;
   virtual Result<drive::About> about(const Context& context) = 0;
