@@ -7,7 +7,7 @@ import statistics
 import sys
 import tempfile
 
-from benchmarks import mounts, namespaces, reads, simulator
+from benchmarks import mounts, namespaces, simulator, suite
 
 WORKLOADS = {
     "sim-media": simulator.media,
@@ -17,23 +17,24 @@ WORKLOADS = {
     "sequential": mounts.sequential,
 }
 _ROUNDS = 3
-_READS = "reads"
+_SUITES = {each.name: each for each in (suite.READS, suite.WRITES)}
 
 
 def _arguments():
     parser = argparse.ArgumentParser(prog="tools/bench")
-    known = [_READS, *WORKLOADS]
+    known = [*_SUITES, *WORKLOADS]
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=", ".join(known))
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--json", type=pathlib.Path)
-    rows = f"rows of `{_READS}`, separated by commas: {', '.join(reads.names())}"
-    parser.add_argument("--only", default="", help=rows)
-    parser.add_argument("--short", action="store_true", help=f"`{_READS}` of little data")
+    rows = [name for each in _SUITES.values() for name in each.row_names()]
+    suites = " and ".join(f"`{name}`" for name in _SUITES)
+    parser.add_argument("--only", default="", help=f"rows, separated by commas: {', '.join(rows)}")
+    parser.add_argument("--short", action="store_true", help=f"{suites} of little data")
     arguments = parser.parse_args()
     arguments.only = [name for name in arguments.only.split(",") if name]
     arguments.workloads = arguments.workloads or known
     unknown = set(arguments.workloads) - set(known)
-    unknown |= set(arguments.only) - set(reads.names())
+    unknown |= set(arguments.only) - set(rows)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     return arguments
@@ -58,8 +59,11 @@ def main():
     results, reached = {}, True
     for name in arguments.workloads:
         print(f"\n{name}", flush=True)
-        if name == _READS:
-            reached, results[name] = reads.run(arguments.only, arguments.rounds, arguments.short)
+        if name in _SUITES:
+            passed, results[name] = suite.run(
+                _SUITES[name], arguments.only, arguments.rounds, arguments.short
+            )
+            reached = reached and passed
         else:
             results[name] = _measured(name, arguments.rounds or _ROUNDS)
     if arguments.json:

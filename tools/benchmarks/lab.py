@@ -1,19 +1,23 @@
 """Where subjects are measured: one simulator for a whole run, an account for each mount."""
 
 import contextlib
+import os
 import pathlib
 import shutil
 import subprocess
+import time
 
 from benchmarks import namespaces
 from benchmarks.failed import Failed
 from benchmarks.processes import PeakMemory
-from benchmarks.reader import Reader, run
+from benchmarks.programs import NullFuse, Reader, Writer, run
 from benchmarks.subjects import Driveway
 from support.simulator import Simulator, calls
 from support.waiting import wait_for
 
 PROFILE = "colab"
+_CHANGING = ("files.create", "files.update", "files.copy", "files.delete", "files.empty_trash")
+_LOOK = 0.05  # seconds between looks at Drive
 _QUIET_TIMEOUT = 60
 _VERIFY_TIMEOUT = 60
 
@@ -39,6 +43,8 @@ class Lab:
         self._mounts = 0
         self._logged = 0
         self.reader = Reader(self._folder)
+        self.writer = Writer(self._folder)
+        self.null_fuse = NullFuse(self._folder)
         namespaces.lead_google_here(self._folder)
         self.simulator = Simulator(self._folder / "simulator", namespaces.LISTEN)
         self.simulator.set(profile=PROFILE)
@@ -83,6 +89,7 @@ class Bench:
     def __init__(self, lab, subject, account, folder):
         self.subject = subject
         self.reader = lab.reader
+        self.writer = lab.writer
         self.simulator = lab.simulator
         self.is_driveway = isinstance(subject, Driveway)
         self._lab = lab
@@ -136,6 +143,60 @@ class Bench:
         copy = self._plain / (name or pathlib.Path(path).name)
         run(["cp", "-r", path, copy], timeout=300)
         return copy
+
+    def plain_folder(self, name):
+        """A new folder on plain disk."""
+        folder = self._plain / name
+        folder.mkdir()
+        return folder
+
+    def null_fuse(self, measure):
+        """What measure(mountpoint) gives on a FUSE that does nothing: its "seconds"."""
+        with self._lab.null_fuse.mounted(self.plain_folder("null")) as mountpoint:
+            return measure(mountpoint)["seconds"]
+
+    # -- what Drive has, by another client's eyes --------------------------------------------------
+
+    def _in_drive(self):
+        dump = self.simulator.dump(account=self._account)
+        return {item["path"]: item for item in dump if not item.get("trashed")}
+
+    def has(self, path):
+        return path in self._in_drive()
+
+    def size_in_drive(self, path):
+        """None where it is not there."""
+        return self._in_drive().get(path, {}).get("size")
+
+    def md5_in_drive(self, path):
+        return self._in_drive().get(path, {}).get("md5Checksum")
+
+    def wait_for_drive(self, done, seconds):
+        """Raises Failed when done() is not true in time."""
+        until = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > until:
+                raise Failed(f"not in Drive after {seconds} s")
+            time.sleep(_LOOK)
+
+    def wait_in_drive(self, sizes, seconds):
+        """`sizes`: path -> bytes."""
+
+        def there():
+            items = self._in_drive()
+            return all(items.get(path, {}).get("size") == size for path, size in sizes.items())
+
+        self.wait_for_drive(there, seconds)
+
+    def moved(self):
+        """Bytes of contents "up" and "down" since the figures of the simulator were reset."""
+        methods = self.simulator.stats()["methods"]
+        up = sum(figures["bytes_in"] for figures in methods.values())
+        return {"up": up, "down": methods.get("files.get_media", {}).get("bytes_out", 0)}
+
+    def changing_calls(self):
+        methods = self.simulator.stats()["methods"]
+        return sum(methods[name]["count"] for name in _CHANGING if name in methods)
 
     def drop_kernel_pages(self, path):
         """Of the mount alone: what its daemon keeps on disk stays in the kernel's cache."""

@@ -12,11 +12,12 @@ OURS = "driveway"
 
 class Results:
     """What was measured: workload -> subject -> a dict of figures for each round, or
-    {"failed": reason}. And the network's bytes a second and Drive's first byte are beside it."""
+    {"failed": reason}. `network`: the simulator's, with its bytes a second."""
 
-    def __init__(self, measured, total_bandwidth):
+    def __init__(self, measured, network):
         self.measured = measured
-        self.total_mb_per_second = total_bandwidth / 1e6
+        self.total_mb_per_second = network.get("total_bandwidth", 0) / 1e6
+        self.connection_bandwidth = network.get("connection_bandwidth", 0)
 
     def failures(self, workload, subject=OURS):
         rounds = self.measured.get(workload, {}).get(subject, [])

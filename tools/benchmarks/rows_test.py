@@ -2,10 +2,10 @@
 
 import json
 
-from benchmarks import rows, table
+from benchmarks import rows, table, write_rows
 from benchmarks.rows import Check, Results
 
-BANDWIDTH = 200_000_000
+NETWORK = {"total_bandwidth": 200_000_000, "connection_bandwidth": 40_000_000}
 
 
 def big(mb_per_second, **figures):
@@ -17,7 +17,7 @@ def row(name):
 
 
 def results(**measured):
-    return Results(measured, BANDWIDTH)
+    return Results(measured, NETWORK)
 
 
 def test_the_median_of_the_rounds_counts():
@@ -113,3 +113,25 @@ def test_the_json_says_what_was_reached():
     assert not sequential["passed"] and report["cpus"] == 2
     assert [check["passed"] for check in sequential["checks"]] == [True, False]
     assert report["rounds"]["big"]["rclone"] == [big(100)]
+
+
+def written(name, **measured):
+    return next(row for row in write_rows.ALL if row.name == name).checks(results(**measured))
+
+
+def test_a_write_is_measured_against_a_fuse_that_does_nothing():
+    measured = {"driveway": [{"seconds": 5, "null_seconds": 4}]}
+    assert [c.passed for c in written("write", write=measured)] == [True]
+    measured = {"driveway": [{"seconds": 5.1, "null_seconds": 4}]}
+    assert [c.passed for c in written("write", write=measured)] == [False]
+
+
+def test_an_upload_is_measured_against_the_link_and_rclone():
+    figures = {"drain_seconds": 27, "bytes": 1_000_000_000}
+    measured = {"driveway": [figures], "rclone": [{"drain_seconds": 53}]}
+    assert [c.passed for c in written("write-drain", write=measured)] == [True, False]
+
+
+def test_one_look_at_half_a_file_is_one_too_many():
+    figures = {"bytes": 100_000_000, "not_whole": 1, "final_seconds": 7.4}
+    assert [c.passed for c in written("saves", saves={"driveway": [figures]})] == [False, True]

@@ -33,6 +33,10 @@ class Subject:
     def close(self):
         raise NotImplementedError
 
+    def kill(self):
+        """As a machine that runs out of memory does it; the caches stay, for another mount()."""
+        raise NotImplementedError
+
     def cpu_seconds(self):
         return cpu_seconds(self.pid)
 
@@ -62,6 +66,9 @@ class Driveway(Subject):
     def unmount(self):
         self._mount.unmount()
 
+    def kill(self):
+        self._mount.kill()
+
     def close(self):
         self._machine.close()
 
@@ -75,7 +82,8 @@ class Driveway(Subject):
 class RcloneMount(Subject):
     """`rclone mount --vfs-cache-mode full`, with further options."""
 
-    def __init__(self, folder, simulator, account, options):
+    def __init__(self, folder, simulator, account, options, read_only=True):
+        self._read_only = read_only
         self._folder = pathlib.Path(folder)
         self._folder.mkdir()
         self._rclone = Rclone(self._folder / "config", simulator, account)
@@ -85,7 +93,8 @@ class RcloneMount(Subject):
         self.drive.mkdir()
 
     def mount(self):
-        own = ["--vfs-cache-mode=full", f"--cache-dir={self._folder / 'cache'}", "--read-only"]
+        own = ["--vfs-cache-mode=full", f"--cache-dir={self._folder / 'cache'}"]
+        own += ["--read-only"] if self._read_only else []
         with open(self._folder / "rclone.log", "ab") as log:
             self._process = subprocess.Popen(
                 self._rclone.command("mount", "sim:", str(self.drive), *own, *self._options),
@@ -158,6 +167,11 @@ def _rclone(*options):
     return make
 
 
+def _rclone_writing(folder, simulator, account, _quota):
+    return RcloneMount(folder, simulator, account, (), read_only=False)
+
+
 DRIVEWAY = Kind("driveway", Driveway)
 RCLONE = Kind("rclone", _rclone())
+RCLONE_WRITING = Kind("rclone", _rclone_writing)
 RCLONE_TUNED = Kind("rclone tuned", _rclone(*_TUNED))

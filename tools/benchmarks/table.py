@@ -1,4 +1,4 @@
-"""The tables of `tools/bench reads`, and the same as JSON."""
+"""The tables of `tools/bench reads` and `writes`, and the same as JSON."""
 
 from benchmarks import rows
 
@@ -22,6 +22,15 @@ _SHOWN = {
     "plain_paged_gb_per_second": "{:.2f} plain cached in single pages",
     "plain_files_per_second": "{:.1f} files/s plain",
     "cached_share": "{:.0%} of it in the kernel's cache",
+    "null_seconds": "{:.3f} s on a FUSE that does nothing",
+    "drain_seconds": "{:.2f} s until in Drive",
+    "in_drive_per_second": "{:.2f} files/s in Drive",
+    "rename_changes": "{:.0f} changing calls for the rename",
+    "remove_changes": "{:.0f} for rm -r",
+    "longest_save_seconds": "{:.3f} s the longest save",
+    "final_seconds": "{:.2f} s after the last one",
+    "sent_again": "{:.0%} sent again",
+    "ready_seconds": "{:.3f} s until mounted",
     "cpu_per_gb": "{:.2f} CPU s/GB",
     "cpu_per_gb_with_md5": "{:.2f} with md5",
 }

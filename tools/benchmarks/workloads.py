@@ -8,7 +8,7 @@ import time
 from typing import Callable
 
 from benchmarks import rows, subjects
-from benchmarks.reader import run
+from benchmarks.programs import run
 
 _MIB = 1 << 20
 _GB = 1e9

@@ -1,19 +1,42 @@
-"""tools/bench reads: every row of what reading must reach, on driveway, on rclone and on plain
-disk, against one simulator in one run (network of Colab, TLS)."""
+"""tools/bench reads and writes: every row of what must be reached, on driveway, on rclone and on
+plain disk, against one simulator in one run (network of Colab, TLS)."""
 
+import dataclasses
 import os
 import pathlib
 import subprocess
 import tempfile
 import time
+from typing import Any
 
-from benchmarks import rows, subjects, table, workloads
+from benchmarks import rows, subjects, table, workloads, write_rows, write_workloads
 from benchmarks.failed import Failed
 from benchmarks.lab import PROFILE, Lab
 
 # What a subject's failure may look like; anything else is a defect of this program.
 _FAILURES = (Failed, AssertionError, OSError, RuntimeError, subprocess.SubprocessError)
 _LONGEST_REASON = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """`rows`: what must be reached, from the figures of `workloads`, at the scale `full`; `short`
+    is to try it."""
+
+    name: str
+    rows: tuple
+    workloads: tuple
+    full: Any
+    short: Any
+
+    def row_names(self):
+        return [row.name for row in self.rows]
+
+
+READS = Suite("reads", rows.ALL, workloads.ALL, workloads.FULL, workloads.SHORT)
+WRITES = Suite(
+    "writes", write_rows.ALL, write_workloads.ALL, write_workloads.FULL, write_workloads.SHORT
+)
 
 
 def _measure_once(lab, workload, kind, scale, number):
@@ -53,13 +76,13 @@ def _measure(lab, workload, scale, rounds, results):
         for kind in _kinds_of_round(workload, number, rounds, results):
             figures = _measure_once(lab, workload, kind, scale, number)
             measured.setdefault(kind.name, []).append(figures)
-            only = rows.Results({workload.name: {kind.name: [figures]}}, 1)
+            only = rows.Results({workload.name: {kind.name: [figures]}}, lab.network)
             text = table.figures_text(only, workload.name, kind.name)
             head = f"{workload.name} round {number + 1}, {kind.name} ({figures['took']:.0f} s)"
             print(f"  {head}: {text}", flush=True)
 
 
-def _about(lab, scale):
+def _about(lab, short):
     version = subprocess.run(["rclone", "version"], capture_output=True, text=True, check=True)
     return {
         "profile": PROFILE,
@@ -67,28 +90,24 @@ def _about(lab, scale):
         "cpus": os.cpu_count(),
         "kernel": os.uname().release,
         "rclone": version.stdout.splitlines()[0],
-        "short": scale is workloads.SHORT,
+        "short": short,
     }
 
 
-def names():
-    return [row.name for row in rows.ALL]
-
-
-def run(only=(), rounds=None, short=False):
+def run(suite, only=(), rounds=None, short=False):
     """Measures the rows named in `only` (all without a name), prints the tables. Gives (whether all
     is reached, the same as JSON)."""
     begin = time.monotonic()
-    wanted = [row for row in rows.ALL if not only or row.name in only]
-    scale = workloads.SHORT if short else workloads.FULL
+    wanted = [row for row in suite.rows if not only or row.name in only]
+    scale = suite.short if short else suite.full
     needed = {row.workload for row in wanted}
     with tempfile.TemporaryDirectory(prefix="driveway-bench-") as folder:
         with Lab(pathlib.Path(folder)) as lab:
-            results = rows.Results({}, lab.network["total_bandwidth"])
-            for workload in workloads.ALL:
+            results = rows.Results({}, lab.network)
+            for workload in suite.workloads:
                 if workload.name in needed:
                     _measure(lab, workload, scale, rounds, results)
-            about = _about(lab, scale)
+            about = _about(lab, short)
     if short:
         print("\nThis was --short: less data than the rows say, so nothing is proved")
     print("\nMedians (memory: the peak)\n" + "\n".join(table.figures(results)))
