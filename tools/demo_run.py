@@ -1,5 +1,6 @@
 """The demo's second half: a simulated Drive, a login, a mount, and every byte checked. See tools/demo."""
 
+import hashlib
 import os
 import pathlib
 import shutil
@@ -81,6 +82,37 @@ def read_again(mount, simulator):
     say(f"and again, mounted anew: {seconds:.1f} s ({rate:.0f} MiB/s), {media} bytes from Drive")
 
 
+def write(machine, mount, simulator):
+    """A folder of files of all sizes, a checkpoint saved over itself, then flush: Drive must have
+    what was written, byte by byte."""
+    project = mount.my_drive / "written"
+    wanted = {}
+
+    def work():
+        project.mkdir()
+        for index, size in enumerate((0, 1, 4096, 300_000, 6 * MIB, 40 * MIB)):
+            data = os.urandom(size)
+            (project / f"file{index}.bin").write_bytes(data)
+            wanted[f"written/file{index}.bin"] = data
+        for _ in range(3):
+            data = os.urandom(2 * MIB)
+            (project / "model.pt.tmp").write_bytes(data)
+            os.replace(project / "model.pt.tmp", project / "model.pt")
+            wanted["written/model.pt"] = data
+
+    _, seconds = seconds_of(work)
+    _, flushed = seconds_of(lambda: machine.output_of("flush", mount.path))
+    there = {i["path"]: i for i in simulator.dump() if i["path"].startswith("written/")}
+    if set(there) != set(wanted):
+        raise AssertionError(f"Drive has {sorted(there)}, not {sorted(wanted)}")
+    for path, data in wanted.items():
+        if there[path]["md5Checksum"] != hashlib.md5(data).hexdigest():
+            raise AssertionError(f"Drive has other bytes in {path} than were written")
+    size = sum(map(len, wanted.values())) / MIB
+    say(f"wrote {len(wanted)} files with {size:.0f} MiB in {seconds:.1f} s; driveway flush returned after")
+    say(f"  {flushed:.1f} s: Drive has each of them, with the md5 of what was written")
+
+
 def demo(folder):
     with Simulator(f"{folder}/simulator", accounts=(FIRST_ACCOUNT,)) as simulator:
         seed(simulator)
@@ -93,6 +125,7 @@ def demo(folder):
             mount.unmount()
             mount = machine.mount()
             read_again(mount, simulator)
+            write(machine, mount, simulator)
             mount.unmount()
             machine.wait_until_no_daemon()
             say("unmounted")
