@@ -301,6 +301,11 @@ class ChangeSet {
   const Change* find(InodeId inode) const;
   InodeId find_id(const FileId& id) const;  // 0: none
   std::vector<InodeId> dirty() const;       // in the order of their last change
+  // Rows whose folder is `parent` (parent()), deleted ones too; those that shall be there as `name`.
+  std::vector<InodeId> wanted_in(InodeId parent) const;
+  std::vector<InodeId> wanted_in(InodeId parent, const std::string& name) const;
+  // Rows of what Drive has in `folder`, or may have once what is sent has been carried out.
+  std::vector<InodeId> in_drive(const FileId& folder) const;
   bool is_dirty(const Change& change) const;
   Waiting waiting(InodeId inode, WallTime now) const;
   // `bytes_per_second`: measured; 0: not known.
