@@ -133,6 +133,10 @@ class Tree {
   // drive:id=ID.
   virtual Result<Node> by_id(const Context& context, const FileId& id) = 0;
 
+  // The folder whose entries directory `inode` shows: itself, but for folder shortcuts and what is
+  // seen through them (views.h). Never waits for Drive.
+  virtual Result<InodeId> real_directory(InodeId inode) = 0;
+
   // The item gets a new inode, as where its content changes (R1a): what was shown under the old one
   // was not its content. The observer has been told when it returns.
   virtual Status renew(const FileId& id) = 0;
