@@ -310,6 +310,9 @@ class ChangeSet {
   Waiting waiting(InodeId inode, WallTime now) const;
   // `bytes_per_second`: measured; 0: not known.
   Backlog backlog(WallTime now, double bytes_per_second) const;
+  // E2: why nothing more with a content should go into `folder` of `drive`: what stops all of it,
+  // or what another one in the folder was refused for.
+  std::optional<Problem> refusal(InodeId folder, const DriveId& drive) const;
   std::size_t size() const { return changes_.size(); }
 
  private:
