@@ -52,6 +52,10 @@ class Naming {
   Status rename(const Context& context, InodeId parent, std::string_view name, InodeId new_parent,
                 std::string_view new_name, RenameMode mode);
 
+  // Until it goes, no name changes: for other operations on what has a name. Not to be held while
+  // Drive is asked.
+  std::unique_lock<std::mutex> take_turn() { return std::unique_lock(turn_); }
+
   // J10: `inode`, whose row has no folder, gets this place.
   Status place(const Context& context, InodeId inode, const journal::Place& place);
 
