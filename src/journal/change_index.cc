@@ -35,8 +35,6 @@ std::vector<InodeId> found_in(const Map& map, const Key& key) {
   return {found->second.begin(), found->second.end()};
 }
 
-bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
-
 }  // namespace
 
 // The names that it has, or may have once what is sent has been carried out.
