@@ -79,7 +79,8 @@ class TreeObserver {
   // meant).
   virtual void entry_changed(InodeId parent, const std::string& name,
                              std::optional<InodeId> child) = 0;
-  // Attributes of `inode` changed (its bytes never do: R1a).
+  // Attributes of `inode` changed. Its bytes are changed by this client alone (R1a), and that is
+  // told on the thread that did it.
   virtual void attributes_changed(InodeId inode) = 0;
   // Entries of directory `inode` came or went.
   virtual void directory_changed(InodeId inode) = 0;
