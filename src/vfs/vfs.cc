@@ -97,9 +97,9 @@ void VfsImpl::open_reads(Metrics& metrics) {
 Status VfsImpl::open_changes(bool machine_crashed, Metrics& metrics) {
   DRIVEWAY_TRY(drafts_, Drafts::open({.cache = *cache_,
                                       .blobs = *blobs_,
+                                      .fetcher = *fetcher_,
                                       .journal = *journal_,
                                       .clock = clock_,
-                                      .metrics = metrics,
                                       .space_patience = options_.space_patience},
                                      machine_crashed));
   view_ = std::make_unique<View>(*tree_, journal_.get(), drafts_.get());
