@@ -170,6 +170,9 @@ class Vfs {
   virtual Result<std::vector<tree::DirEntry>> list(const Context& context, InodeId directory) = 0;
   virtual Result<tree::Node> resolve(const Context& context, std::string_view path) = 0;
   virtual Result<tree::Node> by_id(const Context& context, const FileId& id) = 0;
+  // The path at which `inode` is shown ("MyDrive/a/b"), as resolve() takes it; "" for the root, and
+  // for what has no name (any more). Never waits for Drive.
+  virtual std::string path_of(InodeId inode) = 0;
 
   // Errors: also kIsADirectory; for writing those of OpenFile::write, kReadOnly.
   virtual Result<std::shared_ptr<OpenFile>> open_file(const Context& context, InodeId inode,
