@@ -308,10 +308,18 @@ class ChangeSet {
   const Change* find(InodeId inode) const;
   InodeId find_id(const FileId& id) const;  // 0: none
   std::vector<InodeId> dirty() const;       // in the order of their last change
+  // Rows whose folder is `parent` (parent()), deleted ones too; those that shall be there as `name`.
+  std::vector<InodeId> wanted_in(InodeId parent) const;
+  std::vector<InodeId> wanted_in(InodeId parent, const std::string& name) const;
+  // Rows of what Drive has in `folder`, or may have once what is sent has been carried out.
+  std::vector<InodeId> in_drive(const FileId& folder) const;
   bool is_dirty(const Change& change) const;
   Waiting waiting(InodeId inode, WallTime now) const;
   // `bytes_per_second`: measured; 0: not known.
   Backlog backlog(WallTime now, double bytes_per_second) const;
+  // E2: why nothing more with a content should go into `folder` of `drive`: what stops all of it,
+  // or what another one in the folder was refused for.
+  std::optional<Problem> refusal(InodeId folder, const DriveId& drive) const;
   std::size_t size() const { return changes_.size(); }
 
  private:

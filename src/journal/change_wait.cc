@@ -174,6 +174,19 @@ const std::string* ChangeSet::block_key(const Change& change) const {
   return nullptr;
 }
 
+std::optional<Problem> ChangeSet::refusal(InodeId folder, const DriveId& drive) const {
+  for (const std::string& key : {drive.value(), kAllDrives}) {
+    if (const auto found = blocks_.find(key); found != blocks_.end()) return found->second.problem;
+  }
+  for (const InodeId inode : failed_) {
+    const Change& change = changes_.at(inode);
+    if (change.parent() == folder && change.problem->code == ErrorCode::kPermissionDenied) {
+      return change.problem;
+    }
+  }
+  return std::nullopt;
+}
+
 WallTime ChangeSet::content_due(const Change& change) const {
   const Content& content = *change.wanted.content;
   if (!content.closed_at) return kNever;

@@ -172,6 +172,11 @@ class TreeImpl final : public Tree {
     return resolved_node(context, [&] { return inode_of(id); });
   }
 
+  Result<InodeId> real_directory(InodeId inode) override {
+    DRIVEWAY_TRY(const MetaReader meta, meta_->read());
+    return Views(meta, parts_.options).real_directory(inode);
+  }
+
   Status renew(const FileId& id) override {
     Events events;
     {

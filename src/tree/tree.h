@@ -79,7 +79,8 @@ class TreeObserver {
   // meant).
   virtual void entry_changed(InodeId parent, const std::string& name,
                              std::optional<InodeId> child) = 0;
-  // Attributes of `inode` changed (its bytes never do: R1a).
+  // Attributes of `inode` changed. Its bytes are changed by this client alone (R1a), and that is
+  // told on the thread that did it.
   virtual void attributes_changed(InodeId inode) = 0;
   // Entries of directory `inode` came or went.
   virtual void directory_changed(InodeId inode) = 0;
@@ -132,6 +133,10 @@ class Tree {
   // The node of an item by id, wherever it is; `shortcut`s resolved. For REMOTEs of the form
   // drive:id=ID.
   virtual Result<Node> by_id(const Context& context, const FileId& id) = 0;
+
+  // The folder whose entries directory `inode` shows: itself, but for folder shortcuts and what is
+  // seen through them (views.h). Never waits for Drive.
+  virtual Result<InodeId> real_directory(InodeId inode) = 0;
 
   // The item gets a new inode, as where its content changes (R1a): what was shown under the old one
   // was not its content. The observer has been told when it returns.
