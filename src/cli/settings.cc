@@ -15,10 +15,34 @@
 namespace driveway::cli {
 namespace {
 
-constexpr std::array<std::string_view, 17> kFileKeys = {
-    "account",   "layout", "read-only",     "cache-dir", "cache-size",   "min-free-disk",
-    "poll",      "docs",   "fsync",         "settle",    "max-backlog",  "delete",
-    "revisions", "quota",  "read-deadline", "client-id", "client-secret"};
+struct Key {
+  std::string_view name;
+  std::string_view built_in;  // "": depends on the machine, or there is none
+};
+// Those of config.toml.
+constexpr std::array<Key, 17> kKeys = {{{"account", ""},
+                                        {"layout", "colab"},
+                                        {"read-only", "false"},
+                                        {"cache-dir", ""},
+                                        {"cache-size", ""},
+                                        {"min-free-disk", "5%"},
+                                        {"poll", "10s"},
+                                        {"docs", "link"},
+                                        {"fsync", "journal"},
+                                        {"settle", "1s"},
+                                        {"max-backlog", "10m"},
+                                        {"delete", "trash"},
+                                        {"revisions", "auto"},
+                                        {"quota", "auto"},
+                                        {"read-deadline", "300s"},
+                                        {"client-id", ""},
+                                        {"client-secret", ""}}};
+
+const Key* find_key(std::string_view name) {
+  const auto* const found =
+      std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& key) { return key.name == name; });
+  return found == kKeys.end() ? nullptr : found;
+}
 
 std::string variable_name(std::string_view name) {
   std::string variable = "DRIVEWAY_";
@@ -53,7 +77,7 @@ Result<std::map<std::string, std::string>> read_config(const std::filesystem::pa
   try {
     const toml::table table = toml::parse(*text, path.string());
     for (const auto& [key, node] : table) {
-      if (std::find(kFileKeys.begin(), kFileKeys.end(), key.str()) == kFileKeys.end()) {
+      if (find_key(key.str()) == nullptr) {
         return Error{ErrorCode::kInvalidArgument,
                      cat(path.string(), ": unknown key \"", key.str(), "\"")};
       }
@@ -108,7 +132,16 @@ std::optional<Settings::Found> Settings::where(std::string_view name) const {
   return std::nullopt;
 }
 
-std::vector<std::string_view> Settings::names() { return {kFileKeys.begin(), kFileKeys.end()}; }
+std::vector<std::string_view> Settings::names() {
+  std::vector<std::string_view> names;
+  for (const Key& key : kKeys) names.push_back(key.name);
+  return names;
+}
+
+std::string Settings::built_in(std::string_view name) {
+  const Key* const key = find_key(name);
+  return key == nullptr ? "" : std::string(key->built_in);
+}
 
 std::string Settings::text(std::string_view name, std::string_view built_in) const {
   const auto found = where(name);

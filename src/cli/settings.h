@@ -38,6 +38,8 @@ class Settings {
   const Environment& environment() const { return environment_; }
   // All that there are, in the order in which they are told.
   static std::vector<std::string_view> names();
+  // What counts where no place has it; "" where that depends on the machine, or nothing does.
+  static std::string built_in(std::string_view name);
   struct Found {
     std::string value;
     std::string place;  // "--cache-size", "DRIVEWAY_CACHE_SIZE", "cache-size in /…/config.toml"

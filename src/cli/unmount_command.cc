@@ -47,10 +47,11 @@ Result<Patience> patience_of(const UnmountArguments& arguments) {
 }
 
 // Shows how far the daemon is, and keeps its last word.
-class Listener final : public control::Reply {
+class UnmountAnswer final : public control::Reply {
  public:
-  Listener(bool quiet, Clock& clock) : progress_(Progress::style_for(quiet), clock, std::cerr) {}
-  ~Listener() override { progress_.end(); }
+  UnmountAnswer(bool quiet, Clock& clock)
+      : progress_(Progress::style_for(quiet), clock, std::cerr) {}
+  ~UnmountAnswer() override { progress_.end(); }
 
   Status document(const json& document) override {
     if (document.contains("unmounted")) {
@@ -111,7 +112,7 @@ Result<ExitStatus> ask_to_unmount(const Context& context, const control::Daemon&
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
   };
   client.set_patience(patience.busy + kUnmountSlack);  // it says something more often than that
-  Listener listener(arguments.quiet, clock);
+  UnmountAnswer listener(arguments.quiet, clock);
   const Status asked = client.call(context,
                                    {{"op", "unmount"},
                                     {"mountpoint", mountpoint},

@@ -25,7 +25,7 @@
 //   {"op":"flush", REMOTE?, "timeout_ms"?} → any number of {"event":"progress","files",
 //       "files_done","bytes","bytes_done"}, then {"event":"done",…}: Drive has what REMOTE (else:
 //       everything) was at the call. kDeadlineExceeded; what failed for good; kLoginNeeded;
-//       kReadOnly
+//       kUnsupported (it is open for reading only)
 //   {"op":"retry", REMOTE?} → {"event":"done","retried","failed" (how many of them had failed for
 //       good)}; pauses end, and what waits for a login tries it
 //   {"op":"export_unsent","folder":ABSOLUTE} → any number of {"event":"progress"}, then

@@ -75,7 +75,7 @@ Result<std::optional<tree::Node>> WriteRequests::target(const Context& context,
 
 Status WriteRequests::require_journal() const {
   if (vfs_.journal() != nullptr) return {};
-  return Error{ErrorCode::kReadOnly,
+  return Error{ErrorCode::kUnsupported,
                "this Drive is open for reading only: nothing is sent from it; mount it without "
                "--read-only"};
 }
