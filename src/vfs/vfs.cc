@@ -132,25 +132,6 @@ Status VfsImpl::open_parts(Metrics& metrics) {
   return {};
 }
 
-// J10: rows whose folder has gone, where an earlier run did not come to give them another one.
-void VfsImpl::find_folders(const Context& context) {
-  std::vector<std::pair<InodeId, std::string>> rows;
-  journal_->look([&](const journal::ChangeSet& set) {
-    for (const InodeId inode : set.dirty()) {
-      const journal::Change& change = *set.find(inode);
-      if (change.parent() == InodeId() && !change.wanted.deleted && !change.sent) {
-        rows.emplace_back(inode, change.name());
-      }
-    }
-  });
-  for (const auto& [inode, name] : rows) {
-    const auto place = local_side_->recovery_place(context, name);
-    const Status placed =
-        place.ok() ? changing_->naming.place(context, inode, *place) : Status(place.error());
-    if (!placed.ok()) log::warn("\"", name, "\" has no folder yet: ", placed.error());
-  }
-}
-
 Status VfsImpl::start(const Context& context) {
   const bool changes = !options_.read_only;
   if (changes) {
@@ -161,7 +142,6 @@ Status VfsImpl::start(const Context& context) {
   DRIVEWAY_CHECK(tree_->start(context, &relay_));
   if (!changes) return {};
   recovery_->start();
-  find_folders(context);
   sender_->start();
   return {};
 }
