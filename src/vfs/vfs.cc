@@ -112,9 +112,9 @@ Status VfsImpl::open_changes(bool machine_crashed, Metrics& metrics) {
                                              *whole_fetch_, clock_);
   sender_ =
       journal::Sender::make(options_.sender, *journal_, store_, *local_side_, clock_, metrics);
-  opener_ = std::make_unique<Opener>(
-      Opener::Parts{changing_->parts, changing_->naming, *blobs_, *siblings_, *writes_, store_},
-      FileOptions{options_.fsync, options_.max_backlog});
+  opener_ = std::make_unique<Opener>(Opener::Parts{changing_->parts, changing_->naming, *blobs_,
+                                                   *siblings_, *writes_, *recovery_, store_},
+                                     FileOptions{options_.fsync, options_.max_backlog});
   journal_->on_sync([this] { return drafts_->sync_all(); });
   journal_->on_change([this](const std::vector<InodeId>& inodes) {
     row_watch_->changed(inodes);
