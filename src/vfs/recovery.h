@@ -27,12 +27,14 @@ class Recovery {
 
  private:
   void recover(InodeId inode);
+  bool try_to_recover(InodeId inode);
 
   journal::Journal& journal_;
   Drafts& drafts_;
   const Clock& clock_;
   mutable std::mutex mutex_;  // a leaf
   std::set<InodeId> left_;
+  std::set<InodeId> recovering_;  // just now: its own change is told to changed()
 };
 
 }  // namespace driveway::vfs

@@ -37,11 +37,11 @@ class VfsFixture : public ::testing::Test {
     ASSERT_TRUE(started.ok()) << started.error().to_string();
   }
 
-  // What kill -9 leaves, opened: the folder as it is now, with what the other process may still do
-  // to its own.
-  void kill_and_open() {
+  // What kill -9 leaves, opened: the folder as it is now. `file`: that is open, and ends.
+  void kill_and_open(std::shared_ptr<OpenFile> file = nullptr) {
     const auto left = temporary_ / "left";
     std::filesystem::copy(folder(), left, std::filesystem::copy_options::recursive);
+    file.reset();
     vfs_.reset();
     std::filesystem::remove_all(folder());
     std::filesystem::rename(left, folder());

@@ -70,10 +70,10 @@ TEST_F(WriteTest, WhatWasClosedSurvivesTheLossOfMetaAndCache) {
 TEST_F(WriteTest, WhatNobodyClosedIsKeptBesideTheFile) {
   const FileId id = store_.add_file(store_.root(), "a.txt", "before");
   open();
-  const auto file = open_to_write("MyDrive/a.txt");
+  auto file = open_to_write("MyDrive/a.txt");
   ASSERT_TRUE(put(*file, 0, "AFTER").ok());
   EXPECT_EQ(read("MyDrive/a.txt"), "AFTERe");
-  kill_and_open();
+  kill_and_open(std::move(file));
   EXPECT_EQ(read("MyDrive/a.txt"), "before");
   ASSERT_THAT(names_in("MyDrive"), ElementsAre(StartsWith("a (recovered "), "a.txt"));
   EXPECT_EQ(read("MyDrive/" + names_in("MyDrive")[0]), "AFTERe");
