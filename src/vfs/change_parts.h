@@ -1,6 +1,8 @@
 // What the operations that change something work on. Private to vfs/.
 #pragma once
 
+#include <memory>
+
 #include "base/clock.h"
 #include "journal/journal.h"
 #include "journal/sender.h"
@@ -17,7 +19,7 @@ struct ChangeParts {
   View& view;
   journal::Journal& journal;
   Drafts& drafts;
-  journal::Sender& sender;
+  const std::unique_ptr<journal::Sender>& sender;  // made behind those who take its ids
   OpenNodes& open_nodes;
   tree::TreeObserver& observers;  // told of what changed here, without locks
   Clock& clock;

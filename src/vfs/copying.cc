@@ -70,9 +70,6 @@ Result<Bytes> copy_range(const Context& context, OpenFile& from, Bytes from_offs
                          Bytes to_offset, Bytes length) {
   auto* const target = dynamic_cast<DraftFile*>(&to);
   if (target == nullptr || !target->mode().write) return refused();
-  if (target->mode().append) {
-    return Error{ErrorCode::kInvalidArgument, "copying a range to a file opened for appending"};
-  }
   if (length == 0) return Bytes{0};
   if (const tree::Node* const source = copyable(from)) {
     DRIVEWAY_TRY(const auto copied,

@@ -95,6 +95,14 @@ Status LocalParts::confirmed(InodeId inode, const journal::Snapshot* snapshot,
   return drafts_.confirmed(inode, snapshot, item);
 }
 
+// Who has it open goes on reading it; nobody else can find it.
+Status LocalParts::replacing(const Context& context, InodeId replaced) {
+  const auto node = writes_.open_nodes().find(replaced);
+  if (!node || node->content != tree::ContentKind::kBlob) return {};
+  if (drafts_.find(replaced) != nullptr) return {};
+  return fetch_.fetch(context, *node);
+}
+
 void LocalParts::settled(InodeId inode) {
   drafts_.settled(inode);
   writes_.note();

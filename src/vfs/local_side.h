@@ -14,6 +14,7 @@
 #include "vfs/naming.h"
 #include "vfs/open_file.h"
 #include "vfs/view.h"
+#include "vfs/whole_fetch.h"
 
 namespace driveway::vfs {
 
@@ -41,12 +42,13 @@ class LocalParts final : public journal::LocalSide {
 
   // `naming` makes the recovery folder.
   LocalParts(tree::Tree& tree, View& view, Drafts& drafts, Naming& naming, LocalWrites& writes,
-             const Clock& clock)
+             WholeFetch& fetch, const Clock& clock)
       : tree_(tree),
         view_(view),
         drafts_(drafts),
         naming_(naming),
         writes_(writes),
+        fetch_(fetch),
         clock_(clock) {}
 
   Result<std::unique_ptr<journal::Snapshot>> snapshot(const Context& context,
@@ -55,6 +57,7 @@ class LocalParts final : public journal::LocalSide {
   Status removed(const FileId& id) override;
   Status confirmed(InodeId inode, const journal::Snapshot* snapshot,
                    const drive::Item& item) override;
+  Status replacing(const Context& context, InodeId replaced) override;
   void settled(InodeId inode) override;
   std::string conflict_name(const std::string& name) override;
   Result<journal::Place> recovery_place(const Context& context, const std::string& name) override;
@@ -65,6 +68,7 @@ class LocalParts final : public journal::LocalSide {
   Drafts& drafts_;
   Naming& naming_;
   LocalWrites& writes_;
+  WholeFetch& fetch_;
   const Clock& clock_;
 };
 

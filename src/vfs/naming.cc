@@ -79,7 +79,7 @@ Result<Naming::Made> Naming::make(const Context& context, const Slot& slot, jour
     if (value) entry.properties[key] = *value;
   }
   entry.drive = slot.folder.item->drive.value_or(DriveId());
-  entry.id = parts_.sender.take_id().value_or(FileId());
+  entry.id = parts_.sender->take_id().value_or(FileId());
   entry.modified = parts_.clock.wall_now();
   DRIVEWAY_TRY(const auto folders, folder_rows(parts_.view, parts_.journal, slot.folder.inode));
   DRIVEWAY_TRY(const InodeId inode, parts_.journal.inodes().allocate());
@@ -219,14 +219,6 @@ Status Naming::remove_folder(const Context& context, InodeId parent, std::string
       }));
   tell(folder, name, gone);
   return {};
-}
-
-// --- For others.
-
-Status Naming::place(const Context& context, InodeId inode, const journal::Place& place) {
-  return parts_.journal.change(
-      context, journal::Purpose::kProgress,
-      [&](journal::ChangeSet& set, WallTime now) { return set.rename(inode, place, now); });
 }
 
 void Naming::tell(InodeId folder, std::string_view name, std::optional<InodeId> child) const {

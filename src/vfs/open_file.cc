@@ -21,9 +21,39 @@ std::optional<Bytes> hole_from(Bytes offset, Bytes size) {
 
 }  // namespace
 
+// --- OpenNodes.
+
+void OpenNodes::add(const tree::Node& node) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = nodes_[node.inode];
+  if (entry.files++ == 0) entry.node = node;
+}
+
+void OpenNodes::remove(InodeId inode) {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(inode);
+  if (found != nodes_.end() && --found->second.files <= 0) nodes_.erase(found);
+}
+
+std::optional<tree::Node> OpenNodes::find(InodeId inode) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(inode);
+  if (found == nodes_.end()) return std::nullopt;
+  tree::Node node = found->second.node;
+  node.parent = InodeId();
+  return node;
+}
+
+void OpenNodes::set(const tree::Node& node) {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(node.inode);
+  if (found != nodes_.end()) found->second.node = node;
+}
+
 // --- BlobFile.
 
 BlobFile::~BlobFile() {
+  writes_.open_nodes().remove(source_);
   if (origin_.read_ahead != nullptr) origin_.read_ahead->close();
 }
 

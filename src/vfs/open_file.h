@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "vfs/blob.h"
@@ -20,10 +22,31 @@ namespace driveway::vfs {
 // What OpenFile says of changes of a file that was not opened for writing.
 inline Error refused() { return {ErrorCode::kReadOnly, "the file was not opened for writing"}; }
 
+// The nodes of files that are open here: one that was removed has no other place (the name has
+// gone, the handle has not). Thread-safe; its lock is a leaf.
+class OpenNodes {
+ public:
+  void add(const tree::Node& node);
+  void remove(InodeId inode);
+  // As a file without a name: its parent is 0.
+  std::optional<tree::Node> find(InodeId inode) const;
+  // Attributes of a file without a name are nowhere else.
+  void set(const tree::Node& node);
+
+ private:
+  struct Entry {
+    tree::Node node;
+    int files = 0;
+  };
+  mutable std::mutex mutex_;
+  std::unordered_map<InodeId, Entry> nodes_;
+};
+
 // What is written here, for those who have the same files open for reading. Thread-safe.
 class LocalWrites {
  public:
-  LocalWrites(const View& view, const Drafts& drafts) : view_(view), drafts_(drafts) {}
+  LocalWrites(const View& view, const Drafts& drafts, OpenNodes& open_nodes)
+      : view_(view), drafts_(drafts), open_nodes_(open_nodes) {}
 
   // Grows whenever a file may read otherwise than before: it began to be written to, or what was
   // written is in Drive.
@@ -32,10 +55,12 @@ class LocalWrites {
 
   std::shared_ptr<Draft> draft_of(InodeId inode) const { return drafts_.find(inode); }
   Result<tree::Node> node_of(InodeId inode) const { return view_.node(inode); }
+  OpenNodes& open_nodes() const { return open_nodes_; }
 
  private:
   const View& view_;
   const Drafts& drafts_;
+  OpenNodes& open_nodes_;
   std::atomic<std::uint64_t> count_{1};
 };
 
@@ -51,7 +76,11 @@ class BlobFile final : public OpenFile {
         source_(source),
         blobs_(blobs),
         siblings_(siblings),
-        writes_(writes) {}
+        writes_(writes) {
+    tree::Node own = node_;
+    own.inode = source_;
+    writes_.open_nodes().add(own);
+  }
   ~BlobFile() override;
 
   // Once, before anything else. Errors: as Vfs::open_file.
@@ -63,7 +92,9 @@ class BlobFile final : public OpenFile {
   void set_shown() override;
   Result<std::size_t> read(const Context& context, Bytes offset,
                            std::span<std::byte> buffer) override;
-  Status write(const Context&, Bytes, std::span<const std::byte>) override { return refused(); }
+  Status write(const Context&, std::optional<Bytes>, std::span<const std::byte>) override {
+    return refused();
+  }
   Status truncate(const Context&, Bytes) override { return refused(); }
   Status allocate(const Context&, ByteRange, bool) override { return refused(); }
   Status punch(const Context&, ByteRange) override { return refused(); }
@@ -114,7 +145,9 @@ class TextFile final : public OpenFile {
   void set_shown() override {}
   Result<std::size_t> read(const Context& context, Bytes offset,
                            std::span<std::byte> buffer) override;
-  Status write(const Context&, Bytes, std::span<const std::byte>) override { return refused(); }
+  Status write(const Context&, std::optional<Bytes>, std::span<const std::byte>) override {
+    return refused();
+  }
   Status truncate(const Context&, Bytes) override { return refused(); }
   Status allocate(const Context&, ByteRange, bool) override { return refused(); }
   Status punch(const Context&, ByteRange) override { return refused(); }

@@ -30,6 +30,11 @@ void Recovery::changed(const std::vector<InodeId>& inodes) {
   }
 }
 
+bool Recovery::is_waiting(InodeId inode) const {
+  const std::lock_guard lock(mutex_);
+  return left_.contains(inode);
+}
+
 void Recovery::recover(InodeId inode) {
   const auto beside = journal_.inodes().allocate();
   if (!beside.ok()) {

@@ -22,6 +22,8 @@ class Recovery {
   // that: changed() tries again.
   void start();
   void changed(const std::vector<InodeId>& inodes);
+  // Whether the inode still has to wait: until then nobody may write to it.
+  bool is_waiting(InodeId inode) const;
 
  private:
   void recover(InodeId inode);
@@ -29,7 +31,7 @@ class Recovery {
   journal::Journal& journal_;
   Drafts& drafts_;
   const Clock& clock_;
-  std::mutex mutex_;  // a leaf
+  mutable std::mutex mutex_;  // a leaf
   std::set<InodeId> left_;
 };
 

@@ -8,31 +8,6 @@
 
 namespace driveway::vfs {
 
-void OpenNodes::add(const tree::Node& node) {
-  const std::lock_guard lock(mutex_);
-  Entry& entry = nodes_[node.inode];
-  if (entry.files++ == 0) entry.node = node;
-}
-
-void OpenNodes::remove(InodeId inode) {
-  const std::lock_guard lock(mutex_);
-  const auto found = nodes_.find(inode);
-  if (found != nodes_.end() && --found->second.files <= 0) nodes_.erase(found);
-}
-
-std::optional<tree::Node> OpenNodes::find(InodeId inode) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = nodes_.find(inode);
-  if (found == nodes_.end()) return std::nullopt;
-  return found->second.node;
-}
-
-void OpenNodes::set(const tree::Node& node) {
-  const std::lock_guard lock(mutex_);
-  const auto found = nodes_.find(node.inode);
-  if (found != nodes_.end()) found->second.node = node;
-}
-
 DraftFile::DraftFile(tree::Node node, std::shared_ptr<Draft> draft, const OpenMode& mode,
                      const ChangeParts& parts, const FileOptions& options)
     : node_(std::move(node)),
@@ -71,28 +46,30 @@ Result<std::size_t> DraftFile::read(const Context& context, Bytes offset,
   return draft_->read(context, offset, buffer);
 }
 
-Status DraftFile::write(const Context& context, Bytes offset, std::span<const std::byte> data) {
+template <typename Change>
+Status DraftFile::changed(const Context& context, const Change& change) {
   DRIVEWAY_CHECK(check_writable());
   DRIVEWAY_CHECK(end_copying(context));
-  return draft_->write(context, mode_.append ? std::nullopt : std::optional(offset), data);
+  DRIVEWAY_CHECK(change());
+  parts_.observers.attributes_changed(draft_->inode());
+  return {};
+}
+
+Status DraftFile::write(const Context& context, std::optional<Bytes> offset,
+                        std::span<const std::byte> data) {
+  return changed(context, [&] { return draft_->write(context, offset, data); });
 }
 
 Status DraftFile::truncate(const Context& context, Bytes size) {
-  DRIVEWAY_CHECK(check_writable());
-  DRIVEWAY_CHECK(end_copying(context));
-  return draft_->truncate(context, size, false);
+  return changed(context, [&] { return draft_->truncate(context, size, false); });
 }
 
 Status DraftFile::allocate(const Context& context, ByteRange range, bool keep_size) {
-  DRIVEWAY_CHECK(check_writable());
-  DRIVEWAY_CHECK(end_copying(context));
-  return draft_->allocate(context, range, keep_size);
+  return changed(context, [&] { return draft_->allocate(context, range, keep_size); });
 }
 
 Status DraftFile::punch(const Context& context, ByteRange range) {
-  DRIVEWAY_CHECK(check_writable());
-  DRIVEWAY_CHECK(end_copying(context));
-  return draft_->punch(context, range);
+  return changed(context, [&] { return draft_->punch(context, range); });
 }
 
 Status DraftFile::flush(const Context& context) {
@@ -100,7 +77,7 @@ Status DraftFile::flush(const Context& context) {
   DRIVEWAY_CHECK(end_copying(context));
   DRIVEWAY_CHECK(draft_->flush(context));
   if (options_.max_backlog <= Duration::zero()) return {};
-  return parts_.sender.wait_for_backlog(context, options_.max_backlog);  // J11
+  return parts_.sender->wait_for_backlog(context, options_.max_backlog);  // J11
 }
 
 Status DraftFile::sync(const Context& context) {
@@ -108,7 +85,7 @@ Status DraftFile::sync(const Context& context) {
   DRIVEWAY_CHECK(end_copying(context));
   DRIVEWAY_CHECK(draft_->sync(context));
   if (options_.fsync == FsyncMode::kJournal) return {};
-  return parts_.sender.flush(context, {draft_->inode()});
+  return parts_.sender->flush(context, {draft_->inode()});
 }
 
 Status DraftFile::close(const Context& context) {

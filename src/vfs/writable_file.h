@@ -2,34 +2,15 @@
 #pragma once
 
 #include <atomic>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 
 #include "vfs/change_parts.h"
+#include "vfs/open_file.h"
 #include "vfs/vfs.h"
 
 namespace driveway::vfs {
-
-// The nodes of files that are open here: one that was removed has no other place (the name has
-// gone, the handle has not). Thread-safe; its lock is a leaf.
-class OpenNodes {
- public:
-  void add(const tree::Node& node);
-  void remove(InodeId inode);
-  std::optional<tree::Node> find(InodeId inode) const;
-  // Attributes of a file without a name are nowhere else.
-  void set(const tree::Node& node);
-
- private:
-  struct Entry {
-    tree::Node node;
-    int files = 0;
-  };
-  mutable std::mutex mutex_;
-  std::map<InodeId, Entry> nodes_;
-};
 
 struct FileOptions {
   FsyncMode fsync = FsyncMode::kJournal;
@@ -52,7 +33,8 @@ class DraftFile final : public OpenFile {
   void set_shown() override {}
   Result<std::size_t> read(const Context& context, Bytes offset,
                            std::span<std::byte> buffer) override;
-  Status write(const Context& context, Bytes offset, std::span<const std::byte> data) override;
+  Status write(const Context& context, std::optional<Bytes> offset,
+               std::span<const std::byte> data) override;
   Status truncate(const Context& context, Bytes size) override;
   Status allocate(const Context& context, ByteRange range, bool keep_size) override;
   Status punch(const Context& context, ByteRange range) override;
@@ -81,6 +63,9 @@ class DraftFile final : public OpenFile {
  private:
   Status check_writable() const;
   Status end_copying(const Context& context);
+  // Runs `change`, and tells of it.
+  template <typename Change>
+  Status changed(const Context& context, const Change& change);
 
   const tree::Node node_;  // as it was opened
   const std::shared_ptr<Draft> draft_;
