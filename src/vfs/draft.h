@@ -173,7 +173,7 @@ class OverlayDraft final : public Draft {
 
   std::mutex turn_;  // guards what follows, and is held for every change of what mutex_ guards
   std::atomic<int> writers_ = 0;
-  int untold_closes_ = 0;  // the journal counts so many writers more
+  int untold_closes_ = 0;           // the journal counts so many writers more
   std::optional<Record> recorded_;  // of the dirty content that is here now
   bool writing_told_ = false;
   // It was removed: nobody will ask for its bytes once it is closed.

@@ -69,6 +69,7 @@ Status DraftBase::read(const Context& context, cache::Content* over, Bytes offse
   }
   if (!found.ok()) return gone(found.error());
   std::shared_ptr<Blob> now = *found;
+  if (over != nullptr) now->set_shown();
   if (ask.empty()) {
     if (const auto ahead = read_ahead()) ask = ahead->before_read(now, range, now->has(range));
   }
@@ -90,6 +91,7 @@ void DraftBase::fetch(const cache::OverlayReader& overlay) {
   const auto found = blob();
   if (!found.ok()) return;  // whoever needs the bytes will be told
   const std::shared_ptr<cache::Content> over = overlay.base();
+  (*found)->set_shown();
   const std::lock_guard lock(mutex_);
   std::erase_if(tickets_, [](const auto& ticket) { return ticket->finished(); });
   if (!tickets_.empty()) return;

@@ -19,9 +19,11 @@
 
 namespace driveway::vfs {
 
-// Reads through the item's Blob, as every reader does (R1). The content that an overlay lies over
-// may be another one with the same bytes where they show through: an older revision, once Drive has
-// an earlier state of the overlay. Then what is here of it is read from there.
+// Reads through the item's Blob, as every reader does (R1); beside an overlay no byte is shown
+// before it is known to be of the item's revision, so none is ever a newer one's. The content that
+// an overlay lies over may be another one with the same bytes where they show through: an older
+// revision, once Drive has an earlier state of the overlay. Then what is here of it is read from
+// there.
 //
 // Errors: kStale, where Drive has not got the content any more and bytes of it are not here; the
 // message names the file. Else as Blobs. Thread-safe.
