@@ -23,8 +23,12 @@ constexpr Priority kBehindReaders = Priority::kReadAhead;
 
 }  // namespace
 
-DraftBase::DraftBase(InodeId inode, drive::Item item, Blobs& blobs, transfer::Fetcher& fetcher)
-    : node_(reader_node(inode, std::move(item))), blobs_(blobs), fetcher_(fetcher) {}
+DraftBase::DraftBase(InodeId inode, drive::Item item, Blobs& blobs, transfer::Fetcher& fetcher,
+                     const std::shared_ptr<DraftBase>& before)
+    : node_(reader_node(inode, std::move(item))),
+      first_(before != nullptr && before->first_ != nullptr ? before->first_ : before),
+      blobs_(blobs),
+      fetcher_(fetcher) {}
 
 DraftBase::~DraftBase() {
   if (read_ahead_ != nullptr) read_ahead_->close();
@@ -49,6 +53,13 @@ std::shared_ptr<ReadAhead> DraftBase::read_ahead() {
   return read_ahead_;
 }
 
+// Of a content that is not this one's: whether all of `range` is known to be right (R1).
+bool DraftBase::is_here(const cache::Content& over, ByteRange range) const {
+  const auto first = first_ == nullptr ? nullptr : first_->opened();
+  if (first != nullptr && first->content().id() == over.id()) return first->has(range);
+  return over.has(range);
+}
+
 Error DraftBase::gone(const Error& error) const {
   if (error.code != ErrorCode::kStale) return error;
   return wrap(error, cat("\"", item().name,
@@ -62,7 +73,7 @@ Status DraftBase::read(const Context& context, cache::Content* over, Bytes offse
   const auto found = blob();
   const bool lies_over_another =
       over != nullptr && !(found.ok() && over->id() == (*found)->content().id());
-  if (lies_over_another && over->has(range)) {
+  if (lies_over_another && is_here(*over, range)) {
     const auto count = over->read(offset, buffer);
     if (count.ok() && *count == buffer.size()) return {};
     if (!count.ok() && count.error().code != ErrorCode::kNotFound) return count.error();
@@ -99,7 +110,8 @@ void DraftBase::fetch(const cache::OverlayReader& overlay) {
     if (part.kind != cache::PartKind::kBase) continue;
     for (const ByteRange& missing : (*found)->missing(part.range)) {
       const ByteRange range = missing.intersect({0, size()});
-      if (range.empty() || (over != nullptr && over->has(range.intersect(part.range)))) continue;
+      if (range.empty() || (over != nullptr && is_here(*over, range.intersect(part.range))))
+        continue;
       tickets_.push_back(fetcher_.want(*found, range, kBehindReaders));
     }
   }

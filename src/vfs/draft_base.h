@@ -29,8 +29,9 @@ namespace driveway::vfs {
 // message names the file. Else as Blobs. Thread-safe.
 class DraftBase {
  public:
-  // `inode`: whose reader it is.
-  DraftBase(InodeId inode, drive::Item item, Blobs& blobs, transfer::Fetcher& fetcher);
+  // `inode`: whose reader it is. `before`: what took its place (see above); may be null.
+  DraftBase(InodeId inode, drive::Item item, Blobs& blobs, transfer::Fetcher& fetcher,
+            const std::shared_ptr<DraftBase>& before = nullptr);
   ~DraftBase();
   DraftBase(const DraftBase&) = delete;
   DraftBase& operator=(const DraftBase&) = delete;
@@ -56,9 +57,12 @@ class DraftBase {
   Result<std::shared_ptr<Blob>> blob();
   std::shared_ptr<Blob> opened() const;
   std::shared_ptr<ReadAhead> read_ahead();
+  bool is_here(const cache::Content& over, ByteRange range) const;
   Error gone(const Error& error) const;
 
   const tree::Node node_;
+  const std::shared_ptr<DraftBase>
+      first_;  // that the overlay was begun over, if this is a later one
   Blobs& blobs_;
   transfer::Fetcher& fetcher_;
   mutable std::mutex mutex_;  // guards what follows; held over Blobs::open() and Fetcher::want()

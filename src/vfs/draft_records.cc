@@ -128,6 +128,7 @@ Status OverlayDraft::add_writer(const Context& context) {
         [inode](journal::ChangeSet& set) -> Status { return set.opened(inode); }));
   }
   ++writers_;
+  keep_if_needed();
   return {};
 }
 
@@ -138,6 +139,7 @@ Status OverlayDraft::remove_writer(const Context& context) {
   const std::lock_guard turn(turn_);
   --writers_;
   if (!told.ok()) ++untold_closes_;
+  keep_if_needed();
   return told;
 }
 

@@ -278,6 +278,29 @@ TEST_F(DraftsTest, AFirstWriteThatCannotBeRecordedHasNotHappened) {
   EXPECT_EQ(metric("cache.dirty_contents"), 0);
 }
 
+// D6: the write is there once, however often the journal was asked.
+TEST_F(DraftsTest, AnAppendThatTheJournalRefusedAtFirstIsThereOnce) {
+  const auto draft = create("a");
+  int refusals = 2;
+  fault::arm("journal.before_append", [&] {
+    if (refusals-- <= 0) return Status();
+    return Status(Error{ErrorCode::kNoSpace, "full"});
+  });
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    ok(write(*draft, std::nullopt, "once"));
+    done = true;
+  });
+  while (!done) {
+    if (clock_.waiting() > 0) clock_.advance(std::chrono::milliseconds(300));
+    std::this_thread::yield();
+  }
+  writer.join();
+  EXPECT_LT(refusals, 2);
+  EXPECT_EQ(all_of(*draft), "once");
+  EXPECT_EQ(content(draft->inode())->bytes.size, 4);
+}
+
 TEST_F(DraftsTest, ACopyIsReadThroughItsSourceAndNothingOfItIsHere) {
   const std::string bytes = random_text(1, 2 * kMiB);
   const drive::Item source = add(bytes);
