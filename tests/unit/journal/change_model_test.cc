@@ -168,10 +168,11 @@ class Model final : public ModelTree {
     const Sent& sent = step.sent;
     for (const FileId& id : drive_.named(sent.parent, *sent.name)) {
       if (id == sent.id || is_among(step.beside, id)) continue;
-      EXPECT_TRUE(kept_.contains(id) || touched_.contains(id))
+      EXPECT_TRUE(kept_.contains(id) || touched_.contains(id) || foreign_.contains(id))
           << "J9: we made two of " << *sent.name;
       const auto item = drive_.get(id);
       if (item->kind == drive::ItemKind::kFolder && step.kind == item->kind) {
+        if (const InodeId shown = inode_of(id); shown != InodeId()) know(shown);
         return set_.adopted(step, *item, parent_of(id), now_);
       }
       const InodeId inode = set_.find_id(sent.id);
@@ -189,7 +190,7 @@ class Model final : public ModelTree {
     const FileId parent = sent.from.empty() ? *item.parent : sent.parent;
     for (const FileId& id : drive_.named(parent, sent.name.value_or(item.name))) {
       if (id != sent.id && !kept_.contains(id) && !touched_.contains(sent.id) &&
-          !touched_.contains(id)) {
+          !touched_.contains(id) && !foreign_.contains(id)) {
         EXPECT_TRUE(is_among(step.beside, id))
             << "two of " << sent.name.value_or(item.name) << ": " << id << " and " << sent.id;
       }
@@ -399,7 +400,10 @@ class Model final : public ModelTree {
     const std::uint32_t what = below(7);
     if (what == 0 || files.empty()) {
       const FileId id(cat("foreign", std::to_string(++names_)));
-      drive_.add(id.value(), folder.value(), cat("r", std::to_string(names_)), false, id.value());
+      std::string name = cat("r", std::to_string(names_));
+      const std::string wanted(1, static_cast<char>('a' + below(5)));  // J9: as here
+      if (below(2) == 0 && drive_.named(folder, wanted).empty()) name = wanted;
+      drive_.add(id.value(), folder.value(), name, name == wanted && below(3) != 0, id.value());
       foreign_.insert(id);
       unheard_.insert(id);
       return;
