@@ -265,15 +265,25 @@ Result<Outcome> ChangeSet::adopted(const Step& step, const drive::Item& folder, 
   DRIVEWAY_TRY(Change change, take_out(step));
   const InodeId inode = change.inode;
   const InodeId other = find_id(folder.id);
+  const Sent sent = *change.sent;
+  const auto not_now = [&](Verdict verdict) {
+    Outcome outcome{{}, verdict, inode};
+    change.sent.reset();
+    put(std::move(change), outcome.rows);
+    return outcome;
+  };
+  // Nothing was made. What is wanted elsewhere by now, or no more, is another folder than theirs,
+  // which it would move or remove.
+  if (change.wanted.deleted) return not_now(Verdict::kDone);
+  if (change.name() != sent.name || change.parent() != sent.parent_inode) {
+    return not_now(Verdict::kAgain);
+  }
   if (const Change* const row = other == inode ? nullptr : find(other); row != nullptr) {
     // J3: its outcome comes first; it may be about to leave the name.
     const bool is_out = row->sent && in_flight_.contains(row->sent->ticket);
     if (is_out || (is_dirty(*row) && !is_failed(*row))) {
-      Outcome outcome{{}, Verdict::kAgain, inode};
-      change.sent.reset();
       change.not_before = now + options_.first_pause;
-      put(std::move(change), outcome.rows);
-      return outcome;
+      return not_now(Verdict::kAgain);
     }
   }
   change.wanted.modified.reset();  // its time is theirs

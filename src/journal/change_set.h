@@ -260,8 +260,9 @@ class ChangeSet {
                            WallTime now);
   // `carried_out`: whether Drive may have done it; then it must be resolved before the next try.
   Result<Outcome> failed(const Step& step, const Error& error, bool may_be_done, WallTime now);
-  // J9: a folder of this name is there already. Our inode takes its id, unless that one is about to
-  // change itself (kAgain). The inode that has shown it so far, if any: know() first; its row goes.
+  // J9: a folder of this name is there already. Our inode takes its id, and the row of the inode
+  // that has shown it so far goes (if there is one: know() first). Not if ours was removed
+  // meanwhile (kDone) or is wanted elsewhere, or if theirs is about to change itself (kAgain).
   Result<Outcome> adopted(const Step& step, const drive::Item& folder, InodeId parent,
                           WallTime now);
   // J9, J10: what is here goes to a new item `name`; theirs keeps id and name and gets a new inode

@@ -17,9 +17,12 @@ bool has_metadata(const Change& change) {
          (wanted.modified && !wanted.content);
 }
 
+// Whether it is, or may be, in another folder of Drive than it shall be.
 bool is_moving_folder(const Change& change) {
-  return (change.known.exists && change.wanted.parent && !change.wanted.deleted) ||
-         (change.sent && !change.sent->from.empty());
+  const auto& sent = change.sent;
+  if (sent && !sent->from.empty()) return true;
+  if (change.wanted.deleted || !change.wanted.parent) return false;
+  return change.known.exists || (sent && sent->parent_inode != *change.wanted.parent);
 }
 
 }  // namespace

@@ -2,11 +2,15 @@
 // to a ChangeSet as vfs would tell it.
 #pragma once
 
+#include <gtest/gtest-spi.h>
+
 #include <algorithm>
 #include <functional>
-#include <random>
+#include <sstream>
+#include <stdexcept>
 
 #include "base/strings.h"
+#include "unit/journal/choices.h"
 #include "unit/journal/tiny_drive.h"
 
 namespace driveway::journal {
@@ -34,12 +38,19 @@ struct Period {
   std::uint64_t written = 0;  // the last write
 };
 
+// What a run is made of, and what it leaves.
+struct Trial {
+  Choices choices;
+  testing::TestPartResultArray failures{};
+  std::vector<std::string> notes{};  // what was done, in words
+};
+
 class ModelTree {
  public:
   virtual ~ModelTree() = default;
 
  protected:
-  explicit ModelTree(std::uint32_t seed) : random_(seed), set_(options()) {
+  explicit ModelTree(Trial& trial) : trial_(trial), set_(options()) {
     for (int i = 0; i < 6; ++i) {
       const bool folder = i < 3;
       const std::string id = cat("clean", std::to_string(i));
@@ -59,7 +70,14 @@ class ModelTree {
     options_ = options;
     return options;
   }
-  std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>(random_() % bound); }
+  std::uint32_t below(std::uint32_t bound) { return trial_.choices.below(bound); }
+  bool has_failed() const { return trial_.failures.size() > 0; }
+  template <typename... Parts>
+  void note(const Parts&... parts) {
+    std::ostringstream text;
+    (text << ... << parts);
+    trial_.notes.push_back(text.str());
+  }
 
   // --- The tree.
 
@@ -91,8 +109,15 @@ class ModelTree {
     return {};
   }
   bool is_below(InodeId inode, InodeId folder) {
-    while (inode != kRoot && inode != folder) inode = nodes_.at(inode).parent;
+    for (int depth = 0; inode != kRoot && inode != folder; ++depth) {
+      inode = parent_of_node(inode, depth);
+    }
     return inode == folder;
+  }
+  // On the way up. The test shall fail and not hang.
+  InodeId parent_of_node(InodeId inode, int depth) {
+    if (depth > 1'000) throw std::logic_error("folders of the tree lie in each other");
+    return nodes_.at(inode).parent;
   }
   // Another client moved it to a folder that is shown nowhere (until poll() it stays where it was).
   bool is_out_of_sight(InodeId inode) {
@@ -106,7 +131,7 @@ class ModelTree {
   std::vector<InodeId> above(InodeId folder) {
     std::vector<InodeId> found;
     while (folder != kRoot) {
-      folder = nodes_.at(folder).parent;
+      folder = parent_of_node(folder, static_cast<int>(found.size()));
       found.push_back(folder);
     }
     return found;
@@ -170,12 +195,14 @@ class ModelTree {
     node.content = cat("w", std::to_string(++writes_), std::string(below(24), '.'));
     node.unclosed = true;
     Period& period = periods_[inode];
+    note("  write ", inode, " ", node.name, ": ", node.content);
     period.written = ++clock_;
     if (period.began == 0) period.began = period.written;
     apply(must(set_.written(inode, bytes_of(inode), now_, now_)));
   }
   void close(InodeId inode) {
     Node& node = nodes_.at(inode);
+    note("  close ", inode, " ", node.name);
     --node.writers;
     node.unclosed = false;
     apply(must(set_.closed(inode, std::nullopt, std::nullopt, now_)));
@@ -193,6 +220,7 @@ class ModelTree {
     entry.kind = folder ? ItemKind::kFolder : ItemKind::kFile;
     if (below(2) == 0) entry.id = new_id();
     entry.modified = now_;
+    note("  create ", inode, " in ", parent, ": ", name, folder ? "/" : "", " id ", entry.id);
     nodes_[inode] = {parent, name, folder, "", "", entry.id};
     entry.content = bytes_of(inode);
     apply(must(set_.create(inode, place(parent, name), entry, now_)));
@@ -211,6 +239,7 @@ class ModelTree {
     periods_.erase(inode);
   }
   void unlink(InodeId inode) {
+    note("  unlink ", inode, " ", nodes_.at(inode).name);
     know(inode);
     apply(must(set_.remove(inode, now_)));
     while (nodes_.at(inode).writers-- > 0) {
@@ -238,12 +267,14 @@ class ModelTree {
     know(inode);
     const auto up = node.folder ? above(parent) : std::vector<InodeId>();
     if (target == InodeId()) {
+      note("  rename ", inode, " ", node.name, " to ", parent, " ", name);
       apply(must(set_.rename(inode, place(parent, name), now_, up)));
     } else if (below(4) == 0) {
       if (nodes_.at(target).folder && is_below(node.parent, target)) return;
       know(target);
       if (is_out_of_sight(inode) || is_out_of_sight(target)) return;
       const auto up_b = nodes_.at(target).folder ? above(node.parent) : std::vector<InodeId>();
+      note("  exchange ", inode, " and ", target);
       apply(must(set_.exchange(inode, target, now_, up, up_b)));
       nodes_.at(target).parent = node.parent;
       nodes_.at(target).name = node.name;
@@ -252,6 +283,7 @@ class ModelTree {
       if (node.folder && !is_empty(target)) return;
       know(target);
       const int writers = nodes_.at(target).writers;
+      note("  rename ", inode, " over ", target, " to ", parent, " ", name);
       apply(must(set_.rename_over(inode, target, place(parent, name), now_, up)));
       for (int i = 0; i < writers; ++i) {
         apply(must(set_.closed(target, std::nullopt, std::nullopt, now_)));
@@ -283,6 +315,7 @@ class ModelTree {
       rename(node, parent, name);
     } else if (what == 8 && node != InodeId()) {
       know(node);
+      note("  chmod ", node, " ", nodes_.at(node).name);
       Attributes attributes;
       nodes_.at(node).mode = std::to_string(below(3));
       attributes.properties["driveway.mode"] = nodes_.at(node).mode;
@@ -297,7 +330,7 @@ class ModelTree {
   }
   FileId new_id() { return FileId(cat("id", std::to_string(++ids_))); }
 
-  std::mt19937 random_;
+  Trial& trial_;
   Options options_;
   std::uint64_t ratio_ = 0;
   WallTime now_{std::chrono::hours(400'000)};

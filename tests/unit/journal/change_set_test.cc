@@ -200,6 +200,21 @@ TEST_F(ChangeSetTest, FoldersThatChangePlacesMakeNoCycle) {
   EXPECT_EQ(send_only().inode, InodeId(10));  // TinyDrive counts a cycle as a failure
 }
 
+TEST_F(ChangeSetTest, AFolderThatMayHaveBeenMadeElsewhereIsAboutToMove) {
+  clean(10, "a", "", true);
+  create(InodeId(11), {InodeId(10), FileId("id10"), "b"}, ItemKind::kFolder);
+  pass(kSettle);
+  const Step create = begin(only());
+  must(set_.rename(InodeId(11), in_root("b"), now_));
+  drive_.add("c", "id11", "c", true, "");  // theirs; it has no row
+  const std::vector above{InodeId(11), kRoot};
+  must(set_.rename(InodeId(10), {InodeId(12), FileId("c"), "a"}, now_, above));
+  pass(kSettle);
+  EXPECT_EQ(wait_of(10), Wait::kFolders);
+  finish(create);
+  EXPECT_EQ(only().inode, InodeId(11));
+}
+
 TEST_F(ChangeSetTest, DataComesBeforeItsMarker) {
   file(10, "data", "0123456789");
   file(11, "marker", "ok");
@@ -515,6 +530,30 @@ TEST_F(ChangeSetTest, J9AdoptionWaitsForWhatIsSentOfTheFolder) {
   finish(leave);
   pass(kSettle);
   EXPECT_EQ(send_only().sent.id, FileId("id10")) << "the name is free by now";
+}
+
+TEST_F(ChangeSetTest, J9WhatWasRemovedHereMeanwhileDoesNotRemoveTheirs) {
+  folder(10, "name");
+  pass(kSettle);
+  const Step create = begin(only());
+  must(set_.remove(InodeId(10), now_));
+  drive_.add("theirs", "root", "name", true, "");
+  const drive::Item theirs = *drive_.get(FileId("theirs"));
+  EXPECT_EQ(must(set_.adopted(create, theirs, kRoot, now_)).verdict, Verdict::kDone);
+  EXPECT_EQ(set_.size(), 0u);
+}
+
+TEST_F(ChangeSetTest, J9WhatWasMovedHereMeanwhileDoesNotMoveTheirs) {
+  folder(10, "name");
+  pass(kSettle);
+  const Step create = begin(only());
+  must(set_.rename(InodeId(10), in_root("other"), now_));
+  drive_.add("theirs", "root", "name", true, "");
+  const drive::Item theirs = *drive_.get(FileId("theirs"));
+  EXPECT_EQ(must(set_.adopted(create, theirs, kRoot, now_)).verdict, Verdict::kAgain);
+  pass(kSettle);
+  EXPECT_EQ(send_only().sent.name, "other");
+  EXPECT_EQ(drive_.at(FileId("theirs")).item.name, "name");
 }
 
 TEST_F(ChangeSetTest, J10BothSurviveAConflict) {
