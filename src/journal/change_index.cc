@@ -28,8 +28,6 @@ std::set<FileId> folders_in_drive(const Change& change) {
   return folders;
 }
 
-bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
-
 }  // namespace
 
 // The names that it has, or may have once what is sent has been carried out.

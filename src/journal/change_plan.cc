@@ -8,8 +8,6 @@
 namespace driveway::journal {
 namespace {
 
-bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
-
 // What of a content Drive does not have yet.
 Bytes unsent_bytes(const Change& change) {
   const auto& content = change.wanted.content;
@@ -197,6 +195,7 @@ Flush ChangeSet::raise(std::span<const InodeId> inodes) {
     if (change == nullptr || !is_dirty(*change)) continue;
     const auto& content = change->wanted.content;
     const Flush::Goal goal{inode, change->order, content ? content->generation : 0};
+    note(inode);
     raised_[inode] = goal;  // a later goal holds the earlier one
     flush.goals.push_back(goal);
   }

@@ -204,6 +204,13 @@ class ChangeSet {
   // gets that name. Errors: kBusy (something sent is not resolved yet).
   Result<Rows> recover(InodeId inode, InodeId beside, std::string_view date, WallTime now);
 
+  // --- Taking back. Of all that happens between begin() and undo() nothing has happened: for who
+  // could not keep the rows. keep() ends it.
+
+  void begin();
+  void keep();
+  void undo();
+
   // --- Operations.
 
   // Drive has it, and it is about to change. No row is written for that. Does nothing where there
@@ -314,10 +321,20 @@ class ChangeSet {
     Wait wait = Wait::kNothing;
     InodeId on;
   };
+  // What undo() brings back of an inode.
+  struct Before {
+    std::optional<Change> row;
+    int writers = 0;
+    bool unclosed = false;
+    std::optional<Flush::Goal> raised;
+  };
   struct Block {
     Problem problem;
     WallTime probe_at{};
   };
+
+  // change_undo.cc
+  void note(InodeId inode);
 
   // change_load.cc, change_set.cc
   Result<Change> copy_of(InodeId inode) const;
@@ -403,6 +420,8 @@ class ChangeSet {
   std::map<std::string, Block> blocks_;  // by drive, and kAllDrives
   WallTime item_probe_at_{};
   bool login_needed_ = false;
+  bool notes_ = false;  // between begin() and keep() or undo()
+  std::map<InodeId, Before> before_;
 };
 
 }  // namespace driveway::journal

@@ -8,8 +8,6 @@ namespace {
 
 constexpr WallTime kNever = WallTime::max();
 
-bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
-
 // Whether anything but the content is different. `modified` belongs to a content that is to come.
 bool has_metadata(const Change& change) {
   const Wanted& wanted = change.wanted;
