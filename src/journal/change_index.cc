@@ -46,6 +46,26 @@ std::vector<ChangeSet::Slot> ChangeSet::slots_in_drive(const Change& change) con
   return slots;
 }
 
+// Not by recursion: what another client moved about, and what is known of that is of different
+// times, may lie in each other.
+std::vector<InodeId> ChangeSet::rows_within(const FileId& folder) const {
+  std::vector<InodeId> rows;
+  std::vector<FileId> folders{folder};
+  std::set<FileId> seen;
+  while (!folders.empty()) {
+    const FileId next = folders.back();
+    folders.pop_back();
+    const auto inside = in_drive_.find(next);
+    if (inside == in_drive_.end() || !seen.insert(next).second) continue;
+    for (const InodeId inode : inside->second) {
+      const Change& row = changes_.at(inode);
+      rows.push_back(inode);
+      if (row.is_folder() && row.known.exists) folders.push_back(row.known.id);
+    }
+  }
+  return rows;
+}
+
 void ChangeSet::index(const Change& change) {
   const InodeId inode = change.inode;
   if (!change.known.id.empty()) by_id_[change.known.id] = inode;

@@ -21,6 +21,7 @@ std::map<std::string, std::string> wanted_properties(const Change& change) {
       all.erase(key);
     }
   }
+  all.erase(std::string(kOperation));  // of one item
   return all;
 }
 
@@ -270,6 +271,7 @@ void ChangeSet::set_content(Change& change, const ContentState& bytes, WallTime 
     content->dirty_since = now;
   }
   content->bytes = bytes;
+  if (content->refused && bytes.copy == content->refused) content->bytes.copy.reset();
   content->generation = ++counter_;
   content->closed_at.reset();
   content->acknowledged = false;

@@ -123,8 +123,8 @@ struct Waiting {
 struct Step {
   InodeId inode;
   // It was sent before and its outcome is not known: look (by its session's progress, else by a
-  // get of sent.id), then report finished(), or resolved() with what is there. Nothing else may be
-  // sent for the inode before that (J2).
+  // get of sent.id; as id_refused() says where that is empty), then report finished(), or
+  // resolved() with what is there. Nothing else may be sent for the inode before that (J2).
   bool resolve = false;
   bool raised = false;  // somebody waits for it (J11)
   drive::ItemKind kind = drive::ItemKind::kFile;
@@ -252,6 +252,12 @@ class ChangeSet {
   // How far an upload has come; `md5` (if not empty) before its last byte leaves (J2).
   Result<Rows> uploading(const Step& step, const Secret& session, Bytes offset,
                          const std::string& md5);
+  // J10, of a kUpdate that has been carried out and is not recorded as finished() or resolved():
+  // the revision before ours is not sent.base_revision, so another client's was replaced. To be
+  // recorded before anything is made of that; then it is pinned and saved as a new item of the id
+  // `saved_as` (kAlreadyExists: it was saved before), and then comes the outcome. What is resolved
+  // after a restart has it in sent.overwritten, and the same is done again.
+  Result<Rows> overwrote(const Step& step, const Overwritten& theirs);
 
   // --- Outcomes. `parent`: the inode of the item's folder, once the tree has merged the item;
   // 0: it is shown nowhere. What is then made new of it (kAgain, conflict(), recover()) has a row
@@ -265,8 +271,15 @@ class ChangeSet {
   // for 409 on a create (J1, J2).
   Result<Outcome> resolved(const Step& step, const std::optional<drive::Item>& item, InodeId parent,
                            WallTime now);
-  // `carried_out`: whether Drive may have done it; then it must be resolved before the next try.
+  // `may_be_done`: by Drive; then it must be resolved before the next try. A copy that was refused
+  // for good (also kNotFound and kStale: the source has gone, or has another head) is tried again
+  // as a create with the bytes (kAgain); where there are none (`number` 0) it stays and is
+  // reported.
   Result<Outcome> failed(const Step& step, const Error& error, bool may_be_done, WallTime now);
+  // J2: a create or a copy was refused for the id that it has. From now on it is offered without
+  // one and with a property kOperation: before it is sent again, and to resolve it, an item with
+  // this property is looked for in its folder; if there is one, that is it: finished().
+  Result<Outcome> id_refused(const Step& step, WallTime now);
   // J9: a folder of this name is there already. Our inode takes its id, and the row of the inode
   // that has shown it so far goes (if there is one: know() first). Not if ours was removed
   // meanwhile (kDone) or is wanted elsewhere, or if theirs is about to change itself (kAgain).
@@ -358,6 +371,8 @@ class ChangeSet {
   void index(const Change& change);
   void unindex(const Change& change);
   std::vector<Slot> slots_in_drive(const Change& change) const;
+  // Of what Drive has in the folder at any depth, or may have.
+  std::vector<InodeId> rows_within(const FileId& folder) const;
 
   // change_wait.cc
   std::optional<Edge> hard_edge(const Change& change) const;
@@ -382,7 +397,7 @@ class ChangeSet {
   std::set<InodeId> raised_closure() const;
   Step step_of(const Change& change, bool raised) const;
   Sent snapshot(const Change& change, bool raised) const;
-  void take_along(const FileId& folder, std::vector<FileId>& ids) const;
+  std::vector<FileId> take_along(const FileId& folder) const;
   std::optional<InodeId> probe_candidate(WallTime now) const;
   bool is_reached(const Flush::Goal& goal) const;
 

@@ -67,16 +67,12 @@ bool ChangeSet::is_covered(const Change& change) const {
 }
 
 std::optional<ChangeSet::Edge> ChangeSet::removal_edge(const Change& folder) const {
-  const auto inside = in_drive_.find(folder.known.id);
-  if (inside == in_drive_.end()) return std::nullopt;
-  for (const InodeId inode : inside->second) {
+  for (const InodeId inode : rows_within(folder.known.id)) {
     const Change& child = changes_.at(inode);
     // What neither goes nor moves out is the listing's business.
     if (child.sent || (!child.wanted.deleted && child.wanted.parent)) {
       return Edge{Wait::kMovesOut, inode};
     }
-    if (!child.is_folder()) continue;
-    if (const auto deeper = removal_edge(child)) return deeper;
   }
   return std::nullopt;
 }

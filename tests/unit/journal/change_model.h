@@ -16,9 +16,6 @@
 namespace driveway::journal {
 using drive::ItemKind;
 
-inline const InodeId kRoot{1};
-inline const FileId kRootId{"root"};
-
 struct Node {
   InodeId parent;
   std::string name;
