@@ -69,6 +69,7 @@ std::vector<InodeId> ChangeSet::rows_within(const FileId& folder) const {
 void ChangeSet::index(const Change& change) {
   const InodeId inode = change.inode;
   if (!change.known.id.empty()) by_id_[change.known.id] = inode;
+  if (!change.known.operation.empty()) by_operation_[change.known.operation] = inode;
   if (is_dirty(change)) dirty_[change.order] = inode;
   if (is_failed(change)) failed_.insert(inode);
   if (change.sent) tickets_[change.sent->ticket] = inode;
@@ -86,6 +87,7 @@ void ChangeSet::index(const Change& change) {
 void ChangeSet::unindex(const Change& change) {
   const InodeId inode = change.inode;
   erase_if_is(by_id_, change.known.id, inode);
+  erase_if_is(by_operation_, change.known.operation, inode);
   erase_if_is(dirty_, change.order, inode);
   failed_.erase(inode);
   if (change.sent) erase_if_is(tickets_, change.sent->ticket, inode);

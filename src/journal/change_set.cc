@@ -419,6 +419,13 @@ InodeId ChangeSet::find_id(const FileId& id) const {
   return found == by_id_.end() ? InodeId() : found->second;
 }
 
+InodeId ChangeSet::find_operation(const drive::Item& item) const {
+  const auto property = item.properties.find(std::string(kOperation));
+  if (property == item.properties.end()) return {};
+  const auto found = by_operation_.find(property->second);
+  return found == by_operation_.end() ? InodeId() : found->second;
+}
+
 std::vector<InodeId> ChangeSet::dirty() const {
   std::vector<InodeId> inodes;
   inodes.reserve(dirty_.size());

@@ -255,8 +255,8 @@ class ChangeSet {
   // J10, of a kUpdate that has been carried out and is not recorded as finished() or resolved():
   // the revision before ours is not sent.base_revision, so another client's was replaced. To be
   // recorded before anything is made of that; then it is pinned and saved as a new item of the id
-  // `saved_as` (kAlreadyExists: it was saved before), and then comes the outcome. What is resolved
-  // after a restart has it in sent.overwritten, and the same is done again.
+  // `saved_as` (kAlreadyExists: it was saved before), and then comes the outcome. What is to be
+  // resolved has it in sent.overwritten: then it is saved first, whatever the head is by now.
   Result<Rows> overwrote(const Step& step, const Overwritten& theirs);
 
   // --- Outcomes. `parent`: the inode of the item's folder, once the tree has merged the item;
@@ -321,7 +321,10 @@ class ChangeSet {
 
   const Change* find(InodeId inode) const;
   InodeId find_id(const FileId& id) const;  // 0: none
-  std::vector<InodeId> dirty() const;       // in the order of their last change
+  // J2, J3: whose create without an id has made the item, or is about to; 0: no one's. What is
+  // heard of the item, or listed, waits for the outcome as if it had been found by its id.
+  InodeId find_operation(const drive::Item& item) const;
+  std::vector<InodeId> dirty() const;  // in the order of their last change
   bool is_dirty(const Change& change) const;
   Waiting waiting(InodeId inode, WallTime now) const;
   // `bytes_per_second`: measured; 0: not known.
@@ -416,6 +419,7 @@ class ChangeSet {
   std::uint64_t counter_ = 0;
   std::map<InodeId, Change> changes_;
   std::unordered_map<FileId, InodeId> by_id_;
+  std::unordered_map<std::string, InodeId> by_operation_;
   std::map<std::uint64_t, InodeId> dirty_;  // by order
   std::set<InodeId> failed_;                // permanently
   std::map<std::uint64_t, InodeId> tickets_;

@@ -161,9 +161,11 @@ TEST_F(ChangeErrorsTest, J2WhatDriveTakesNoIdForIsKnownByItsOperation) {
   EXPECT_TRUE(again.sent.id.empty());
   const auto made = drive_.made_by(*again.sent.properties.at(std::string(kOperation)));
   ASSERT_TRUE(made);
+  EXPECT_EQ(set_.find_operation(*drive_.get(*made)), InodeId(10)) << "J3: the feed may be faster";
   must(set_.resolved(again, drive_.get(*made), kRoot, now_));
   EXPECT_TRUE(set_.dirty().empty());
   EXPECT_EQ(set_.find(InodeId(10))->known.id, *made);
+  EXPECT_EQ(set_.find_operation(*drive_.get(*made)), InodeId());
 }
 
 TEST_F(ChangeErrorsTest, J2WhatIsRefusedWithoutAnIdTooIsReported) {

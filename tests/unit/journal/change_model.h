@@ -219,15 +219,25 @@ class ModelTree {
     entry.modified = now_;
     note("  create ", inode, " in ", parent, ": ", name, folder ? "/" : "", " id ", entry.id);
     nodes_[inode] = {parent, name, folder, "", "", entry.id};
+    const InodeId source = !folder && below(6) == 0 ? any_file() : InodeId();
+    const auto copy = source == InodeId() ? std::nullopt : copy_of(nodes_.at(source));
+    if (copy) nodes_.at(inode).content = drive_.at(copy->id).content;
     entry.content = bytes_of(inode);
+    entry.content.copy = copy;
     apply(must(set_.create(inode, place(parent, name), entry, now_)));
     if (folder) return;
     const std::uint64_t began = ++clock_;
     periods_[inode] = {began, ++clock_, began};
+    if (copy) return note("    as a copy of ", source);
     must_ok(set_.opened(inode));
     nodes_.at(inode).writers = 1;
     if (below(3) != 0) write(inode);
     if (below(8) != 0) close(inode);
+  }
+  std::optional<CopySource> copy_of(const Node& source) {
+    const auto item = drive_.get(source.id);
+    if (!item || item->kind == ItemKind::kFolder) return std::nullopt;
+    return CopySource{item->id, item->head_revision};
   }
   void must_ok(const Status& status) { EXPECT_TRUE(status.ok()); }
   void erase(InodeId inode) {

@@ -104,7 +104,7 @@ class ModelRemote : public ModelTree {
     if (taken) set_aside(inode);
     for (const FileId& child : drive_.children(id)) {  // as its listing shows
       const InodeId known = set_.find_id(child);
-      if (inode_of(child) != InodeId()) continue;
+      if (inode_of(child) != InodeId() || is_being_made(child)) continue;
       if (known == InodeId()) {
         show(child, InodeId(next_inode_++));
       } else if (!set_.find(known)->wanted.deleted) {
@@ -118,8 +118,9 @@ class ModelRemote : public ModelTree {
     for (const auto& [inode, row] : outcome.rows.changed) {
       const auto dead = graveyard_.find(inode);
       if (dead == graveyard_.end() || (row && row->wanted.deleted)) continue;
-      kept_.insert(dead->second);
-      folders.emplace_back(inode, dead->second);
+      const FileId id = row ? row->known.id : dead->second;
+      kept_.insert(id);
+      folders.emplace_back(inode, id);
     }
     for (const auto& [inode, id] : folders) {  // the uppermost brings the others
       if (!nodes_.contains(inode)) show(id, inode);
@@ -181,9 +182,7 @@ class ModelRemote : public ModelTree {
       if (folder == kRootId || !drive_.children(folder).empty()) return;
       id = folder;
     }
-    if (!unheard_.contains(id)) heard_[id] = *drive_.get(id);
-    unheard_.insert(id);
-    touched_.insert(id);
+    touch(id);
     TinyDrive::Entry& entry = drive_.at(id);
     if (what < 3) {
       drive_.set_content(entry, cat("remote", std::to_string(++names_)));
@@ -203,6 +202,13 @@ class ModelRemote : public ModelTree {
                      : "trashed");
   }
 
+  // The other client is about to change it.
+  void touch(const FileId& id) {
+    if (!unheard_.contains(id)) heard_[id] = *drive_.get(id);
+    unheard_.insert(id);
+    touched_.insert(id);
+  }
+
   void poll() {
     for (const FileId& id : std::set(unheard_)) hear(id);
     for (const auto& [inode, node] : std::map(nodes_)) {
@@ -215,6 +221,7 @@ class ModelRemote : public ModelTree {
     InodeId inode = inode_of(id);
     if (inode == InodeId()) inode = set_.find_id(id);
     if (inode == InodeId()) {
+      if (is_being_made(id)) return;
       unheard_.erase(id);
       if (item && !item->trashed) {
         unheard_.insert(id);  // its folder may be shown later
@@ -240,6 +247,11 @@ class ModelRemote : public ModelTree {
     settle(*outcome);
     const Change* const row = set_.find(inode);
     if (!nodes_.contains(inode) && row != nullptr && !row->wanted.deleted) show(id, inode);
+  }
+  // J3: by what was sent without an id, and its outcome is not known.
+  bool is_being_made(const FileId& id) {
+    const auto item = drive_.get(id);
+    return item && set_.find_operation(*item) != InodeId();
   }
   void know_folders_below(InodeId folder) {
     for (const auto& [inode, node] : nodes_) {

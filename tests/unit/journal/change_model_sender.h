@@ -74,22 +74,97 @@ class ModelSender : public ModelRemote {
     if (!calm_ && below(8) == 0) {
       return handle(step, set_.failed(step, unavailable, below(2) == 0, now_));
     }
-    if (step.resolve)
-      return handle(step,
-                    set_.resolved(step, drive_.get(step.sent.id), parent_of(step.sent.id), now_));
+    if (step.resolve) return resolve(step);
     if (const auto outcome = look(step)) return handle(step, *outcome);
+    if (const auto outcome = refuse(step)) return handle(step, *outcome);
     store_md5(step);
+    if (step.sent.action == Action::kUpdate && below(6) == 0) rewrite_theirs(step.sent.id);
     const auto item = drive_.carry_out(step);
     if (!calm_ && below(8) == 0) {  // the answer is lost
       return handle(step, set_.failed(step, unavailable, true, now_));
     }
-    if (!item)
-      return handle(step,
-                    set_.resolved(step, drive_.get(step.sent.id), parent_of(step.sent.id), now_));
+    if (!item) return resolve(step);
     if (step.sent.action == Action::kRemove) {
       return handle(step, set_.removed(step, now_));
     }
+    if (!save_overwritten(step)) return handle(step, set_.failed(step, unavailable, true, now_));
     handle(step, set_.finished(step, *item, parent_of(item->id), now_));
+  }
+
+  void resolve(const Step& step) {
+    const FileId id = id_of(step);
+    const auto item = drive_.get(id);
+    const Sent& sent = step.sent;
+    const bool is_ours = sent.action == Action::kUpdate && item && item->md5 == sent.md5 &&
+                         item->head_revision != sent.base_revision;
+    if ((is_ours || sent.overwritten) && !save_overwritten(step)) {
+      const Error unavailable{ErrorCode::kUnavailable, "cut", true};
+      return handle(step, set_.failed(step, unavailable, true, now_));
+    }
+    handle(step, set_.resolved(step, item, parent_of(id), now_));
+  }
+
+  // J2: where Drive has chosen the id, the item that the operation has made.
+  FileId id_of(const Step& step) {
+    if (!step.sent.id.empty()) return step.sent.id;
+    const auto operation = step.sent.properties.find(std::string(kOperation));
+    EXPECT_NE(operation, step.sent.properties.end()) << "J2: neither id nor operation";
+    return drive_.made_by(operation->second.value()).value_or(FileId());
+  }
+
+  // What Drive does not do: copies, and ids that were made before.
+  std::optional<Result<Outcome>> refuse(const Step& step) {
+    const bool is_new = step.sent.action == Action::kCreate || step.sent.action == Action::kCopy;
+    if (is_new && !step.sent.id.empty() && below(8) == 0) {
+      note("    refused: the id");
+      return set_.id_refused(step, now_);
+    }
+    if (step.sent.action != Action::kCopy) return std::nullopt;
+    const auto source = drive_.get(step.sent.content.copy->id);
+    std::optional<ErrorCode> code;
+    if (below(4) == 0) code = ErrorCode::kUnsupported;
+    if (!source || source->trashed) {
+      code = ErrorCode::kNotFound;
+    } else if (source->head_revision != step.sent.content.copy->revision) {
+      code = ErrorCode::kStale;
+    }
+    if (!code) return std::nullopt;
+    note("    refused: the copy");
+    return set_.failed(step, Error{*code, "no copy", false}, false, now_);
+  }
+
+  // J10: in the moment after the look at the head.
+  void rewrite_theirs(const FileId& id) {
+    if (calm_) return;
+    note("    theirs: a content in the last moment");
+    touch(id);
+    drive_.set_content(drive_.at(id), cat("remote", std::to_string(++names_)));
+  }
+
+  // J10, after the fact. False: cut off in the middle of it.
+  bool save_overwritten(const Step& sent_step) {
+    if (sent_step.sent.action != Action::kUpdate) return true;
+    Step step = sent_step;
+    Sent& sent = step.sent;
+    const TinyDrive::Entry& entry = drive_.at(sent.id);
+    if (!sent.overwritten) {
+      const auto before = drive_.before_head(entry);
+      if (!before || before->first == sent.base_revision) return true;
+      sent.overwritten = Overwritten{before->first, new_id()};
+      apply(must(set_.overwrote(step, *sent.overwritten)));
+    }
+    const FileId& id = sent.overwritten->saved_as;
+    const std::string theirs = drive_.revision(entry, sent.overwritten->revision);
+    note("    saves ", theirs, " as ", id);
+    saved_[theirs].insert(id);
+    if (!calm_ && below(3) == 0) return false;
+    if (!drive_.has(id)) {
+      const std::string name = cat("overwritten ", std::to_string(++names_));
+      drive_.add(id.value(), kRootId.value(), name, false, theirs);
+      foreign_.insert(id);
+      unheard_.insert(id);
+    }
+    return calm_ || below(3) != 0;
   }
 
   // J2: before the last byte leaves.
@@ -108,7 +183,7 @@ class ModelSender : public ModelRemote {
       hear(sent.parent);
       return outcome;
     }
-    if (sent.action == Action::kCreate) return look_for_name(step);
+    if (sent.action == Action::kCreate || sent.action == Action::kCopy) return look_for_name(step);
     const auto item = drive_.get(sent.id);
     if (!item || (item->trashed && sent.action != Action::kTrash)) {
       return set_.resolved(step, item, parent_of(sent.id), now_);
@@ -127,6 +202,9 @@ class ModelSender : public ModelRemote {
 
   std::optional<Result<Outcome>> look_for_name(const Step& step) {
     const Sent& sent = step.sent;
+    if (const FileId made = id_of(step); drive_.has(made)) {  // J2
+      return set_.resolved(step, drive_.get(made), parent_of(made), now_);
+    }
     for (const FileId& id : drive_.named(sent.parent, *sent.name)) {
       if (id == sent.id || is_among(step.beside, id)) continue;
       EXPECT_TRUE(kept_.contains(id) || touched_.contains(id) || foreign_.contains(id))
@@ -136,7 +214,7 @@ class ModelSender : public ModelRemote {
         if (const InodeId shown = inode_of(id); shown != InodeId()) know(shown);
         return set_.adopted(step, *item, parent_of(id), now_);
       }
-      const InodeId inode = set_.find_id(sent.id);
+      const InodeId inode = holder_of(sent.ticket);
       const std::string name = cat("conflict ", std::to_string(++names_));
       Result<Rows> rows = set_.conflict(inode, name, now_);
       if (!rows.ok()) return Result<Outcome>(rows.error());
@@ -144,6 +222,15 @@ class ModelSender : public ModelRemote {
       return Result<Outcome>(Outcome{*rows, Verdict::kAgain, inode});
     }
     return std::nullopt;
+  }
+
+  // A rename may have given it to another inode (J6).
+  InodeId holder_of(std::uint64_t ticket) {
+    for (const auto& [inode, row] : rows_) {
+      const Change* const change = set_.find(inode);
+      if (change != nullptr && change->sent && change->sent->ticket == ticket) return inode;
+    }
+    return {};
   }
 
   void expect_no_twin(const Step& step, const drive::Item& item) {
@@ -208,6 +295,8 @@ class ModelSender : public ModelRemote {
   }
 
   std::vector<Step> flying_;
+  // Contents of the other client that ours have replaced unseen: the items made of them.
+  std::map<std::string, std::set<FileId>> saved_;
   bool calm_ = false;
 };
 

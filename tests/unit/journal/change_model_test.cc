@@ -104,8 +104,12 @@ class Model final : public ModelSender {
   // Whether the sender would have found something else than it expects.
   bool look_only(const Step& step) {
     const Sent& sent = step.sent;
-    if (sent.action == Action::kCreate) {
-      if (!drive_.is_usable_folder(sent.parent) || drive_.has(sent.id)) return true;
+    if (sent.action == Action::kCreate || sent.action == Action::kCopy) {
+      if (!drive_.is_usable_folder(sent.parent) || drive_.has(id_of(step))) return true;
+      if (sent.content.copy) {
+        const auto source = drive_.get(sent.content.copy->id);
+        if (!source || source->head_revision != sent.content.copy->revision) return true;
+      }
       return drive_.named(sent.parent, *sent.name).size() > 0;
     }
     const auto item = drive_.get(sent.id);
@@ -189,6 +193,10 @@ class Model final : public ModelSender {
     std::map<std::string, std::string> found;
     collect(kRootId, "", found);
     EXPECT_EQ(shown, found);
+    for (const auto& [content, items] : saved_) {
+      EXPECT_EQ(items.size(), 1U) << "J10: what ours had replaced, " << content;
+      EXPECT_TRUE(drive_.has(*items.begin())) << "J10: what ours had replaced, " << content;
+    }
   }
   void collect(const FileId& folder, const std::string& prefix,
                std::map<std::string, std::string>& found) {

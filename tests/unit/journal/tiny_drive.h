@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -125,6 +126,12 @@ class TinyDrive {
   static std::optional<std::pair<Revision, std::string>> before_head(const Entry& entry) {
     if (entry.revisions.size() < 2) return std::nullopt;
     return entry.revisions[entry.revisions.size() - 2];
+  }
+  static std::string revision(const Entry& entry, const Revision& wanted) {
+    const auto found = std::find_if(entry.revisions.begin(), entry.revisions.end(),
+                                    [&](const auto& revision) { return revision.first == wanted; });
+    EXPECT_NE(found, entry.revisions.end());
+    return found == entry.revisions.end() ? "" : found->second;
   }
   // As a revision of any item, at any time.
   bool had(const std::string& content) const { return contents_.contains(content); }
