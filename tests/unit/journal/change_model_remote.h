@@ -165,7 +165,7 @@ class ModelRemote : public ModelTree {
       (entry.item.kind == drive::ItemKind::kFolder ? folders : files).push_back(id);
     }
     const FileId folder = folders[below(static_cast<std::uint32_t>(folders.size()))];
-    const std::uint32_t what = below(7);
+    const std::uint32_t what = below(8);
     if (what == 0 || files.empty()) {
       const FileId id(cat("foreign", std::to_string(++names_)));
       std::string name = cat("r", std::to_string(names_));
@@ -178,15 +178,15 @@ class ModelRemote : public ModelTree {
       return;
     }
     FileId id = files[below(static_cast<std::uint32_t>(files.size()))];
-    if (what == 6) {
-      if (folder == kRootId || !drive_.children(folder).empty()) return;
+    if (what >= 6) {
+      if (folder == kRootId || (what == 6 && !drive_.children(folder).empty())) return;
       id = folder;
     }
     touch(id);
     TinyDrive::Entry& entry = drive_.at(id);
     if (what < 3) {
       drive_.set_content(entry, cat("remote", std::to_string(++names_)));
-    } else if (what == 3) {
+    } else if (what == 3 || what == 7) {
       entry.item.name = cat("r", std::to_string(++names_));
     } else if (what == 4) {
       entry.item.parent = folder;
@@ -197,7 +197,7 @@ class ModelRemote : public ModelTree {
     drive_.changed(entry);
     note("  theirs: ", id, " ", entry.item.name, " in ", *entry.item.parent, ": ",
          what < 3    ? "content"
-         : what == 3 ? "renamed"
+         : what == 3 || what == 7 ? "renamed"
          : what == 4 ? "moved"
                      : "trashed");
   }
