@@ -229,22 +229,33 @@ FlushProgress ChangeSet::progress(const Flush& flush) const {
   FlushProgress progress;
   for (const Flush::Goal& goal : flush.goals) {
     if (is_reached(goal)) continue;
-    const Change* end = find(goal.inode);
-    std::set<InodeId> seen;
-    while (!is_failed(*end) && seen.insert(end->inode).second) {
-      const auto on = edge(*end);
-      const Change* const next = on ? find(on->on) : nullptr;
-      if (next == nullptr) break;
-      end = next;
-    }
-    const bool blocked = moves_bytes(*end, true) && block_key(*end) != nullptr;
-    if (is_failed(*end) || blocked) {
+    if (obstacle(*find(goal.inode)) != nullptr) {
       progress.failed.push_back(goal.inode);
     } else {
       ++progress.waiting;
     }
   }
   return progress;
+}
+
+const Problem* ChangeSet::obstacle(const Change& change) const {
+  const Change* end = &change;
+  std::set<InodeId> seen;
+  while (!is_failed(*end) && seen.insert(end->inode).second) {
+    const auto on = edge(*end);
+    const Change* const next = on ? find(on->on) : nullptr;
+    if (next == nullptr) break;
+    end = next;
+  }
+  if (is_failed(*end)) return &*end->problem;
+  const std::string* const block = moves_bytes(*end, true) ? block_key(*end) : nullptr;
+  return block == nullptr ? nullptr : &blocks_.at(*block).problem;
+}
+
+std::optional<Problem> ChangeSet::obstacle(InodeId inode) const {
+  const Change* const change = find(inode);
+  const Problem* const found = change == nullptr ? nullptr : obstacle(*change);
+  return found == nullptr ? std::nullopt : std::optional(*found);
 }
 
 Rows ChangeSet::retry(std::optional<InodeId> inode) {

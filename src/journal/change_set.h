@@ -311,9 +311,13 @@ class ChangeSet {
   Flush raise(std::span<const InodeId> inodes);
   Flush raise_all();
   FlushProgress progress(const Flush& flush) const;
+  // What keeps it from Drive for now (E2): a permanent error, its own or of what it waits for, or
+  // a block of its drive.
+  std::optional<Problem> obstacle(InodeId inode) const;
   // Permanent errors of the inode, or of all, are tried again at once; pauses and blocks end.
   Rows retry(std::optional<InodeId> inode);
-  // E1: a new login.
+  // E1: Drive wants a new login; there is one.
+  void login_refused() { login_needed_ = true; }
   void login_restored() { login_needed_ = false; }
   bool login_needed() const { return login_needed_; }
 
@@ -403,6 +407,7 @@ class ChangeSet {
   std::vector<FileId> take_along(const FileId& folder) const;
   std::optional<InodeId> probe_candidate(WallTime now) const;
   bool is_reached(const Flush::Goal& goal) const;
+  const Problem* obstacle(const Change& change) const;
 
   // change_outcome.cc
   Result<Change> take_out(const Step& step);
