@@ -155,6 +155,12 @@ void fields(Archive& archive, CopySource& source) {
 }
 
 template <typename Archive>
+void fields(Archive& archive, Overwritten& overwritten) {
+  fields(archive, overwritten.revision);
+  fields(archive, overwritten.saved_as);
+}
+
+template <typename Archive>
 void fields(Archive& archive, Known& known) {
   fields(archive, known.id);
   archive(known.exists);
@@ -168,6 +174,7 @@ void fields(Archive& archive, Known& known) {
   archive(known.md5);
   optional(archive, known.size);
   archive(known.version);
+  archive(known.operation);
 }
 
 template <typename Archive>
@@ -192,6 +199,7 @@ void fields(Archive& archive, Content& content) {
   archive(content.dirty_since);
   optional(archive, content.closed_at);
   archive(content.acknowledged);
+  optional(archive, content.refused);
 }
 
 template <typename Archive>
@@ -227,6 +235,7 @@ void fields(Archive& archive, Sent& sent) {
   fields(archive, sent.replaces);
   archive(sent.session);
   archive(sent.offset);
+  optional(archive, sent.overwritten);
   archive(sent.at);
 }
 

@@ -33,6 +33,9 @@ namespace driveway::journal {
 
 using Milliseconds = std::chrono::milliseconds;
 
+// J2: the property of an item that Drive gave its id itself: which create has made it.
+inline constexpr std::string_view kOperation = "driveway.op";
+
 // What Drive has. `head_revision`, `md5` and `size` stay what they were when the content was
 // changed here (a later head is a conflict, J10).
 struct Known {
@@ -48,6 +51,8 @@ struct Known {
   std::string md5;
   std::optional<Bytes> size;
   std::uint64_t version = 0;
+  // J2: names the item as its property kOperation, where Drive does not take an id from us.
+  std::string operation{};
   friend bool operator==(const Known&, const Known&) = default;
 };
 
@@ -88,7 +93,15 @@ struct Content {
   WallTime dirty_since{};
   std::optional<WallTime> closed_at;  // of this generation, by the last writer
   bool acknowledged = false;  // somebody was told that this generation is kept: close, fsync
+  std::optional<CopySource> refused{};  // Drive does not copy from this
   friend bool operator==(const Content&, const Content&) = default;
+};
+
+// J10, after the fact: what another client had made the head just before ours replaced it.
+struct Overwritten {
+  Revision revision;
+  FileId saved_as;  // the item that is made of it beside ours
+  friend bool operator==(const Overwritten&, const Overwritten&) = default;
 };
 
 // What Drive shall have. What is absent stays as Drive has it; of a new item all is present.
@@ -127,8 +140,8 @@ struct Sent {
   std::uint64_t ticket = 0;      // names it, also when a rename gives it to another inode (J6)
   std::uint64_t order = 0;       // of the change that it carries; 0: of another inode's (J6)
   std::uint64_t generation = 0;  // of its content; 0: it carries none
-  FileId id;
-  FileId parent;  // kCreate, kCopy, and where it moves
+  FileId id;                     // empty: Drive chooses it, and `properties` has kOperation (J2)
+  FileId parent;                 // kCreate, kCopy, and where it moves
   InodeId parent_inode;
   FileId from;  // where it moves: the parent that it leaves
   std::optional<std::string> name;
@@ -141,6 +154,7 @@ struct Sent {
   InodeId replaces;        // kUpdate, J6: the inode that goes on showing the old content
   Secret session;          // of a resumable upload: its URI
   Bytes offset = 0;        // what Drive has of it
+  std::optional<Overwritten> overwritten{};
   WallTime at{};
   friend bool operator==(const Sent&, const Sent&) = default;
 };

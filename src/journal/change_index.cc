@@ -65,11 +65,32 @@ std::vector<InodeId> ChangeSet::in_drive(const FileId& folder) const {
   return found_in(in_drive_, folder);
 }
 
+// Not by recursion: what another client moved about, and what is known of that is of different
+// times, may lie in each other.
+std::vector<InodeId> ChangeSet::rows_within(const FileId& folder) const {
+  std::vector<InodeId> rows;
+  std::vector<FileId> folders{folder};
+  std::set<FileId> seen;
+  while (!folders.empty()) {
+    const FileId next = folders.back();
+    folders.pop_back();
+    const auto inside = in_drive_.find(next);
+    if (inside == in_drive_.end() || !seen.insert(next).second) continue;
+    for (const InodeId inode : inside->second) {
+      const Change& row = changes_.at(inode);
+      rows.push_back(inode);
+      if (row.is_folder() && row.known.exists) folders.push_back(row.known.id);
+    }
+  }
+  return rows;
+}
+
 void ChangeSet::index(const Change& change) {
   const InodeId inode = change.inode;
   if (!change.known.id.empty()) by_id_[change.known.id] = inode;
+  if (!change.known.operation.empty()) by_operation_[change.known.operation] = inode;
   if (is_dirty(change)) dirty_[change.order] = inode;
-  if (is_failed(change)) failed_.insert(inode);
+  if (change.is_failed()) failed_.insert(inode);
   if (change.sent) tickets_[change.sent->ticket] = inode;
   if (change.after != InodeId()) followers_[change.after].insert(inode);
   children_[change.parent()].insert(inode);
@@ -85,6 +106,7 @@ void ChangeSet::index(const Change& change) {
 void ChangeSet::unindex(const Change& change) {
   const InodeId inode = change.inode;
   erase_if_is(by_id_, change.known.id, inode);
+  erase_if_is(by_operation_, change.known.operation, inode);
   erase_if_is(dirty_, change.order, inode);
   failed_.erase(inode);
   if (change.sent) erase_if_is(tickets_, change.sent->ticket, inode);

@@ -51,6 +51,23 @@ bool is_permanent(const Error& error) {
   }
 }
 
+// Whether Drive does not copy, or what was to be copied is no more.
+bool refuses_copy(const Error& error) {
+  return error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kPermissionDenied ||
+         error.code == ErrorCode::kNotFound || error.code == ErrorCode::kStale;
+}
+
+// The content goes as bytes from now on, if there are any here. False: there are none.
+bool without_copy(Change& change, const Sent& sent) {
+  auto& content = change.wanted.content;
+  const auto& refused = sent.content.copy;
+  if (!content || content->bytes.copy != refused) return true;  // it is another content by now
+  if (content->bytes.number == 0) return false;
+  content->refused = refused;
+  content->bytes.copy.reset();
+  return true;
+}
+
 }  // namespace
 
 Result<Change> ChangeSet::take_out(const Step& step) {
@@ -65,6 +82,7 @@ void ChangeSet::learn(Known& known, const drive::Item& item, InodeId parent) con
   if (known.exists && known.id == item.id && item.version < known.version) return;
   known.id = item.id;
   known.exists = true;
+  known.operation.clear();
   // In the trash: it may have to be made anew where it was. Shown nowhere: it has left its old
   // folder all the same, and the removal of that does not take it along (J8).
   if (!item.trashed) {
@@ -239,7 +257,13 @@ Result<Outcome> ChangeSet::failed(const Step& step, const Error& error, bool may
   DRIVEWAY_TRY(Change change, take_out(step));
   Outcome outcome{{}, Verdict::kAgain, change.inode};
   if (!may_be_done && !step.resolve) change.sent.reset();
-  const bool permanent = is_permanent(error);
+  const bool no_copy = step.sent.action == Action::kCopy && !change.sent && refuses_copy(error);
+  if (no_copy && without_copy(change, step.sent)) {
+    change.problem.reset();
+    put(std::move(change), outcome.rows);
+    return outcome;
+  }
+  const bool permanent = no_copy || is_permanent(error);
   change.problem = Problem{error.code, error.message, permanent, now};
   if (permanent) {
     outcome.verdict = Verdict::kFailed;
@@ -259,20 +283,44 @@ Result<Outcome> ChangeSet::failed(const Step& step, const Error& error, bool may
   return outcome;
 }
 
+Result<Outcome> ChangeSet::id_refused(const Step& step, WallTime now) {
+  if (step.sent.id.empty() || !is_create(step.sent.action)) {
+    return failed(step, {ErrorCode::kInvalidArgument, "Drive refuses what was sent"}, false, now);
+  }
+  DRIVEWAY_TRY(Change change, take_out(step));
+  Outcome outcome{{}, Verdict::kAgain, change.inode};
+  change.known.operation = change.sent->id.value();  // as good a name as any: nobody else has it
+  change.known.id = FileId();
+  change.sent.reset();
+  change.problem.reset();
+  put(std::move(change), outcome.rows);
+  return outcome;
+}
+
 Result<Outcome> ChangeSet::adopted(const Step& step, const drive::Item& folder, InodeId parent,
                                    WallTime now) {
   DRIVEWAY_TRY(Change change, take_out(step));
   const InodeId inode = change.inode;
   const InodeId other = find_id(folder.id);
+  const Sent sent = *change.sent;
+  const auto not_now = [&](Verdict verdict) {
+    Outcome outcome{{}, verdict, inode};
+    change.sent.reset();
+    put(std::move(change), outcome.rows);
+    return outcome;
+  };
+  // Nothing was made. What is wanted elsewhere by now, or no more, is another folder than theirs,
+  // which it would move or remove.
+  if (change.wanted.deleted) return not_now(Verdict::kDone);
+  if (change.name() != sent.name || change.parent() != sent.parent_inode) {
+    return not_now(Verdict::kAgain);
+  }
   if (const Change* const row = other == inode ? nullptr : find(other); row != nullptr) {
     // J3: its outcome comes first; it may be about to leave the name.
     const bool is_out = row->sent && in_flight_.contains(row->sent->ticket);
     if (is_out || (is_dirty(*row) && !is_failed(*row))) {
-      Outcome outcome{{}, Verdict::kAgain, inode};
-      change.sent.reset();
       change.not_before = now + options_.first_pause;
-      put(std::move(change), outcome.rows);
-      return outcome;
+      return not_now(Verdict::kAgain);
     }
   }
   change.wanted.modified.reset();  // its time is theirs

@@ -105,11 +105,15 @@ Sent ChangeSet::snapshot(const Change& change, bool raised) const {
   }
   if (!known.exists) {
     std::erase_if(sent.properties, [](const auto& entry) { return !entry.second; });
+    if (known.id.empty() && !known.operation.empty()) {
+      sent.properties[std::string(kOperation)] = known.operation;
+    }
     sent.action = content && sent.content.copy ? Action::kCopy : Action::kCreate;
     return sent;
   }
   sent.action = content ? Action::kUpdate : Action::kPatch;
   if (content) {
+    sent.content.copy.reset();  // Drive copies to new items only
     sent.base_revision = known.head_revision;
     sent.replaces = change.replaces;
     if (!sent.modified) sent.modified = known.modified;  // else it would be the server's time
@@ -117,15 +121,13 @@ Sent ChangeSet::snapshot(const Change& change, bool raised) const {
   return sent;
 }
 
-void ChangeSet::take_along(const FileId& folder, std::vector<FileId>& ids) const {
-  const auto inside = in_drive_.find(folder);
-  if (inside == in_drive_.end()) return;
-  for (const InodeId inode : inside->second) {
+std::vector<FileId> ChangeSet::take_along(const FileId& folder) const {
+  std::vector<FileId> ids;
+  for (const InodeId inode : rows_within(folder)) {
     const Change& child = changes_.at(inode);
-    if (!child.wanted.deleted || !child.present()) continue;
-    ids.push_back(child.known.id);
-    if (child.is_folder()) take_along(child.known.id, ids);
+    if (child.wanted.deleted && child.present()) ids.push_back(child.known.id);
   }
+  return ids;
 }
 
 Step ChangeSet::step_of(const Change& change, bool raised) const {
@@ -137,7 +139,7 @@ Step ChangeSet::step_of(const Change& change, bool raised) const {
   step.resolve = change.sent.has_value();
   step.sent = change.sent ? *change.sent : snapshot(change, raised);
   if (change.sent) return step;
-  if (change.is_folder() && change.wanted.deleted) take_along(change.known.id, step.takes_along);
+  if (change.is_folder() && change.wanted.deleted) step.takes_along = take_along(change.known.id);
   for (const InodeId holder : name_holders(change)) {
     step.beside.push_back(changes_.at(holder).known.id);
   }
@@ -155,7 +157,7 @@ Result<Rows> ChangeSet::began(Step& step, const Begin& begin, WallTime now) {
     return rows;
   }
   if (change.sent || edge(change) || snapshot(change, step.raised) != step.sent) return stale;
-  if (step.sent.id.empty()) {
+  if (step.sent.id.empty() && change.known.operation.empty()) {
     if (begin.id.empty()) {
       return Error{ErrorCode::kInvalidArgument, "a new item needs an id from Drive"};
     }
@@ -181,6 +183,16 @@ Result<Rows> ChangeSet::uploading(const Step& step, const Secret& session, Bytes
   change.sent->session = session;
   change.sent->offset = offset;
   if (!md5.empty()) change.sent->md5 = md5;
+  Rows rows;
+  put(std::move(change), rows);
+  return rows;
+}
+
+Result<Rows> ChangeSet::overwrote(const Step& step, const Overwritten& theirs) {
+  const auto holder = tickets_.find(step.sent.ticket);
+  if (holder == tickets_.end()) return Error{ErrorCode::kNotFound, "no such step is out"};
+  Change change = changes_.at(holder->second);
+  change.sent->overwritten = theirs;
   Rows rows;
   put(std::move(change), rows);
   return rows;

@@ -21,6 +21,7 @@ std::map<std::string, std::string> wanted_properties(const Change& change) {
       all.erase(key);
     }
   }
+  all.erase(std::string(kOperation));  // of one item
   return all;
 }
 
@@ -270,6 +271,7 @@ void ChangeSet::set_content(Change& change, const ContentState& bytes, WallTime 
     content->dirty_since = now;
   }
   content->bytes = bytes;
+  if (content->refused && bytes.copy == content->refused) content->bytes.copy.reset();
   content->generation = ++counter_;
   content->closed_at.reset();
   content->acknowledged = false;
@@ -415,6 +417,13 @@ const Change* ChangeSet::find(InodeId inode) const {
 InodeId ChangeSet::find_id(const FileId& id) const {
   const auto found = by_id_.find(id);
   return found == by_id_.end() ? InodeId() : found->second;
+}
+
+InodeId ChangeSet::find_operation(const drive::Item& item) const {
+  const auto property = item.properties.find(std::string(kOperation));
+  if (property == item.properties.end()) return {};
+  const auto found = by_operation_.find(property->second);
+  return found == by_operation_.end() ? InodeId() : found->second;
 }
 
 std::vector<InodeId> ChangeSet::dirty() const {

@@ -123,8 +123,8 @@ struct Waiting {
 struct Step {
   InodeId inode;
   // It was sent before and its outcome is not known: look (by its session's progress, else by a
-  // get of sent.id), then report finished(), or resolved() with what is there. Nothing else may be
-  // sent for the inode before that (J2).
+  // get of sent.id; as id_refused() says where that is empty), then report finished(), or
+  // resolved() with what is there. Nothing else may be sent for the inode before that (J2).
   bool resolve = false;
   bool raised = false;  // somebody waits for it (J11)
   drive::ItemKind kind = drive::ItemKind::kFile;
@@ -252,6 +252,12 @@ class ChangeSet {
   // How far an upload has come; `md5` (if not empty) before its last byte leaves (J2).
   Result<Rows> uploading(const Step& step, const Secret& session, Bytes offset,
                          const std::string& md5);
+  // J10, of a kUpdate that has been carried out and is not recorded as finished() or resolved():
+  // the revision before ours is not sent.base_revision, so another client's was replaced. To be
+  // recorded before anything is made of that; then it is pinned and saved as a new item of the id
+  // `saved_as` (kAlreadyExists: it was saved before), and then comes the outcome. What is to be
+  // resolved has it in sent.overwritten: then it is saved first, whatever the head is by now.
+  Result<Rows> overwrote(const Step& step, const Overwritten& theirs);
 
   // --- Outcomes. `parent`: the inode of the item's folder, once the tree has merged the item;
   // 0: it is shown nowhere. What is then made new of it (kAgain, conflict(), recover()) has a row
@@ -265,10 +271,18 @@ class ChangeSet {
   // for 409 on a create (J1, J2).
   Result<Outcome> resolved(const Step& step, const std::optional<drive::Item>& item, InodeId parent,
                            WallTime now);
-  // `carried_out`: whether Drive may have done it; then it must be resolved before the next try.
+  // `may_be_done`: by Drive; then it must be resolved before the next try. A copy that was refused
+  // for good (also kNotFound and kStale: the source has gone, or has another head) is tried again
+  // as a create with the bytes (kAgain); where there are none (`number` 0) it stays and is
+  // reported.
   Result<Outcome> failed(const Step& step, const Error& error, bool may_be_done, WallTime now);
-  // J9: a folder of this name is there already. Our inode takes its id, unless that one is about to
-  // change itself (kAgain).
+  // J2: a create or a copy was refused for the id that it has. From now on it is offered without
+  // one and with a property kOperation: before it is sent again, and to resolve it, an item with
+  // this property is looked for in its folder; if there is one, that is it: finished().
+  Result<Outcome> id_refused(const Step& step, WallTime now);
+  // J9: a folder of this name is there already. Our inode takes its id, and the row of the inode
+  // that has shown it so far goes (if there is one: know() first). Not if ours was removed
+  // meanwhile (kDone) or is wanted elsewhere, or if theirs is about to change itself (kAgain).
   Result<Outcome> adopted(const Step& step, const drive::Item& folder, InodeId parent,
                           WallTime now);
   // J9, J10: what is here goes to a new item `name`; theirs keeps id and name and gets a new inode
@@ -311,6 +325,9 @@ class ChangeSet {
 
   const Change* find(InodeId inode) const;
   InodeId find_id(const FileId& id) const;  // 0: none
+  // J2, J3: whose create without an id has made the item, or is about to; 0: no one's. What is
+  // heard of the item, or listed, waits for the outcome as if it had been found by its id.
+  InodeId find_operation(const drive::Item& item) const;
   std::vector<InodeId> dirty() const;       // in the order of their last change
   // Rows whose folder is `parent` (parent()), deleted ones too; those that shall be there as `name`.
   std::vector<InodeId> wanted_in(InodeId parent) const;
@@ -369,6 +386,8 @@ class ChangeSet {
   void index(const Change& change);
   void unindex(const Change& change);
   std::vector<Slot> slots_in_drive(const Change& change) const;
+  // Of what Drive has in the folder at any depth, or may have.
+  std::vector<InodeId> rows_within(const FileId& folder) const;
 
   // change_wait.cc
   std::optional<Edge> hard_edge(const Change& change) const;
@@ -393,7 +412,7 @@ class ChangeSet {
   std::set<InodeId> raised_closure() const;
   Step step_of(const Change& change, bool raised) const;
   Sent snapshot(const Change& change, bool raised) const;
-  void take_along(const FileId& folder, std::vector<FileId>& ids) const;
+  std::vector<FileId> take_along(const FileId& folder) const;
   std::optional<InodeId> probe_candidate(WallTime now) const;
   bool is_reached(const Flush::Goal& goal) const;
   const Problem* obstacle(const Change& change) const;
@@ -413,6 +432,7 @@ class ChangeSet {
   std::uint64_t counter_ = 0;
   std::map<InodeId, Change> changes_;
   std::unordered_map<FileId, InodeId> by_id_;
+  std::unordered_map<std::string, InodeId> by_operation_;
   std::map<std::uint64_t, InodeId> dirty_;  // by order
   std::set<InodeId> failed_;                // permanently
   std::map<std::uint64_t, InodeId> tickets_;

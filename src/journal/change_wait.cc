@@ -15,9 +15,12 @@ bool has_metadata(const Change& change) {
          (wanted.modified && !wanted.content);
 }
 
+// Whether it is, or may be, in another folder of Drive than it shall be.
 bool is_moving_folder(const Change& change) {
-  return (change.known.exists && change.wanted.parent && !change.wanted.deleted) ||
-         (change.sent && !change.sent->from.empty());
+  const auto& sent = change.sent;
+  if (sent && !sent->from.empty()) return true;
+  if (change.wanted.deleted || !change.wanted.parent) return false;
+  return change.known.exists || (sent && sent->parent_inode != *change.wanted.parent);
 }
 
 }  // namespace
@@ -64,16 +67,12 @@ bool ChangeSet::is_covered(const Change& change) const {
 }
 
 std::optional<ChangeSet::Edge> ChangeSet::removal_edge(const Change& folder) const {
-  const auto inside = in_drive_.find(folder.known.id);
-  if (inside == in_drive_.end()) return std::nullopt;
-  for (const InodeId inode : inside->second) {
+  for (const InodeId inode : rows_within(folder.known.id)) {
     const Change& child = changes_.at(inode);
     // What neither goes nor moves out is the listing's business.
     if (child.sent || (!child.wanted.deleted && child.wanted.parent)) {
       return Edge{Wait::kMovesOut, inode};
     }
-    if (!child.is_folder()) continue;
-    if (const auto deeper = removal_edge(child)) return deeper;
   }
   return std::nullopt;
 }

@@ -2,18 +2,19 @@
 // to a ChangeSet as vfs would tell it.
 #pragma once
 
+#include <gtest/gtest-spi.h>
+
 #include <algorithm>
 #include <functional>
-#include <random>
+#include <sstream>
+#include <stdexcept>
 
 #include "base/strings.h"
+#include "unit/journal/choices.h"
 #include "unit/journal/tiny_drive.h"
 
 namespace driveway::journal {
 using drive::ItemKind;
-
-inline const InodeId kRoot{1};
-inline const FileId kRootId{"root"};
 
 struct Node {
   InodeId parent;
@@ -34,12 +35,19 @@ struct Period {
   std::uint64_t written = 0;  // the last write
 };
 
+// What a run is made of, and what it leaves.
+struct Trial {
+  Choices choices;
+  testing::TestPartResultArray failures{};
+  std::vector<std::string> notes{};  // what was done, in words
+};
+
 class ModelTree {
  public:
   virtual ~ModelTree() = default;
 
  protected:
-  explicit ModelTree(std::uint32_t seed) : random_(seed), set_(options()) {
+  explicit ModelTree(Trial& trial) : trial_(trial), set_(options()) {
     for (int i = 0; i < 6; ++i) {
       const bool folder = i < 3;
       const std::string id = cat("clean", std::to_string(i));
@@ -59,7 +67,14 @@ class ModelTree {
     options_ = options;
     return options;
   }
-  std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>(random_() % bound); }
+  std::uint32_t below(std::uint32_t bound) { return trial_.choices.below(bound); }
+  bool has_failed() const { return trial_.failures.size() > 0; }
+  template <typename... Parts>
+  void note(const Parts&... parts) {
+    std::ostringstream text;
+    (text << ... << parts);
+    trial_.notes.push_back(text.str());
+  }
 
   // --- The tree.
 
@@ -91,8 +106,15 @@ class ModelTree {
     return {};
   }
   bool is_below(InodeId inode, InodeId folder) {
-    while (inode != kRoot && inode != folder) inode = nodes_.at(inode).parent;
+    for (int depth = 0; inode != kRoot && inode != folder; ++depth) {
+      inode = parent_of_node(inode, depth);
+    }
     return inode == folder;
+  }
+  // On the way up. The test shall fail and not hang.
+  InodeId parent_of_node(InodeId inode, int depth) {
+    if (depth > 1'000) throw std::logic_error("folders of the tree lie in each other");
+    return nodes_.at(inode).parent;
   }
   // Another client moved it to a folder that is shown nowhere (until poll() it stays where it was).
   bool is_out_of_sight(InodeId inode) {
@@ -106,7 +128,7 @@ class ModelTree {
   std::vector<InodeId> above(InodeId folder) {
     std::vector<InodeId> found;
     while (folder != kRoot) {
-      folder = nodes_.at(folder).parent;
+      folder = parent_of_node(folder, static_cast<int>(found.size()));
       found.push_back(folder);
     }
     return found;
@@ -170,12 +192,14 @@ class ModelTree {
     node.content = cat("w", std::to_string(++writes_), std::string(below(24), '.'));
     node.unclosed = true;
     Period& period = periods_[inode];
+    note("  write ", inode, " ", node.name, ": ", node.content);
     period.written = ++clock_;
     if (period.began == 0) period.began = period.written;
     apply(must(set_.written(inode, bytes_of(inode), now_, now_)));
   }
   void close(InodeId inode) {
     Node& node = nodes_.at(inode);
+    note("  close ", inode, " ", node.name);
     --node.writers;
     node.unclosed = false;
     apply(must(set_.closed(inode, std::nullopt, std::nullopt, now_)));
@@ -193,16 +217,27 @@ class ModelTree {
     entry.kind = folder ? ItemKind::kFolder : ItemKind::kFile;
     if (below(2) == 0) entry.id = new_id();
     entry.modified = now_;
+    note("  create ", inode, " in ", parent, ": ", name, folder ? "/" : "", " id ", entry.id);
     nodes_[inode] = {parent, name, folder, "", "", entry.id};
+    const InodeId source = !folder && below(6) == 0 ? any_file() : InodeId();
+    const auto copy = source == InodeId() ? std::nullopt : copy_of(nodes_.at(source));
+    if (copy) nodes_.at(inode).content = drive_.at(copy->id).content;
     entry.content = bytes_of(inode);
+    entry.content.copy = copy;
     apply(must(set_.create(inode, place(parent, name), entry, now_)));
     if (folder) return;
     const std::uint64_t began = ++clock_;
     periods_[inode] = {began, ++clock_, began};
+    if (copy) return note("    as a copy of ", source);
     must_ok(set_.opened(inode));
     nodes_.at(inode).writers = 1;
     if (below(3) != 0) write(inode);
     if (below(8) != 0) close(inode);
+  }
+  std::optional<CopySource> copy_of(const Node& source) {
+    const auto item = drive_.get(source.id);
+    if (!item || item->kind == ItemKind::kFolder) return std::nullopt;
+    return CopySource{item->id, item->head_revision};
   }
   void must_ok(const Status& status) { EXPECT_TRUE(status.ok()); }
   void erase(InodeId inode) {
@@ -211,6 +246,7 @@ class ModelTree {
     periods_.erase(inode);
   }
   void unlink(InodeId inode) {
+    note("  unlink ", inode, " ", nodes_.at(inode).name);
     know(inode);
     apply(must(set_.remove(inode, now_)));
     while (nodes_.at(inode).writers-- > 0) {
@@ -238,12 +274,14 @@ class ModelTree {
     know(inode);
     const auto up = node.folder ? above(parent) : std::vector<InodeId>();
     if (target == InodeId()) {
+      note("  rename ", inode, " ", node.name, " to ", parent, " ", name);
       apply(must(set_.rename(inode, place(parent, name), now_, up)));
     } else if (below(4) == 0) {
       if (nodes_.at(target).folder && is_below(node.parent, target)) return;
       know(target);
       if (is_out_of_sight(inode) || is_out_of_sight(target)) return;
       const auto up_b = nodes_.at(target).folder ? above(node.parent) : std::vector<InodeId>();
+      note("  exchange ", inode, " and ", target);
       apply(must(set_.exchange(inode, target, now_, up, up_b)));
       nodes_.at(target).parent = node.parent;
       nodes_.at(target).name = node.name;
@@ -252,6 +290,7 @@ class ModelTree {
       if (node.folder && !is_empty(target)) return;
       know(target);
       const int writers = nodes_.at(target).writers;
+      note("  rename ", inode, " over ", target, " to ", parent, " ", name);
       apply(must(set_.rename_over(inode, target, place(parent, name), now_, up)));
       for (int i = 0; i < writers; ++i) {
         apply(must(set_.closed(target, std::nullopt, std::nullopt, now_)));
@@ -283,6 +322,7 @@ class ModelTree {
       rename(node, parent, name);
     } else if (what == 8 && node != InodeId()) {
       know(node);
+      note("  chmod ", node, " ", nodes_.at(node).name);
       Attributes attributes;
       nodes_.at(node).mode = std::to_string(below(3));
       attributes.properties["driveway.mode"] = nodes_.at(node).mode;
@@ -297,7 +337,7 @@ class ModelTree {
   }
   FileId new_id() { return FileId(cat("id", std::to_string(++ids_))); }
 
-  std::mt19937 random_;
+  Trial& trial_;
   Options options_;
   std::uint64_t ratio_ = 0;
   WallTime now_{std::chrono::hours(400'000)};

@@ -16,6 +16,7 @@ Change full_change() {
   change.drive = DriveId("team");
   change.known = {FileId("id"), true,         FileId("p"),    InodeId(3), "name",   true,
                   at(-5),       {{"k", "v"}}, Revision("r1"), "md5",      Bytes{9}, 12};
+  change.known.operation = "op";
   Wanted& wanted = change.wanted;
   wanted.parent = InodeId(4);
   wanted.parent_id = FileId("q");
@@ -32,6 +33,7 @@ Change full_change() {
   content.dirty_since = at(1);
   content.closed_at = at(2);
   content.acknowledged = true;
+  content.refused = CopySource{FileId("d"), Revision("rd")};
   Sent& sent = change.sent.emplace();
   sent.action = Action::kUpdate;
   sent.ticket = 30;
@@ -51,6 +53,7 @@ Change full_change() {
   sent.replaces = InodeId(8);
   sent.session = Secret("https://session");
   sent.offset = 64;
+  sent.overwritten = Overwritten{Revision("r2"), FileId("s")};
   sent.at = at(3);
   change.order = 31;
   change.confirmed_order = 19;
