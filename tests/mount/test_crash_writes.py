@@ -35,7 +35,7 @@ class Crashes:
         self._random = random.Random(seed)
         self.writers = [Writer(f"writer{n}", (seed << 4) + n) for n in range(WRITERS)]
 
-    def random_round(self, load, large=24 * MIB, longest=LONGEST):
+    def random_round(self, load, large=8 * MIB, longest=LONGEST):
         """Killed at a random moment."""
         begin = time.monotonic()
         mount = self.machine.mount(*OPTIONS)
@@ -123,12 +123,12 @@ class Crashes:
             self._judge(writer, found_in_drive(items, api, writer.name), "in Drive")
 
     def _judge(self, writer, found, where):
-        problems = writer.ledger.problems(found)
+        in_flight = writer.ledger.in_flight
+        problems = writer.ledger.settle(found)
         assert not problems, (
-            f"{writer.name}, {where}: {problems[:5]}\nin flight: {writer.ledger.in_flight}\n"
+            f"{writer.name}, {where}: {problems[:5]}\nin flight: {in_flight}\n"
             f"last done: {writer.ledger.history[-10:]}"
         )
-        writer.ledger.settle(found)
 
     def _done(self):
         return sum(len(writer.ledger.history) for writer in self.writers)

@@ -83,7 +83,7 @@ class Changes:
     def append(self):
         path = self._any()
         more = self._content(100 * KIB)
-        with open(self._top / path, "ab", buffering=0) as file:
+        with open(self._top / path, "ab") as file:
             file.write(more.bytes())
         self.expected[path] = self.expected[path].written(self.expected[path].size, more)
 
@@ -110,7 +110,7 @@ class Changes:
         return Content.of((self._seed << 20) + self._random.randrange(1 << 20), size)
 
     def _write(self, path, content):
-        with open(self._top / path, "wb", buffering=0) as file:
+        with open(self._top / path, "wb") as file:
             for _, data in content.in_parts():
                 file.write(data)
         self.expected[path] = content

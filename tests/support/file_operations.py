@@ -126,23 +126,24 @@ class Player:
 
     def _write_file(self, path, size, seed):
         with open(self.path(path), "wb", buffering=0) as file:
-            file.write(random_bytes(seed, size))
+            return file.write(random_bytes(seed, size))
 
     def _append_file(self, path, size, seed):
         with open(self.path(path), "ab", buffering=0) as file:
-            file.write(random_bytes(seed, size))
+            return file.write(random_bytes(seed, size))
 
     def _overwrite_file(self, path, offset, size, seed):
         with open(self.path(path), "r+b", buffering=0) as file:
-            os.pwrite(file.fileno(), random_bytes(seed, size), offset)
+            return os.pwrite(file.fileno(), random_bytes(seed, size), offset)
 
     def _replace_file(self, path, size, seed):
         """As editors and checkpoint writers do it."""
         temporary = self.path(path) + ".tmp"
         with open(temporary, "wb", buffering=0) as file:
-            file.write(random_bytes(seed, size))
+            count = file.write(random_bytes(seed, size))
             os.fsync(file.fileno())
         os.replace(temporary, self.path(path))
+        return count
 
     def _truncate(self, path, size):
         os.truncate(self.path(path), size)

@@ -149,7 +149,7 @@ class Writer:
         write = self.ledger.begin(Write(path, content))
         with open(self._path(path), "wb", buffering=0) as file:
             for _, data in content.in_parts(_WRITE):
-                file.write(data)
+                _write_all(file, data)
             if sync:
                 os.fsync(file.fileno())
                 write.synced = content.size
@@ -183,7 +183,7 @@ class Writer:
             if mode != "ab":
                 file.seek(offset)
             for place, data in content.in_parts(_WRITE):
-                file.write(data)
+                _write_all(file, data)
                 end = place + len(data)
                 if sync_every and end % sync_every == 0:
                     os.fsync(file.fileno())
@@ -253,7 +253,7 @@ class Writer:
             return
         file, write, place = self._held
         length = min(self._random.randrange(1, 64 * KIB), write.new.size - place)
-        file.write(write.new.read(place, length))
+        _write_all(file, write.new.read(place, length))
         place += length
         self._held = (file, write, place)
         if self._random.random() < 0.3:
@@ -270,6 +270,12 @@ class Writer:
         file.close()
         self.ledger.done(write)
         self._held = None
+
+
+def _write_all(file, data):
+    """A file system that dies in the middle of a write lets it return a short count."""
+    while data:
+        data = data[file.write(data) :]
 
 
 def _close_dead(file):
