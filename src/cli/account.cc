@@ -21,6 +21,19 @@ std::string key_of(const auth::TokenSource& tokens) {
   return fingerprint.empty() ? "" : cat(tokens.describe(), " ", fingerprint);
 }
 
+class NoLogin final : public auth::TokenSource {
+ public:
+  Result<auth::AccessToken> token(const Context&) override {
+    return Error{ErrorCode::kLoginNeeded, "not logged in: run driveway login"};
+  }
+  void refused(const auth::AccessToken&) override {}
+  std::string describe() const override { return "no login"; }
+  const std::string& fingerprint() const override { return nobody_; }
+
+ private:
+  const std::string nobody_;
+};
+
 class AccountImpl final : public Account {
  public:
   AccountImpl(std::unique_ptr<http::HttpClient> http, std::unique_ptr<auth::TokenSource> tokens,
@@ -65,6 +78,12 @@ Result<std::unique_ptr<Account>> Account::open(const std::string& name, const st
                                                 auth::Environment::from_process(), *http, clock));
   return std::unique_ptr<Account>(
       std::make_unique<AccountImpl>(std::move(http), std::move(tokens), options, clock, metrics));
+}
+
+std::unique_ptr<Account> Account::without_login(Clock& clock, Metrics& metrics) {
+  return std::make_unique<AccountImpl>(http::make_curl_client(http_options(), clock, metrics),
+                                       std::make_unique<NoLogin>(), drive::StackOptions(), clock,
+                                       metrics);
 }
 
 }  // namespace driveway::cli

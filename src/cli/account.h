@@ -22,6 +22,8 @@ class Account {
   // kLoginNeeded (with what to do), kInvalidArgument.
   static Result<std::unique_ptr<Account>> open(const std::string& name, const std::string& quota,
                                                Clock& clock, Metrics& metrics);
+  // Of nobody: every call to Drive fails with kLoginNeeded. For what lies in the cache folder.
+  static std::unique_ptr<Account> without_login(Clock& clock, Metrics& metrics);
   virtual ~Account() = default;
   // Where the credentials come from, for status and messages.
   virtual const std::string& label() const = 0;
@@ -46,5 +48,10 @@ inline constexpr Duration kPatienceWhenKnown = std::chrono::seconds(5);
 // folder from now on.
 Result<std::string> permission_id(const Context& context, Clock& clock, Account& account,
                                   const std::filesystem::path& cache_dir);
+
+// The same without asking Drive: as it was the last time with this login; without a login the one
+// account that has a folder in `cache_dir`. Errors: kNotFound, with what to do.
+Result<std::string> last_permission_id(const Account& account,
+                                       const std::filesystem::path& cache_dir);
 
 }  // namespace driveway::cli

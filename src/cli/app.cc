@@ -36,6 +36,10 @@ class App {
     add_files("unpin", "lets pinned files be evicted again", FilesVerb::kUnpin);
     add_files("evict", "takes files out of the cache", FilesVerb::kEvict);
     add_cache();
+    add_flush();
+    add_retry();
+    add_export_unsent();
+    add_config();
     add_remote("cat", "writes a file of Drive to standard output", RemoteVerb::kCat);
   }
 
@@ -106,6 +110,14 @@ class App {
         "--read-only", [this] { flags_["read-only"] = "true"; },
         "nothing can be changed through the mount");
     sub->add_flag("--foreground", mount_.foreground, "stay in the foreground, log to stderr");
+    setting(sub, "fsync", "what fsync waits for: the local journal, or the upload",
+            "journal|upload");
+    setting(sub, "settle", "how long a closed file may change again before it is sent", "DURATION");
+    setting(sub, "max-backlog", "how late Drive may be before writers wait (0: they never do)",
+            "DURATION");
+    setting(sub, "delete", "what becomes of removed files", "trash|permanent");
+    setting(sub, "revisions", "what becomes of the contents that were replaced here",
+            "auto|keep|drop");
     sub->add_option("-o", mount_.kernel_options, "mount options, such as allow_other")
         ->delimiter(',')
         ->type_name("OPT[,OPT…]");
@@ -121,17 +133,24 @@ class App {
   void add_unmount() {
     CLI::App* sub = add("unmount", "unmounts", [this] { return unmount(unmount_); });
     sub->add_option("mountpoint", unmount_.mountpoint)->required()->type_name("MOUNTPOINT");
-    sub->add_option("--timeout", unmount_.timeout, "how long to wait for open files")
-        ->type_name("DURATION")
-        ->capture_default_str();
-    sub->add_flag("--force", unmount_.force, "then unmount although files are open");
+    sub->add_option("--timeout", unmount_.timeout,
+                    "how long to wait for open files (5s), and until Drive has what was written "
+                    "(10m)")
+        ->type_name("DURATION");
+    sub->add_flag("--force", unmount_.force,
+                  "then unmount although files are open; do not wait for Drive");
+    sub->add_flag("--quiet", unmount_.quiet, "show no progress");
   }
 
   void add_status() {
-    CLI::App* sub = add("status", "what is mounted, cached, and what Drive answers",
-                        [this] { return status(status_mountpoint_, json_); });
-    sub->add_option("mountpoint", status_mountpoint_, "all mounts without it")
+    CLI::App* sub = add("status", "what is mounted, cached, and what Drive answers", [this] {
+      status_.as_json = json_;
+      return status(status_);
+    });
+    sub->add_option("mountpoint", status_.mountpoint, "all mounts without it")
         ->type_name("MOUNTPOINT");
+    sub->add_flag("--watch", status_.watch, "again and again, with what waits for Drive");
+    sub->add_flag("--failed", status_.failed, "only what Drive refused for good");
     sub->add_flag("--json", json_);
   }
 
@@ -200,13 +219,61 @@ class App {
         ->add_flag("--all", cache_.all, "what is pinned, too");
   }
 
+  CLI::App* add_writes(const char* name, const char* help,
+                       ExitStatus (*command)(const Settings&, const WritesArguments&)) {
+    CLI::App* sub = add(name, help, [this, command] {
+      writes_.as_json = json_;
+      return with_settings(
+          [this, command](const Settings& settings) { return command(settings, writes_); });
+    });
+    account(sub);
+    setting(sub, "cache-dir", "where cached files live", "DIR");
+    sub->add_flag("--quiet", writes_.quiet, "tell only what failed");
+    sub->add_flag("--json", json_, "one JSON document a line");
+    return sub;
+  }
+
+  void add_flush() {
+    CLI::App* sub = add_writes("flush", "returns when Drive has what was written", writes);
+    sub->add_option("path", writes_.path, cat(kRemoteHelp, "; everything without it"))
+        ->type_name("PATH");
+    sub->add_option("--timeout", writes_.timeout, "how long to wait (default: for ever)")
+        ->type_name("DURATION");
+  }
+
+  void add_retry() {
+    CLI::App* sub = add_writes("retry", "tries again what Drive refused for good",
+                               [](const Settings& settings, const WritesArguments& arguments) {
+                                 WritesArguments retry = arguments;
+                                 retry.verb = WritesVerb::kRetry;
+                                 return writes(settings, retry);
+                               });
+    sub->add_option("path", writes_.path, cat(kRemoteHelp, "; everything without it"))
+        ->type_name("PATH");
+  }
+
+  void add_export_unsent() {
+    add_writes("export-unsent", "writes what Drive does not have to a folder", export_unsent)
+        ->add_option("folder", writes_.path, "made if missing; nothing in it is overwritten")
+        ->required()
+        ->type_name("DIR");
+  }
+
+  void add_config() {
+    CLI::App* sub = add("config", "the settings that count, and where each comes from", [this] {
+      return with_settings([this](const Settings& settings) { return config(settings, json_); });
+    });
+    sub->add_flag("--json", json_);
+  }
+
   CLI::App app_;
   std::map<std::string, std::string> flags_;
   std::function<ExitStatus()> chosen_;
   LoginArguments login_;
   MountArguments mount_;
   UnmountArguments unmount_;
-  std::string status_mountpoint_;
+  StatusArguments status_;
+  WritesArguments writes_;
   RemoteArguments remote_;
   FilesArguments files_;
   CacheArguments cache_;

@@ -26,12 +26,19 @@ ExitStatus mount(const Settings& settings, const MountArguments& arguments);
 
 struct UnmountArguments {
   std::string mountpoint;
-  std::string timeout = "5s";
+  std::string timeout;  // for open files, and for what is not in Drive yet; "" = 5s and 10m
   bool force = false;
+  bool quiet = false;
 };
 ExitStatus unmount(const UnmountArguments& arguments);
 
-ExitStatus status(const std::string& mountpoint, bool as_json);
+struct StatusArguments {
+  std::string mountpoint;  // "" = all
+  bool watch = false;      // again and again, with what waits
+  bool failed = false;     // only what Drive refused for good
+  bool as_json = false;
+};
+ExitStatus status(const StatusArguments& arguments);
 ExitStatus about(const Settings& settings, bool as_json);
 
 enum class RemoteVerb { kLs, kStat, kCat };
@@ -52,6 +59,19 @@ struct FilesArguments {
   bool as_json = false;
 };
 ExitStatus files(const Settings& settings, const FilesArguments& arguments);
+
+enum class WritesVerb { kFlush, kRetry };
+struct WritesArguments {
+  WritesVerb verb = WritesVerb::kFlush;
+  std::string path;     // a REMOTE, "" = everything; of export_unsent the folder to write to
+  std::string timeout;  // "" = for ever
+  bool quiet = false;
+  bool as_json = false;
+};
+ExitStatus writes(const Settings& settings, const WritesArguments& arguments);
+ExitStatus export_unsent(const Settings& settings, const WritesArguments& arguments);
+
+ExitStatus config(const Settings& settings, bool as_json);
 
 enum class CacheVerb { kShow, kTrim, kClear };
 struct CacheArguments {

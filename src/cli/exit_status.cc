@@ -26,4 +26,8 @@ ExitStatus exit_status(const Error& error) {
   }
 }
 
+ExitStatus exit_status_of_unsent(ErrorCode code) {
+  return code == ErrorCode::kDeadlineExceeded ? ExitStatus::kUnsent : exit_status({code, ""});
+}
+
 }  // namespace driveway::cli

@@ -14,9 +14,13 @@ enum class ExitStatus : int {
   kQuota = 5,  // Drive's quota or storage
   kLocalDisk = 6,
   kNotVerified = 7,
+  kUnsent = 8,  // a deadline passed, and Drive does not have all of it yet
   kInterrupted = 130,
 };
 
 ExitStatus exit_status(const Error& error);
+// Of a command that waits until Drive has something: what `code` says of why it has not, kUnsent
+// where it is only a matter of time.
+ExitStatus exit_status_of_unsent(ErrorCode code);
 
 }  // namespace driveway::cli

@@ -6,14 +6,18 @@
 #include <iostream>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "auth/credential.h"
 #include "auth/environment.h"
 #include "auth/login.h"
 #include "auth/login_store.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
+#include "cli/view.h"
 #include "drive/drive_store.h"
 #include "drive/store_stack.h"
 
@@ -24,6 +28,7 @@ namespace {
 constexpr auto kLoginDeadline = std::chrono::minutes(15);
 constexpr int kAnswerTries = 3;
 constexpr auto kTrialPatience = std::chrono::minutes(1);
+constexpr auto kWakePatience = std::chrono::seconds(5);
 
 // While it lives, a terminal on standard input does not show what is typed: the paste is a secret,
 // and what a notebook shows is kept. The terminal is as before in the end: an InterruptGuard takes
@@ -120,6 +125,24 @@ ExitStatus refused_by_drive(const Error& error, const auth::LoginStore& store,
   return report(wrap(error, "logged in, but Drive refuses the first request"));
 }
 
+// E1: what waits for a login goes on, without a new mount.
+void wake_daemons(const std::string& permission_id, Clock& clock) {
+  for (const control::Daemon& daemon : running_daemons(clock)) {
+    if (daemon.permission_id != permission_id) continue;
+    auto client = control::Client::connect(daemon.socket, clock);
+    if (!client.ok()) continue;
+    const Context context{.deadline = clock.now() + kWakePatience};
+    const auto woken = client->ask(context, {{"op", "retry"}});
+    if (woken.ok()) {
+      for (const std::string& mountpoint : daemon.mountpoints) {
+        std::cout << "The mount at " << mountpoint << " goes on with it.\n";
+      }
+    } else if (!woken.failed_with(ErrorCode::kUnsupported)) {  // it is read-only
+      log::warn("process ", daemon.pid, ": ", woken.error());
+    }
+  }
+}
+
 void print_success(const drive::About& who, const auth::Credential& credential) {
   std::cout << "Logged in as " << who.display_name << " <" << who.email
             << ">. Now: driveway mount MOUNTPOINT\n";
@@ -150,6 +173,7 @@ ExitStatus login(const Settings& settings, const LoginArguments& arguments) {
     return report(saved.error());
   }
   print_success(*who, *credential);
+  wake_daemons(who->permission_id, clock);
   return ExitStatus::kDone;
 }
 

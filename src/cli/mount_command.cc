@@ -1,22 +1,26 @@
-// `driveway mount` and `driveway unmount`.
+// `driveway mount`, and the daemon that it starts.
 
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <iostream>
 #include <optional>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/threads.h"
 #include "cli/account.h"
 #include "cli/commands.h"
 #include "cli/daemonize.h"
 #include "cli/interrupt.h"
 #include "cli/mount_plan.h"
 #include "cli/mount_set.h"
+#include "control/backlog_watch.h"
 #include "control/dispatcher.h"
 #include "control/socket.h"
 #include "fuse/mount.h"
@@ -31,16 +35,15 @@ constexpr auto kStartDeadline = std::chrono::seconds(60);
 // For a daemon, or a command, that has the account's folder and is about to end, or to answer.
 constexpr auto kFolderPatience = std::chrono::seconds(10);
 constexpr auto kFolderRetry = std::chrono::milliseconds(100);
-// Beyond what a daemon was given for unmounting.
-constexpr auto kAnswerSlack = std::chrono::seconds(10);
 
-// The signals that end the daemon; the last is its own: a mount has ended.
-constexpr int kUnmountedSignal = SIGUSR2;
+// The signals that end the daemon; the last is its own: a mount has ended, or
+// everything is sent.
+constexpr int kOwnSignal = SIGUSR2;
 
 sigset_t ending_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, kUnmountedSignal}) sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, kOwnSignal}) sigaddset(&set, signal);
   return set;
 }
 
@@ -56,6 +59,7 @@ control::Identity identity_of(const MountPlan& plan, const std::string& permissi
           .cache_dir = plan.cache_dir.string(),
           .layout = plan.vfs.tree.layout,
           .docs = plan.vfs.tree.docs,
+          .writes = write_settings(plan.vfs),
           .quota_units_last_minute = nullptr};
 }
 
@@ -85,8 +89,8 @@ class MountedVolume {
     DRIVEWAY_TRY(const bool own, open_or_join(context, id));
     if (!own) return false;
     DRIVEWAY_CHECK(vfs_->start(context));
-    mounts_ = std::make_unique<MountSet>(*vfs_, clock_, metrics_,
-                                         [] { ::kill(::getpid(), kUnmountedSignal); });
+    mounts_ =
+        std::make_unique<MountSet>(*vfs_, clock_, metrics_, [] { ::kill(::getpid(), kOwnSignal); });
     DRIVEWAY_TRY(const bool fresh, mounts_->mount(mount_request(plan_)));
     static_cast<void>(fresh);
     control::Identity identity = identity_of(plan_, id);
@@ -95,19 +99,22 @@ class MountedVolume {
                                                         mounts_.get(), plan_.mount.read_deadline);
     DRIVEWAY_TRY(const auto folder, control::runtime_directory());
     DRIVEWAY_TRY(server_, control::Server::start(folder, *dispatcher_, clock_));
+    backlog_watch_ = std::make_unique<control::BacklogWatch>(*vfs_, clock_);
     return true;
   }
 
-  // Returns when nothing is mounted any more, or a signal asked for the end.
+  // Returns when nothing is mounted any more, or a signal asked for the end, and Drive has what was
+  // written, as far as that is waited for.
   void serve() {
     const sigset_t signals = ending_signals();
     while (mounts_->reap()) {
       int signal = 0;
       sigwait(&signals, &signal);
-      if (signal == kUnmountedSignal) continue;
+      if (signal == kOwnSignal) continue;
       log::info("signal ", signal, ": unmounting");
       mounts_->unmount_all();
     }
+    drain(signals);
     server_.reset();
     mounts_.reset();
   }
@@ -117,14 +124,15 @@ class MountedVolume {
   // without a daemon's socket may be about to open one, or to end.
   Result<bool> open_or_join(const Context& context, const std::string& id) {
     const Context patient = context.with_deadline(clock_.now() + kFolderPatience);
+    vfs::VfsOptions options = plan_.vfs;
+    options.account = id;
     while (true) {
       const Status joined = join(context, id);
       if (joined.ok()) return false;
       const bool nobody =
           joined.failed_with(ErrorCode::kNotFound) || joined.failed_with(ErrorCode::kUnavailable);
       if (!nobody) return joined.error();
-      auto vfs =
-          vfs::Vfs::open(plan_.cache_dir / id, plan_.vfs, account_->store(), clock_, metrics_);
+      auto vfs = vfs::Vfs::open(plan_.cache_dir / id, options, account_->store(), clock_, metrics_);
       if (vfs.ok()) {
         vfs_ = *std::move(vfs);
         return true;
@@ -148,6 +156,24 @@ class MountedVolume {
     return Error{ErrorCode::kNotFound, "no daemon"};
   }
 
+  // Another signal ends it.
+  void drain(const sigset_t& signals) {
+    std::atomic<bool> drained{false};
+    std::thread drainer = start_thread("drain", [&] {
+      dispatcher_->drain(mounts_->drain_limits());
+      drained = true;
+      ::kill(::getpid(), kOwnSignal);
+    });
+    while (!drained) {
+      int signal = 0;
+      sigwait(&signals, &signal);
+      if (signal == kOwnSignal) continue;
+      log::info("signal ", signal, ": no longer waiting for Drive");
+      dispatcher_->stop_draining();
+    }
+    drainer.join();
+  }
+
   const MountPlan& plan_;
   SystemClock clock_;
   Metrics metrics_;
@@ -156,6 +182,7 @@ class MountedVolume {
   std::unique_ptr<MountSet> mounts_;
   std::unique_ptr<control::Dispatcher> dispatcher_;
   std::unique_ptr<control::Server> server_;
+  std::unique_ptr<control::BacklogWatch> backlog_watch_;
 };
 
 // The daemon, from after the fork on. The exit status is that of a foreground mount.
@@ -247,46 +274,6 @@ Status mount_in_background(const MountPlan& plan) {
   });
 }
 
-// The daemon that has `mountpoint`, if it answers.
-Result<control::Daemon> daemon_at(const std::string& mountpoint, Clock& clock) {
-  DRIVEWAY_TRY(const auto folder, control::runtime_directory());
-  for (auto& daemon : control::find_daemons(folder, clock)) {
-    if (daemon.is_mounted_at(mountpoint)) return daemon;
-  }
-  return Error{ErrorCode::kNotFound, cat("no Drive is mounted at ", mountpoint)};
-}
-
-Status ask_to_unmount(const control::Daemon& daemon, const std::string& mountpoint,
-                      Duration timeout, bool force, Clock& clock) {
-  DRIVEWAY_TRY(auto client, control::Client::connect(daemon.socket, clock));
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
-  const Context context{.deadline = clock.now() + timeout + kAnswerSlack};
-  DRIVEWAY_TRY(const auto answer, client.ask(context, {{"op", "unmount"},
-                                                       {"mountpoint", mountpoint},
-                                                       {"force", force},
-                                                       {"timeout_ms", milliseconds}}));
-  if (!answer.is_object() || !answer.value("last", false)) return {};
-  // Only then is its cache folder free.
-  const Context ending{.deadline = clock.now() + kStartDeadline};
-  return control::wait_for_exit(ending, clock, daemon.pid);
-}
-
-// Daemons first: what is mounted there may be wedged, and is not touched as long as one answers.
-Status unmount_at(const std::string& mountpoint, Duration timeout, bool force, Clock& clock) {
-  const auto daemon = daemon_at(mountpoint, clock);
-  if (daemon.ok()) {
-    Status asked = ask_to_unmount(*daemon, mountpoint, timeout, force, clock);
-    const bool silent = asked.failed_with(ErrorCode::kDeadlineExceeded) ||
-                        asked.failed_with(ErrorCode::kUnavailable);
-    if (!silent || !force) return asked;
-  }
-  if (!fuse::is_driveway_mount(mountpoint)) return daemon.ok() ? Status() : Status(daemon.error());
-  if (fuse::inspect_mountpoint(mountpoint) == fuse::MountpointState::kStale) {
-    return fuse::detach_stale(mountpoint);
-  }
-  return fuse::unmount_abandoned(mountpoint, force);
-}
-
 }  // namespace
 
 ExitStatus mount(const Settings& settings, const MountArguments& arguments) {
@@ -307,15 +294,6 @@ ExitStatus mount(const Settings& settings, const MountArguments& arguments) {
   }
   const Status started = mount_in_background(*plan);
   return started.ok() ? ExitStatus::kDone : report(started.error());
-}
-
-ExitStatus unmount(const UnmountArguments& arguments) {
-  SystemClock clock;
-  const auto timeout = parse_duration(arguments.timeout);
-  if (!timeout.ok()) return report(wrap(timeout.error(), "--timeout"));
-  const std::string mountpoint = fuse::canonical_mountpoint(arguments.mountpoint).string();
-  const Status unmounted = unmount_at(mountpoint, *timeout, arguments.force, clock);
-  return unmounted.ok() ? ExitStatus::kDone : report(unmounted.error());
 }
 
 }  // namespace driveway::cli

@@ -30,6 +30,25 @@ Bytes default_cache_size(const std::filesystem::path& cache_dir) {
   return error ? kMaxDefaultCache : std::min<Bytes>(kMaxDefaultCache, space.available / 2);
 }
 
+// How what is written goes to Drive.
+Status plan_writes(const Settings& settings, vfs::VfsOptions& options) {
+  DRIVEWAY_TRY(options.read_only, settings.boolean("read-only", false));
+  DRIVEWAY_TRY(const std::string fsync, settings.choice("fsync", {"journal", "upload"}, "journal"));
+  options.fsync = fsync == "upload" ? vfs::FsyncMode::kUpload : vfs::FsyncMode::kJournal;
+  DRIVEWAY_TRY(const Duration settle, settings.duration("settle", std::chrono::seconds(1)));
+  options.changes.settle = std::chrono::duration_cast<journal::Milliseconds>(settle);
+  DRIVEWAY_TRY(options.max_backlog, settings.duration("max-backlog", std::chrono::minutes(10)));
+  DRIVEWAY_TRY(const std::string removal,
+               settings.choice("delete", {"trash", "permanent"}, "trash"));
+  options.changes.delete_permanently = removal == "permanent";
+  DRIVEWAY_TRY(const std::string revisions,
+               settings.choice("revisions", {"auto", "keep", "drop"}, "auto"));
+  options.revisions = revisions == "keep"   ? vfs::RevisionsMode::kKeep
+                      : revisions == "drop" ? vfs::RevisionsMode::kDrop
+                                            : vfs::RevisionsMode::kAuto;
+  return {};
+}
+
 }  // namespace
 
 Result<MountPlan> plan_vfs(const Settings& settings) {
@@ -51,15 +70,30 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   plan.vfs.tree.docs = *docs == "export" ? tree::DocsMode::kExport : tree::DocsMode::kLink;
   plan.vfs.tree.uid = ::getuid();
   plan.vfs.tree.gid = ::getgid();
+  DRIVEWAY_CHECK(plan_writes(settings, plan.vfs));
   return plan;
+}
+
+control::WriteSettings write_settings(const vfs::VfsOptions& options) {
+  return {.read_only = options.read_only,
+          .fsync = options.fsync,
+          .settle = options.changes.settle,
+          .max_backlog = options.max_backlog,
+          .delete_permanently = options.changes.delete_permanently,
+          .revisions = options.revisions};
 }
 
 Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arguments) {
   DRIVEWAY_TRY(MountPlan plan, plan_vfs(settings));
   plan.mount.mountpoint = fuse::canonical_mountpoint(arguments.mountpoint);
   plan.mount.kernel_options = arguments.kernel_options;
-  DRIVEWAY_TRY(const bool read_only, settings.boolean("read-only", false));
-  if (read_only) plan.mount.kernel_options.emplace_back("ro");
+  std::vector<std::string>& options = plan.mount.kernel_options;
+  const bool asked = std::find(options.begin(), options.end(), "ro") != options.end();
+  plan.vfs.read_only = plan.vfs.read_only || asked;
+  if (plan.vfs.read_only) {
+    std::erase(options, "rw");
+    if (!asked) options.emplace_back("ro");
+  }
   DRIVEWAY_TRY(plan.mount.read_deadline,
                settings.duration("read-deadline", std::chrono::seconds(300)));
   plan.vfs.fetcher.time_limit = std::max(plan.vfs.fetcher.time_limit, plan.mount.read_deadline);

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "cli/commands.h"
 #include "cli/settings.h"
+#include "control/dispatcher.h"
 #include "fuse/mount.h"
 #include "vfs/vfs.h"
 
@@ -22,6 +23,8 @@ struct MountPlan {
 
 // Errors: kInvalidArgument.
 Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arguments);
+// As the daemon of such a mount says it of itself.
+control::WriteSettings write_settings(const vfs::VfsOptions& options);
 // The part that the commands without a mount need too: `account`, `quota`, `cache_dir`, `vfs`.
 Result<MountPlan> plan_vfs(const Settings& settings);
 

@@ -105,14 +105,16 @@ Status MountSet::unmount_patiently(const Entry& entry, const Context& context, b
   return {};
 }
 
-Result<bool> MountSet::unmount(const Context& context, const std::string& mountpoint, bool force) {
+Result<bool> MountSet::unmount(const Context& context, const control::UnmountRequest& request) {
   EntryPtr entry;
   {
     const std::lock_guard lock(mutex_);
-    entry = find(mountpoint);
+    entry = find(request.mountpoint);
   }
-  if (entry == nullptr) return Error{ErrorCode::kNotFound, cat(mountpoint, " is not mounted")};
-  DRIVEWAY_CHECK(unmount_patiently(*entry, context, force));
+  if (entry == nullptr) {
+    return Error{ErrorCode::kNotFound, cat(request.mountpoint, " is not mounted")};
+  }
+  DRIVEWAY_CHECK(unmount_patiently(*entry, context, request.force));
   bool last = false;
   {
     const std::lock_guard lock(mutex_);
@@ -120,6 +122,7 @@ Result<bool> MountSet::unmount(const Context& context, const std::string& mountp
         true;  // by force, open files keep the kernel's session: it does not end by itself
     last = is_empty();
     closing_ = closing_ || last;
+    if (last) drain_ = request.drain;
   }
   ended_();
   return last;
@@ -158,6 +161,12 @@ void MountSet::unmount_all() {
     if (!unmounted.ok()) log::warn(unmounted.error());
     entry->ended = true;
   }
+}
+
+control::DrainLimits MountSet::drain_limits() const {
+  const std::lock_guard lock(mutex_);
+  if (!drain_) return {};
+  return {.longest = *drain_, .stall = *drain_};
 }
 
 }  // namespace driveway::cli

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,12 +26,15 @@ class MountSet final : public control::Mounts {
 
   std::vector<std::string> mountpoints() const override;
   Result<bool> mount(const control::MountRequest& request) override;
-  Result<bool> unmount(const Context& context, const std::string& mountpoint, bool force) override;
+  Result<bool> unmount(const Context& context, const control::UnmountRequest& request) override;
 
   // Closes what has ended. False when nothing is mounted any more; nothing can be from then on.
   bool reap();
   // Unmounts all, by force where files are open.
   void unmount_all();
+  // How long to send when nothing is mounted any more: what the request asked for that ended the
+  // last mount, else the usual.
+  control::DrainLimits drain_limits() const;
 
  private:
   struct Entry;
@@ -46,6 +50,7 @@ class MountSet final : public control::Mounts {
   const std::function<void()> ended_;
   mutable std::mutex mutex_;
   bool closing_ = false;
+  std::optional<Duration> drain_;
   std::set<std::string> pending_;  // being mounted
   std::vector<EntryPtr> entries_;
 };

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cctype>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -25,21 +26,26 @@ bool is_plain(const std::string& id) {
   });
 }
 
+// What it was the last time with `login_key`; "" where that is not known.
+std::string known_id(const json& known, const std::string& login_key) {
+  const auto entry = known.find(login_key);
+  std::string last = entry != known.end() && entry->is_string() ? entry->get<std::string>() : "";
+  return is_plain(last) ? last : "";
+}
+
 Result<std::string> find_out(const Context& context, Clock& clock, Account& account,
                              const std::filesystem::path& cache_dir) {
   DRIVEWAY_CHECK(make_private_directory(cache_dir));
   const std::filesystem::path file = cache_dir / "accounts.json";
   json known = read_known(file);
-  const auto entry = known.find(account.login_key());
-  const std::string last =
-      entry != known.end() && entry->is_string() ? entry->get<std::string>() : "";
+  const std::string last = known_id(known, account.login_key());
   const auto about = account.store().about(
-      is_plain(last) ? context.with_deadline(clock.now() + kPatienceWhenKnown) : context);
+      !last.empty() ? context.with_deadline(clock.now() + kPatienceWhenKnown) : context);
   if (!about.ok()) {
     const ErrorCode code = about.error().code;
     const bool no_answer = code == ErrorCode::kUnavailable ||
                            code == ErrorCode::kDeadlineExceeded || code == ErrorCode::kRateLimited;
-    if (!no_answer || !is_plain(last)) return about.error();
+    if (!no_answer || last.empty()) return about.error();
     log::warn("Drive does not answer; going on with what is cached: ", about.error());
     return last;
   }
@@ -60,6 +66,27 @@ Result<std::string> permission_id(const Context& context, Clock& clock, Account&
   DRIVEWAY_TRY(std::string id, find_out(context, clock, account, cache_dir));
   account.keep_learned_in(cache_dir / id);
   return id;
+}
+
+Result<std::string> last_permission_id(const Account& account,
+                                       const std::filesystem::path& cache_dir) {
+  std::string last = account.login_key().empty()
+                         ? ""
+                         : known_id(read_known(cache_dir / "accounts.json"), account.login_key());
+  if (!last.empty()) return last;
+  std::vector<std::string> folders;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(cache_dir, ignored)) {
+    if (std::filesystem::is_directory(entry.path() / "journal", ignored)) {
+      folders.push_back(entry.path().filename().string());
+    }
+  }
+  if (folders.size() == 1) return folders.front();
+  return Error{ErrorCode::kNotFound,
+               folders.empty()
+                   ? cat("nothing was ever written through ", cache_dir.string())
+                   : cat(cache_dir.string(), " holds the data of ", folders.size(),
+                         " accounts: say with --account whose is meant, or log in to it")};
 }
 
 }  // namespace driveway::cli

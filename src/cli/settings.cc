@@ -15,9 +15,34 @@
 namespace driveway::cli {
 namespace {
 
-constexpr std::array<std::string_view, 12> kFileKeys = {
-    "account", "layout", "read-only", "cache-dir",     "cache-size", "min-free-disk",
-    "poll",    "docs",   "quota",     "read-deadline", "client-id",  "client-secret"};
+struct Key {
+  std::string_view name;
+  std::string_view built_in;  // "": depends on the machine, or there is none
+};
+// Those of config.toml.
+constexpr std::array<Key, 17> kKeys = {{{"account", ""},
+                                        {"layout", "colab"},
+                                        {"read-only", "false"},
+                                        {"cache-dir", ""},
+                                        {"cache-size", ""},
+                                        {"min-free-disk", "5%"},
+                                        {"poll", "10s"},
+                                        {"docs", "link"},
+                                        {"fsync", "journal"},
+                                        {"settle", "1s"},
+                                        {"max-backlog", "10m"},
+                                        {"delete", "trash"},
+                                        {"revisions", "auto"},
+                                        {"quota", "auto"},
+                                        {"read-deadline", "300s"},
+                                        {"client-id", ""},
+                                        {"client-secret", ""}}};
+
+const Key* find_key(std::string_view name) {
+  const auto* const found =
+      std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& key) { return key.name == name; });
+  return found == kKeys.end() ? nullptr : found;
+}
 
 std::string variable_name(std::string_view name) {
   std::string variable = "DRIVEWAY_";
@@ -52,7 +77,7 @@ Result<std::map<std::string, std::string>> read_config(const std::filesystem::pa
   try {
     const toml::table table = toml::parse(*text, path.string());
     for (const auto& [key, node] : table) {
-      if (std::find(kFileKeys.begin(), kFileKeys.end(), key.str()) == kFileKeys.end()) {
+      if (find_key(key.str()) == nullptr) {
         return Error{ErrorCode::kInvalidArgument,
                      cat(path.string(), ": unknown key \"", key.str(), "\"")};
       }
@@ -94,7 +119,7 @@ Result<Settings> Settings::load(std::map<std::string, std::string> flags, Enviro
   return settings;
 }
 
-std::optional<Settings::Found> Settings::find(std::string_view name) const {
+std::optional<Settings::Found> Settings::where(std::string_view name) const {
   const std::string key(name);
   if (const auto flag = flags_.find(key); flag != flags_.end()) {
     return Found{flag->second, cat("--", name)};
@@ -107,8 +132,19 @@ std::optional<Settings::Found> Settings::find(std::string_view name) const {
   return std::nullopt;
 }
 
+std::vector<std::string_view> Settings::names() {
+  std::vector<std::string_view> names;
+  for (const Key& key : kKeys) names.push_back(key.name);
+  return names;
+}
+
+std::string Settings::built_in(std::string_view name) {
+  const Key* const key = find_key(name);
+  return key == nullptr ? "" : std::string(key->built_in);
+}
+
 std::string Settings::text(std::string_view name, std::string_view built_in) const {
-  const auto found = find(name);
+  const auto found = where(name);
   return found ? found->value : std::string(built_in);
 }
 
@@ -118,21 +154,21 @@ std::string Settings::file_text(std::string_view name) const {
 }
 
 Result<Bytes> Settings::size(std::string_view name, Bytes built_in) const {
-  const auto found = find(name);
+  const auto found = where(name);
   if (!found) return built_in;
   auto value = parse_size(found->value);
   return value.ok() ? value : wrap(std::move(value).error(), found->place);
 }
 
 Result<Duration> Settings::duration(std::string_view name, Duration built_in) const {
-  const auto found = find(name);
+  const auto found = where(name);
   if (!found) return built_in;
   auto value = parse_duration(found->value);
   return value.ok() ? value : wrap(std::move(value).error(), found->place);
 }
 
 Result<double> Settings::fraction(std::string_view name, double built_in) const {
-  const auto found = find(name);
+  const auto found = where(name);
   if (!found) return built_in;
   std::string_view text = trim(found->value);
   const bool percent = text.ends_with('%');
@@ -148,7 +184,7 @@ Result<double> Settings::fraction(std::string_view name, double built_in) const 
 }
 
 Result<bool> Settings::boolean(std::string_view name, bool built_in) const {
-  const auto found = find(name);
+  const auto found = where(name);
   if (!found) return built_in;
   const std::string value = to_lower(found->value);
   if (value == "true" || value == "1" || value == "yes" || value == "on") return true;
@@ -160,7 +196,7 @@ Result<bool> Settings::boolean(std::string_view name, bool built_in) const {
 Result<std::string> Settings::choice(std::string_view name,
                                      std::initializer_list<std::string_view> values,
                                      std::string_view built_in) const {
-  const auto found = find(name);
+  const auto found = where(name);
   if (!found) return std::string(built_in);
   std::string list;
   for (const std::string_view value : values) {

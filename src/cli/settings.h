@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -35,6 +36,16 @@ class Settings {
                                const std::filesystem::path& config_file);
 
   const Environment& environment() const { return environment_; }
+  // All that there are, in the order in which they are told.
+  static std::vector<std::string_view> names();
+  // What counts where no place has it; "" where that depends on the machine, or nothing does.
+  static std::string built_in(std::string_view name);
+  struct Found {
+    std::string value;
+    std::string place;  // "--cache-size", "DRIVEWAY_CACHE_SIZE", "cache-size in /…/config.toml"
+  };
+  // What counts, as it stands there; nothing: the built-in value.
+  std::optional<Found> where(std::string_view name) const;
 
   std::string text(std::string_view name, std::string_view built_in) const;
   // As config.toml alone has it, "" where it does not: for settings of which one must not come from
@@ -50,12 +61,6 @@ class Settings {
                              std::string_view built_in) const;
 
  private:
-  struct Found {
-    std::string value;
-    std::string place;  // "--cache-size", "DRIVEWAY_CACHE_SIZE", "/…/config.toml"
-  };
-  std::optional<Found> find(std::string_view name) const;
-
   std::map<std::string, std::string> flags_;
   Environment environment_;
   std::map<std::string, std::string> file_;

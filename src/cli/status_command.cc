@@ -1,6 +1,9 @@
 // `driveway status` and `driveway about`.
 
+#include <unistd.h>
+
 #include <iostream>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -10,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/mount_plan.h"
+#include "cli/status_text.h"
 #include "cli/view.h"
 #include "fuse/mount.h"
 
@@ -19,6 +23,9 @@ namespace {
 using nlohmann::json;
 
 constexpr auto kAnswerDeadline = std::chrono::seconds(30);
+constexpr auto kRedrawEvery = std::chrono::seconds(1);   // on a terminal
+constexpr auto kRepeatEvery = std::chrono::seconds(10);  // elsewhere
+constexpr const char* kClearScreen = "\x1b[H\x1b[2J";
 
 Result<json> ask_daemon(const control::Daemon& daemon, const Context& context, Clock& clock) {
   DRIVEWAY_TRY(auto client, control::Client::connect(daemon.socket, clock));
@@ -50,84 +57,81 @@ Error nobody_at(const std::string& mountpoint) {
               " does not answer: remove it with driveway unmount --force, and mount again")};
 }
 
-// The cache, and what becomes of what is asked of Drive.
-void print_figures(const json& status) {
-  const json none = json::object();
-  const json& cache = status.contains("cache") ? status["cache"] : none;
-  std::cout << "  cached:    " << format_size(cache.value("bytes", Bytes{0})) << " of "
-            << format_size(cache.value("capacity", Bytes{0})) << " in "
-            << status.value("cache_dir", "");
-  if (const auto pinned = cache.value("pinned_bytes", Bytes{0}); pinned > 0) {
-    std::cout << "; pinned " << format_size(pinned);
+// What all daemons say, or the one at `wanted`.
+struct Answers {
+  std::vector<json> whole;             // one a daemon
+  json by_mountpoint = json::array();  // one a mountpoint
+  json sending =
+      json::array();  // of daemons that have nothing mounted any more, and send what is left
+};
+
+Result<Answers> ask_all(const Context& context, const std::string& wanted, Clock& clock) {
+  Answers answers;
+  for (const auto& daemon : running_daemons(clock)) {
+    if (!wanted.empty() && !daemon.is_mounted_at(wanted)) continue;
+    auto answer = ask_daemon(daemon, context, clock);
+    if (!answer.ok()) return wrap(answer.error(), cat("process ", daemon.pid));
+    std::vector<json> documents = by_mountpoint(*answer, wanted);
+    for (json& one : documents) answers.by_mountpoint.push_back(std::move(one));
+    if (documents.empty() && !wanted.empty()) continue;  // it is ending
+    if (documents.empty()) answers.sending.push_back(*answer);
+    answers.whole.push_back(*std::move(answer));
   }
-  if (cache.contains("hit_ratio")) {
-    std::cout << "; " << static_cast<int>(cache["hit_ratio"].get<double>() * 100)
-              << " % of what was read was here";
-  }
-  std::cout << "\n";
-  const json& quota = status.contains("quota") ? status["quota"] : none;
-  const json& waiting = status.contains("waiting") ? status["waiting"] : none;
-  std::cout << "  quota:     " << quota.value("units_last_minute", std::int64_t{0})
-            << " units in the last minute, " << quota.value("refused", std::int64_t{0})
-            << " refusals; waiting for it: " << waiting.value("quota", std::int64_t{0})
-            << ", for Drive: " << waiting.value("drive", std::int64_t{0}) << "\n";
-  const json prefetches = status.value("prefetches", json::array());
-  for (const json& one : prefetches) {
-    std::cout << "  prefetch:  " << one.value("files_done", std::int64_t{0}) << " of "
-              << one.value("files", std::int64_t{0}) << " files, "
-              << format_size(one.value("bytes_done", Bytes{0})) << " of "
-              << format_size(one.value("bytes", Bytes{0})) << "\n";
-  }
+  if (!wanted.empty() && answers.whole.empty()) return nobody_at(wanted);
+  return answers;
 }
 
-void print_status(const json& status) {
-  const json& metrics = status["metrics"];
-  const auto number = [&](const char* name) { return metrics.value(name, std::int64_t{0}); };
-  for (const json& mountpoint : status["mountpoints"]) {
-    std::cout << mountpoint.get<std::string>() << "  (process " << status.value("pid", 0) << ", up "
-              << status.value("uptime_s", std::int64_t{0}) << " s)\n";
+void print_answers(const Answers& answers, const std::string& wanted,
+                   const StatusArguments& arguments) {
+  if (arguments.as_json) {
+    json document = answers.by_mountpoint;
+    if (wanted.empty()) {
+      document = {{"mounts", answers.by_mountpoint}};
+      if (!answers.sending.empty()) document["sending"] = answers.sending;
+    } else {
+      document = answers.by_mountpoint.front();
+    }
+    std::cout << document.dump(arguments.watch ? -1 : 2, ' ', false, json::error_handler_t::replace)
+              << std::endl;
+    return;
   }
-  const json& feed = status["feed"];
-  std::cout << "  Drive:     ";
-  if (feed.value("healthy", false)) {
-    std::cout << "answers; changes read " << feed.value("last_poll_s", std::int64_t{0})
-              << " s ago\n";
-  } else if (feed.contains("error")) {
-    std::cout << "does not answer: " << feed.value("error", "") << "\n";
-  } else {
-    std::cout << "not asked for changes yet\n";
+  for (const json& one : answers.whole) {
+    std::cout << (arguments.failed  ? failed_text(one)
+                  : arguments.watch ? status_text(one) + queue_text(one)
+                                    : status_text(one));
   }
-  std::cout << "  known:     " << status.value("items", std::int64_t{0}) << " items, "
-            << status.value("listed_directories", std::int64_t{0}) << " folders listed\n"
-            << "  fetched:   " << format_size(static_cast<Bytes>(number("transfer.bytes")))
-            << " from Drive in " << number("http.requests") << " requests, "
-            << format_size(static_cast<Bytes>(number("fuse.read_bytes"))) << " read\n";
-  print_figures(status);
+  if (answers.whole.empty()) std::cout << "no Drive is mounted\n";
+  std::cout << std::flush;
+}
+
+// Until it is interrupted, or `wanted` is mounted no more.
+ExitStatus watch(const Context& context, const std::string& wanted,
+                 const StatusArguments& arguments, Clock& clock) {
+  const bool redraws = !arguments.as_json && ::isatty(STDOUT_FILENO) == 1;
+  const Duration pause = redraws ? Duration(kRedrawEvery) : Duration(kRepeatEvery);
+  while (true) {
+    const auto answers =
+        ask_all(context.with_deadline(clock.now() + kAnswerDeadline), wanted, clock);
+    if (!answers.ok()) return report(answers.error());
+    if (redraws) std::cout << kClearScreen;
+    print_answers(*answers, wanted, arguments);
+    if (!std::cout) return ExitStatus::kFailure;
+    if (!sleep_until(context, clock, clock.now() + pause).ok()) return ExitStatus::kInterrupted;
+  }
 }
 
 }  // namespace
 
-ExitStatus status(const std::string& mountpoint, bool as_json) {
+ExitStatus status(const StatusArguments& arguments) {
+  const InterruptGuard interrupt;
   SystemClock clock;
-  const Context context{.deadline = clock.now() + kAnswerDeadline};
+  const Context context{.cancel = interrupt.token()};
   const std::string wanted =
-      mountpoint.empty() ? "" : fuse::canonical_mountpoint(mountpoint).string();
-  json all = json::array();
-  for (const auto& daemon : running_daemons(clock)) {
-    if (!wanted.empty() && !daemon.is_mounted_at(wanted)) continue;
-    auto answer = ask_daemon(daemon, context, clock);
-    if (!answer.ok()) return report(wrap(answer.error(), cat("process ", daemon.pid)));
-    std::vector<json> documents = by_mountpoint(*answer, wanted);
-    if (documents.empty()) continue;  // it is ending
-    if (!as_json) print_status(*answer);
-    for (json& one : documents) all.push_back(std::move(one));
-  }
-  if (!wanted.empty() && all.empty()) return report(nobody_at(wanted));
-  if (as_json) {
-    std::cout << (wanted.empty() ? json{{"mounts", all}} : all.front()).dump(2) << "\n";
-  } else if (all.empty()) {
-    std::cout << "no Drive is mounted\n";
-  }
+      arguments.mountpoint.empty() ? "" : fuse::canonical_mountpoint(arguments.mountpoint).string();
+  if (arguments.watch) return watch(context, wanted, arguments, clock);
+  const auto answers = ask_all(context.with_deadline(clock.now() + kAnswerDeadline), wanted, clock);
+  if (!answers.ok()) return report(answers.error());
+  print_answers(*answers, wanted, arguments);
   return ExitStatus::kDone;
 }
 

@@ -24,6 +24,7 @@ class DaemonView final : public View {
              control::Reply& reply) override {
     return client_.call(context, request, reply);
   }
+  bool is_mounted() const override { return true; }
 
  private:
   control::Client client_;
@@ -31,26 +32,27 @@ class DaemonView final : public View {
 
 class OwnView final : public View {
  public:
-  OwnView(MountPlan plan, Duration deadline, Clock& clock)
-      : plan_(std::move(plan)), deadline_(deadline), clock_(clock) {}
-
-  Status open(const Context& context) {
-    DRIVEWAY_TRY(account_, Account::open(plan_.account, plan_.quota, clock_, metrics_));
-    DRIVEWAY_TRY(const std::string id, permission_id(context, clock_, *account_, plan_.cache_dir));
+  OwnView(MountPlan plan, Duration deadline, Use use, Clock& clock)
+      : plan_(std::move(plan)), deadline_(deadline), use_(use), clock_(clock) {
     // A look is no reason to lay out anew what the last mount has listed.
     plan_.vfs.tree.as_shown_last = true;
-    DRIVEWAY_TRY(
-        vfs_, vfs::Vfs::open(plan_.cache_dir / id, plan_.vfs, account_->store(), clock_, metrics_));
-    DRIVEWAY_CHECK(vfs_->start(context));
-    DRIVEWAY_CHECK(catch_up(context));
-    const control::Identity identity{.account = plan_.account,
-                                     .permission_id = id,
-                                     .cache_dir = plan_.cache_dir.string(),
-                                     .layout = vfs_->tree_options().layout,
-                                     .docs = vfs_->tree_options().docs,
-                                     .quota_units_last_minute = nullptr};
-    dispatcher_ = std::make_unique<control::Dispatcher>(identity, *vfs_, clock_, metrics_, nullptr,
-                                                        deadline_);
+    plan_.vfs.read_only = plan_.vfs.read_only || use != Use::kSend;
+  }
+
+  Status open(const Context& context) {
+    DRIVEWAY_CHECK(log_in(context));
+    DRIVEWAY_TRY(vfs_, vfs::Vfs::open(plan_.cache_dir / plan_.vfs.account, plan_.vfs,
+                                      account_->store(), clock_, metrics_));
+    DRIVEWAY_CHECK(start(context));
+    control::Identity identity{.account = plan_.account,
+                               .permission_id = plan_.vfs.account,
+                               .cache_dir = plan_.cache_dir.string(),
+                               .layout = vfs_->tree_options().layout,
+                               .docs = vfs_->tree_options().docs,
+                               .writes = write_settings(plan_.vfs),
+                               .quota_units_last_minute = nullptr};
+    dispatcher_ = std::make_unique<control::Dispatcher>(std::move(identity), *vfs_, clock_,
+                                                        metrics_, nullptr, deadline_);
     return {};
   }
 
@@ -58,8 +60,34 @@ class OwnView final : public View {
              control::Reply& reply) override {
     return dispatcher_->handle(context, request, reply);
   }
+  bool is_mounted() const override { return false; }
 
  private:
+  // Finds out whose folder it is.
+  Status log_in(const Context& context) {
+    auto account = Account::open(plan_.account, plan_.quota, clock_, metrics_);
+    if (use_ == Use::kTakeOut) {
+      account_ = account.ok() ? *std::move(account) : Account::without_login(clock_, metrics_);
+      DRIVEWAY_TRY(plan_.vfs.account, last_permission_id(*account_, plan_.cache_dir));
+      return {};
+    }
+    DRIVEWAY_TRY(account_, std::move(account));
+    DRIVEWAY_TRY(plan_.vfs.account, permission_id(context, clock_, *account_, plan_.cache_dir));
+    return {};
+  }
+
+  Status start(const Context& context) {
+    if (use_ != Use::kTakeOut) {
+      DRIVEWAY_CHECK(vfs_->start(context));
+      return catch_up(context);
+    }
+    // The journal knows what it needs (D3), Drive only what may be missing of a base.
+    const Status started = vfs_->start(context.with_deadline(clock_.now() + kPatienceWhenKnown));
+    if (context.cancel.cancelled()) return context.check(clock_);
+    if (!started.ok()) log::warn("going on with what is here: ", started.error());
+    return {};
+  }
+
   // Hears what changed since the last time; where Drive does not answer, what is known has to do.
   Status catch_up(const Context& context) {
     const bool warm = vfs_->tree_status().listed_directories > 0;
@@ -75,6 +103,7 @@ class OwnView final : public View {
 
   MountPlan plan_;
   const Duration deadline_;
+  const Use use_;
   Clock& clock_;
   Metrics metrics_;
   std::unique_ptr<Account> account_;
@@ -92,7 +121,7 @@ std::vector<control::Daemon> running_daemons(Clock& clock) {
 
 Result<std::unique_ptr<View>> open_view(const Context& context, const Remote& remote,
                                         const std::vector<control::Daemon>& daemons,
-                                        const Settings& settings, Clock& clock) {
+                                        const Settings& settings, Clock& clock, Use use) {
   DRIVEWAY_TRY(MountPlan plan, plan_vfs(settings));
   DRIVEWAY_TRY(const Duration deadline,
                settings.duration("read-deadline", std::chrono::seconds(300)));
@@ -110,7 +139,7 @@ Result<std::unique_ptr<View>> open_view(const Context& context, const Remote& re
     DRIVEWAY_TRY(auto client, control::Client::connect(daemon->socket, clock));
     return std::unique_ptr<View>(std::make_unique<DaemonView>(std::move(client), deadline));
   }
-  auto view = std::make_unique<OwnView>(std::move(plan), deadline, clock);
+  auto view = std::make_unique<OwnView>(std::move(plan), deadline, use, clock);
   DRIVEWAY_CHECK(view->open(context.with_deadline(clock.now() + deadline)));
   return std::unique_ptr<View>(std::move(view));
 }

@@ -24,13 +24,23 @@ class View {
   // A request of control/dispatcher.h.
   virtual Status ask(const Context& context, const nlohmann::json& request,
                      control::Reply& reply) = 0;
+  // Whether a daemon answers, which goes on when the view is closed.
+  virtual bool is_mounted() const = 0;
+};
+
+// What a view is opened for, where no daemon has the account.
+enum class Use {
+  kLook,     // nothing is changed, nor sent
+  kSend,     // what is not in Drive goes there while the view is open
+  kTakeOut,  // to read what is not in Drive, also without Drive, or a login
 };
 
 // A view of what `remote` names: the daemon's when one has its account (or the mount it lies in),
 // else an own one, which takes the account's cache folder while it lives.
 Result<std::unique_ptr<View>> open_view(const Context& context, const Remote& remote,
                                         const std::vector<control::Daemon>& daemons,
-                                        const Settings& settings, Clock& clock);
+                                        const Settings& settings, Clock& clock,
+                                        Use use = Use::kLook);
 
 // All daemons of this user; none where there is not even a folder for their sockets.
 std::vector<control::Daemon> running_daemons(Clock& clock);

@@ -27,11 +27,6 @@ json progress_document(const vfs::PrefetchProgress& progress) {
           {"bytes_done", progress.bytes_done}};
 }
 
-bool flag_of(const json& request, const char* key) {
-  const auto found = request.find(key);
-  return found != request.end() && found->is_boolean() && found->get<bool>();
-}
-
 }  // namespace
 
 json cache_document(const cache::CacheSummary& summary) {

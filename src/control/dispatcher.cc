@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <vector>
 
@@ -12,8 +11,13 @@
 
 #include "base/strings.h"
 #include "control/cache_requests.h"
+#include "control/drain.h"
+#include "control/flush_watch.h"
 #include "control/json_text.h"
 #include "control/status_document.h"
+#include "control/wording.h"
+#include "control/write_requests.h"
+#include "control/writes_document.h"
 
 namespace driveway::control {
 namespace {
@@ -23,6 +27,7 @@ using nlohmann::json;
 constexpr std::string_view kVersion = DRIVEWAY_VERSION;
 constexpr Bytes kCatPiece = 1 * kMiB;
 constexpr std::int64_t kMaxTimeoutMs = 24 * 3600 * 1000;
+constexpr auto kDrainReportEvery = std::chrono::milliseconds(500);
 
 std::int64_t number_of(const json& request, const char* key) {
   const auto found = request.find(key);
@@ -40,6 +45,42 @@ const char* name_of(tree::Layout layout) {
 
 const char* name_of(tree::DocsMode docs) {
   return docs == tree::DocsMode::kLink ? "link" : "export";
+}
+
+const char* name_of(vfs::FsyncMode mode) {
+  return mode == vfs::FsyncMode::kJournal ? "journal" : "upload";
+}
+
+const char* name_of(vfs::RevisionsMode mode) {
+  switch (mode) {
+    case vfs::RevisionsMode::kKeep:
+      return "keep";
+    case vfs::RevisionsMode::kDrop:
+      return "drop";
+    case vfs::RevisionsMode::kAuto:
+      break;
+  }
+  return "auto";
+}
+
+std::string exact_text(Duration duration) {
+  std::string text = short_duration(duration);
+  const auto read = parse_duration(text);
+  if (read.ok() && *read == duration) return text;
+  return cat(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(), "ms");
+}
+
+// What a daemon has once for all its mountpoints, by the keys of a request to mount.
+json once_for_all(const Identity& identity) {
+  const WriteSettings& writes = identity.writes;
+  return {{"cache_dir", identity.cache_dir},
+          {"layout", name_of(identity.layout)},
+          {"docs", name_of(identity.docs)},
+          {"fsync", name_of(writes.fsync)},
+          {"settle", exact_text(writes.settle)},
+          {"max_backlog", exact_text(writes.max_backlog)},
+          {"delete", writes.delete_permanently ? "permanent" : "trash"},
+          {"revisions", name_of(writes.revisions)}};
 }
 
 std::string_view kind_name(tree::NodeKind kind) {
@@ -85,7 +126,11 @@ Dispatcher::Dispatcher(Identity identity, vfs::Vfs& vfs, Clock& clock, Metrics& 
       cache_requests_(std::make_unique<CacheRequests>(
           vfs, clock, metrics, read_deadline,
           [this](const Context& context, const json& remote) { return find(context, remote); },
-          /*waits_always=*/mounts == nullptr)) {}
+          /*waits_always=*/mounts == nullptr)),
+      write_requests_(std::make_unique<WriteRequests>(
+          vfs, clock,
+          [this](const Context& context, const json& remote) { return find(context, remote); })),
+      drain_(std::make_unique<Drain>(vfs, clock)) {}
 
 Dispatcher::~Dispatcher() = default;
 
@@ -100,6 +145,7 @@ Status Dispatcher::handle(const Context& context, const json& request, Reply& re
   if (op == "mount") return mount(request, reply);
   if (op == "unmount") return unmount(context, request, reply);
   if (CacheRequests::knows(op)) return cache_requests_->handle(context, op, request, reply);
+  if (WriteRequests::knows(op)) return write_requests_->handle(context, op, request, reply);
   return Error{ErrorCode::kInvalidArgument, cat("unknown request \"", op, "\"")};
 }
 
@@ -162,7 +208,11 @@ Status Dispatcher::status(Reply& reply) {
                    {"cached_bytes", cache.bytes},
                    {"cache", cache_document(cache)},
                    {"cache_dir", identity_.cache_dir},
+                   {"read_only", vfs_.journal() == nullptr},
                    {"prefetches", cache_requests_->running()}};
+  if (json writes = writes_document(vfs_, clock_); !writes.is_null()) {
+    document["writes"] = std::move(writes);
+  }
   add_figures(figures, document);
   document["metrics"] = std::move(figures);
   return reply.document(document);
@@ -238,7 +288,8 @@ Status Dispatcher::cat_file(const Context& context, const json& request, Reply& 
 
 bool is_urgent(const json& request) {
   const std::string op = request.is_object() ? text_of(request, "op") : "";
-  return op == "hello" || op == "status" || op == "mount" || op == "unmount" || op == "cache_show";
+  return op == "hello" || op == "status" || op == "mount" || op == "unmount" ||
+         op == "cache_show" || op == "retry";
 }
 
 ErrorCode code_named(std::string_view name) {
@@ -251,25 +302,34 @@ ErrorCode code_named(std::string_view name) {
 json mount_document(const MountRequest& request, const Identity& wanted) {
   const auto deadline =
       std::chrono::duration_cast<std::chrono::milliseconds>(request.read_deadline);
-  return {{"op", "mount"},
-          {"mountpoint", request.mountpoint},
-          {"options", request.kernel_options},
-          {"read_deadline_ms", deadline.count()},
-          {"cache_dir", wanted.cache_dir},
-          {"layout", name_of(wanted.layout)},
-          {"docs", name_of(wanted.docs)}};
+  json document = once_for_all(wanted);
+  document.update({{"op", "mount"},
+                   {"mountpoint", request.mountpoint},
+                   {"options", request.kernel_options},
+                   {"read_deadline_ms", deadline.count()},
+                   {"read_only", wanted.writes.read_only}});
+  return document;
 }
 
-// What a daemon has once for all its mountpoints cannot be otherwise at one of them (D5).
+// What a daemon has once for all its mountpoints cannot be otherwise at one of them (D5). But one
+// of them may be for reading only.
 Status Dispatcher::refuse_other(const json& request) const {
-  const std::array<std::array<std::string, 3>, 3> settings = {
-      {{"--cache-dir", identity_.cache_dir, text_of(request, "cache_dir")},
-       {"--layout", name_of(identity_.layout), text_of(request, "layout")},
-       {"--docs", name_of(identity_.docs), text_of(request, "docs")}}};
   std::string differing;
-  for (const auto& [flag, here, asked] : settings) {
+  const auto differs = [&](const std::string& here, const std::string& asked) {
+    differing += cat(differing.empty() ? "" : ", ", here, " (not ", asked, ")");
+  };
+  const json settings = once_for_all(identity_);
+  for (const char* key :
+       {"cache_dir", "layout", "docs", "fsync", "settle", "max_backlog", "delete", "revisions"}) {
+    const std::string here = settings[key].get<std::string>();
+    const std::string asked = text_of(request, key);
     if (here == asked) continue;
-    differing += cat(differing.empty() ? "" : ", ", flag, " ", here, " (not ", asked, ")");
+    std::string flag = cat("--", key);
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    differs(cat(flag, " ", here), asked);
+  }
+  if (identity_.writes.read_only && !flag_of(request, "read_only")) {
+    differs("--read-only", "for writing");
   }
   if (differing.empty()) return {};
   std::string where;
@@ -292,26 +352,61 @@ Status Dispatcher::mount(const json& request, Reply& reply) {
   for (const json& option : request.value("options", json::array())) {
     if (option.is_string()) wanted.kernel_options.push_back(option.get<std::string>());
   }
-  DRIVEWAY_TRY(const bool fresh, mounts_->mount(wanted));
+  const auto mounted = mounts_->mount(wanted);
+  if (!mounted.ok()) {
+    // Who asks takes over as soon as this daemon has ended, and sends what it has not.
+    if (mounted.failed_with(ErrorCode::kUnavailable) && mountpoints().empty()) drain_->cancel();
+    return mounted.error();
+  }
+  const bool fresh = *mounted;
   Status told = reply.document({{"mounted", wanted.mountpoint}, {"already", !fresh}});
   if (told.ok() || !fresh) return told;
   // Interrupted: who asked has gone, and does not know of the mount.
-  const auto undone = mounts_->unmount(Context{.deadline = clock_.now()}, wanted.mountpoint, true);
+  const auto undone =
+      mounts_->unmount(Context{.deadline = clock_.now()},
+                       {.mountpoint = wanted.mountpoint, .force = true, .drain = {}});
   return undone.ok() ? told : Status(undone.error());
 }
 
 Status Dispatcher::unmount(const Context& context, const json& request, Reply& reply) {
-  const std::string mountpoint = text_of(request, "mountpoint");
-  if (mounts_ == nullptr || mountpoint.empty()) {
+  UnmountRequest wanted{.mountpoint = text_of(request, "mountpoint"),
+                        .force = flag_of(request, "force"),
+                        .drain = {}};
+  if (mounts_ == nullptr || wanted.mountpoint.empty()) {
     return Error{ErrorCode::kInvalidArgument, "not a request to unmount"};
   }
-  const auto force = request.find("force");
+  if (request.contains("drain_ms")) wanted.drain = milliseconds_of(request, "drain_ms");
   const Context limited =
       context.with_deadline(clock_.now() + milliseconds_of(request, "timeout_ms"));
-  DRIVEWAY_TRY(const bool last, mounts_->unmount(limited, mountpoint,
-                                                 force != request.end() && force->is_boolean() &&
-                                                     force->get<bool>()));
-  return reply.document({{"unmounted", mountpoint}, {"last", last}});
+  DRIVEWAY_TRY(const bool last, mounts_->unmount(limited, wanted));
+  json document = {{"unmounted", wanted.mountpoint}, {"last", last}};
+  return last ? tell_drained(context, std::move(document), reply) : reply.document(document);
 }
+
+// Until drain() has ended. Who asked may go: it ends by itself.
+Status Dispatcher::tell_drained(const Context& context, json unmounted, Reply& reply) {
+  if (vfs_.journal() == nullptr) return reply.document(unmounted);
+  unmounted["left"] = backlog_document(vfs_, clock_);
+  if (unmounted["left"]["changes"] == 0) return reply.document(unmounted);
+  const FlushWatch watch(vfs_, std::nullopt);
+  std::optional<Status> drained;
+  while (!drained) {
+    json progress = watch.progress();
+    progress["event"] = "progress";
+    DRIVEWAY_CHECK(reply.document(progress));
+    DRIVEWAY_CHECK(context.check(clock_));
+    drained = drain_->wait(context.with_deadline(clock_.now() + kDrainReportEvery));
+  }
+  unmounted["left"] = backlog_document(vfs_, clock_);
+  if (!drained->ok()) {
+    unmounted["code"] = to_string(drained->error().code);
+    unmounted["message"] = valid_utf8(drained->error().to_string());
+  }
+  return reply.document(unmounted);
+}
+
+void Dispatcher::drain(const DrainLimits& limits) { drain_->run(limits); }
+
+void Dispatcher::stop_draining() { drain_->cancel(); }
 
 }  // namespace driveway::control

@@ -22,10 +22,22 @@
 //         {"event":"done","files","failed","unpinned"} or {…,"evicted","open","pinned"}
 //   {"op":"cache_show"} → one document; {"op":"cache_trim","to":BYTES}, {"op":"cache_clear",
 //       "all":bool} → the same with "evicted_contents","evicted_bytes"
-//   {"op":"mount","mountpoint","options":[…],"read_deadline_ms","cache_dir","layout","docs"}
+//   {"op":"flush", REMOTE?, "timeout_ms"?} → any number of {"event":"progress","files",
+//       "files_done","bytes","bytes_done"}, then {"event":"done",…}: Drive has what REMOTE (else:
+//       everything) was at the call. kDeadlineExceeded; what failed for good; kLoginNeeded;
+//       kUnsupported (it is open for reading only)
+//   {"op":"retry", REMOTE?} → {"event":"done","retried","failed" (how many of them had failed for
+//       good)}; pauses end, and what waits for a login tries it
+//   {"op":"export_unsent","folder":ABSOLUTE} → any number of {"event":"progress"}, then
+//       {"event":"done","files","folder"}
+//   {"op":"mount","mountpoint","options":[…],"read_deadline_ms","cache_dir","layout","docs",
+//       "read_only","fsync","settle","max_backlog","delete","revisions"}
 //                                     → {"mounted":mountpoint,"already":bool}
-//   {"op":"unmount","mountpoint","force":bool,"timeout_ms":N}
-//                                     → {"unmounted":mountpoint,"last":bool}: the daemon ends
+//   {"op":"unmount","mountpoint","force":bool,"timeout_ms":N,"drain_ms":N}
+//       → {"unmounted":mountpoint,"last":bool}. `last`: the daemon sends for at most drain_ms what
+//         Drive does not have, then it ends. Then any number of {"event":"progress",…} come before,
+//         and "left" (as "writes" of `status`, its figures alone) and, if something is left, "code"
+//         and "message" are in the document
 // REMOTE is {"path":"a/b"} (My Drive), {"path":"a/b","team":"NAME"} (a shared drive), {"id":"ID"},
 // or {"shown":"MyDrive/a/b"} (a path below the mountpoint). Each step that waits for Drive ends
 // with the read deadline (R5).
@@ -35,6 +47,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,6 +71,16 @@ class Reply {
   virtual Status bytes(std::span<const std::byte> data) = 0;
 };
 
+// How what is written goes to Drive: the same at all mountpoints of a daemon (D5).
+struct WriteSettings {
+  bool read_only = false;
+  vfs::FsyncMode fsync = vfs::FsyncMode::kJournal;
+  Duration settle = std::chrono::seconds(1);
+  Duration max_backlog = std::chrono::minutes(10);
+  bool delete_permanently = false;
+  vfs::RevisionsMode revisions = vfs::RevisionsMode::kAuto;
+};
+
 // Who answers.
 struct Identity {
   std::string account;  // the login's name
@@ -65,6 +88,7 @@ struct Identity {
   std::string cache_dir;
   tree::Layout layout = tree::Layout::kColab;
   tree::DocsMode docs = tree::DocsMode::kLink;
+  WriteSettings writes{};
   // Quota units that were used in the last minute, as of now; may be null.
   std::function<std::uint64_t()> quota_units_last_minute = nullptr;
 };
@@ -74,6 +98,18 @@ struct MountRequest {
   std::string mountpoint;
   std::vector<std::string> kernel_options;
   Duration read_deadline{};
+};
+
+struct UnmountRequest {
+  std::string mountpoint;
+  bool force = false;             // although files are open
+  std::optional<Duration> drain;  // if it was the last one: as DrainLimits::longest; else the usual
+};
+
+// How long a daemon that has nothing mounted any more goes on sending.
+struct DrainLimits {
+  Duration longest = std::chrono::seconds(30);  // less than what systemd gives a service: 90 s
+  Duration stall = std::chrono::seconds(10);    // as long as something moves, that is
 };
 
 // Where a daemon's Vfs is mounted. Thread-safe.
@@ -86,8 +122,7 @@ class Mounts {
   virtual Result<bool> mount(const MountRequest& request) = 0;
   // Unmounts, waiting at most until the context ends while files are open. True: it was the last
   // one, and the daemon ends. Errors: kBusy, kNotFound.
-  virtual Result<bool> unmount(const Context& context, const std::string& mountpoint,
-                               bool force) = 0;
+  virtual Result<bool> unmount(const Context& context, const UnmountRequest& request) = 0;
 };
 
 // Whether the request is answered at once, or is one that must always get through.
@@ -108,6 +143,12 @@ class Dispatcher {
   // Errors: kInvalidArgument (not a request), those of the Vfs.
   Status handle(const Context& context, const nlohmann::json& request, Reply& reply);
 
+  // What a daemon does when nothing is mounted any more: sends what Drive does not have, within
+  // `limits`. Who asked to unmount hears of it. Once; handle() goes on working meanwhile.
+  void drain(const DrainLimits& limits);
+  // Ends drain() at once, or before it begins. What is left stays in the journal.
+  void stop_draining();
+
  private:
   Result<tree::Node> find(const Context& context, const nlohmann::json& request);
   Context step(const Context& context) const;
@@ -121,6 +162,7 @@ class Dispatcher {
   Status refuse_other(const nlohmann::json& request) const;
   Status mount(const nlohmann::json& request, Reply& reply);
   Status unmount(const Context& context, const nlohmann::json& request, Reply& reply);
+  Status tell_drained(const Context& context, nlohmann::json unmounted, Reply& reply);
 
   const Identity identity_;
   vfs::Vfs& vfs_;
@@ -130,6 +172,8 @@ class Dispatcher {
   const Duration read_deadline_;
   const TimePoint started_;
   const std::unique_ptr<class CacheRequests> cache_requests_;
+  const std::unique_ptr<class WriteRequests> write_requests_;
+  const std::unique_ptr<class Drain> drain_;
 };
 
 // A About as the commands print it.

@@ -12,18 +12,21 @@ namespace {
 
 constexpr int kIncomplete = 308;
 
-Error invalid(std::string_view why) { return {ErrorCode::kInvalidArgument, std::string(why)}; }
+Error not_this_upload(std::string_view why) {
+  return {ErrorCode::kInvalidArgument, std::string(why)};
+}
 
 // Drive does not know the session: expired, ended, or never begun.
 bool is_gone(int status) { return status == 404 || status == 410 || status == 499; }
 
 Status check_range(const UploadSession& session, ByteRange range, const ContentSource& content) {
   if (range.empty() || range.offset >= session.size || range.length > session.size - range.offset) {
-    return invalid("not a part of the upload");
+    return not_this_upload("not a part of the upload");
   }
-  if (content.size() < range.end()) return invalid("the content is shorter than the upload");
+  if (content.size() < range.end())
+    return not_this_upload("the content is shorter than the upload");
   if (range.end() % kUploadUnit != 0 && range.end() != session.size) {
-    return invalid("what is sent ends neither at a whole unit nor at the end");
+    return not_this_upload("what is sent ends neither at a whole unit nor at the end");
   }
   return {};
 }
@@ -34,7 +37,7 @@ Result<UploadSession> DriveStore::begin(const Context& context, EditRequest edit
                                         const std::string& path, Parameters parameters,
                                         const std::string& mime_type, Bytes size, const FileId& id,
                                         std::string_view what) {
-  if (size == 0) return invalid(cat(what, ": an empty content needs no upload session"));
+  if (size == 0) return not_this_upload(cat(what, ": an empty content needs no upload session"));
   parameters.emplace_back("uploadType", "resumable");
   edit.url = client_.url_for(DriveClient::kUploads, path, parameters);
   edit.headers = {{"Content-Type", "application/json; charset=UTF-8"},
@@ -54,7 +57,7 @@ Result<UploadSession> DriveStore::begin(const Context& context, EditRequest edit
 
 Result<UploadSession> DriveStore::begin_create(const Context& context, const NewItem& item,
                                                Bytes size) {
-  if (item.kind != ItemKind::kFile) return invalid("only files have content");
+  if (item.kind != ItemKind::kFile) return not_this_upload("only files have content");
   EditRequest edit;
   DRIVEWAY_TRY(edit.body, metadata_of(item));
   edit.about = {item.parent};

@@ -6,11 +6,10 @@
 
 #include "base/result.h"
 #include "drive/edit.h"
+#include "drive/mime.h"
 #include "drive/query.h"
 
 namespace driveway::drive {
-
-inline constexpr std::string_view kUnknownMimeType = "application/octet-stream";
 
 // The metadata of a new item. Errors: kInvalidArgument (no parent, a kind that cannot be made, a
 // MIME type that would make Drive convert the content, text that is not UTF-8).

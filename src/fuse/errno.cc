@@ -55,4 +55,19 @@ int to_errno(const Error& error) {
   return EIO;
 }
 
+int to_attribute_errno(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kNotFound:
+      return ENODATA;
+    case ErrorCode::kPermissionDenied:
+      return EPERM;
+    case ErrorCode::kTooLarge:
+      return ENOSPC;
+    case ErrorCode::kNameTooLong:
+      return ERANGE;
+    default:
+      return to_errno(error);
+  }
+}
+
 }  // namespace driveway::fuse

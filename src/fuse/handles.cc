@@ -1,6 +1,12 @@
 #include "fuse/handles.h"
 
+#include "base/log.h"
+
 namespace driveway::fuse {
+
+FileHandle::~FileHandle() {
+  if (const Status closed = close({}); !closed.ok()) log::error("closing: ", closed.error());
+}
 
 void FileHandle::set(std::shared_ptr<vfs::OpenFile> file) {
   file_ = std::move(file);
@@ -19,6 +25,11 @@ Result<vfs::OpenFile*> FileHandle::open(const Context& context, vfs::Vfs& vfs) {
   const std::lock_guard lock(mutex_);
   if (file_ == nullptr) set(*std::move(file));
   return file_.get();
+}
+
+Status FileHandle::close(const Context& context) {
+  vfs::OpenFile* const file = opened_.exchange(nullptr);
+  return file != nullptr ? file->close(context) : Status();
 }
 
 Handles::~Handles() {

@@ -35,16 +35,23 @@ class Handle {
 // all: the inode stays known, and means the same bytes (R1a). Thread-safe.
 class FileHandle final : public Handle {
  public:
-  explicit FileHandle(InodeId inode) : inode_(inode) {}
+  explicit FileHandle(InodeId inode, bool writes = false) : inode_(inode), writes_(writes) {}
+  // Closes it where that was not done: one of a mount that was ended by force.
+  ~FileHandle() override;
   // REQUIRES: before it is shared.
   void set(std::shared_ptr<vfs::OpenFile> file);
 
   InodeId inode() const { return inode_; }
+  // Whether it was opened for writing; then it is open from the start.
+  bool writes() const { return writes_; }
   // Null until it was needed.
   vfs::OpenFile* opened() const { return opened_.load(std::memory_order_acquire); }
   // Opens it where that was not done yet; valid as long as the handle. Errors: as
   // Vfs::open_file; kStale where the inode has gone.
   Result<vfs::OpenFile*> open(const Context& context, vfs::Vfs& vfs);
+
+  // OpenFile::close, where it was opened. REQUIRES: once, when nobody uses it any more.
+  Status close(const Context& context);
 
   // Whether bytes were read through it.
   bool was_read() const { return was_read_.load(std::memory_order_relaxed); }
@@ -52,6 +59,7 @@ class FileHandle final : public Handle {
 
  private:
   const InodeId inode_;
+  const bool writes_;
   std::atomic<vfs::OpenFile*> opened_{nullptr};
   std::atomic<bool> was_read_{false};
   std::mutex mutex_;

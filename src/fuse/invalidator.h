@@ -1,6 +1,13 @@
 // Tells the kernel what its caches may no longer believe, from a thread of its own that holds no
 // lock (measured.md: known deadlocks elsewhere), and keeps answers that are already on their way
 // from bringing stale entries back.
+//
+// What a request of this mount changes (local_change.h) is not told: the kernel makes that right
+// itself, and orders its own requests (the lock of a directory, the version of attributes). So an
+// answer may be cached although the request changed something. What a request of another mount
+// changes is told like a change by another client; if it changes a file's bytes, the pages are
+// dropped, and the attributes before that request is answered: they need no lock of the kernel's.
+// So who opens the file or asks for its size after that sees it, while names may take a moment.
 #pragma once
 
 #include <atomic>
@@ -10,9 +17,11 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/metrics.h"
 #include "fuse/kernel_cache.h"
@@ -20,13 +29,17 @@
 
 namespace driveway::fuse {
 
+struct LocalChange;
+
 // Thread-safe.
 class Invalidator final : public tree::TreeObserver {
  public:
-  // How an event reaches the kernel; called on the invalidator's thread.
+  // How an event reaches the kernel; called on the invalidator's thread, `drop_attributes` on
+  // others too.
   struct Kernel {
     std::function<void(InodeId parent, const std::string& name)> drop_entry;
     std::function<void(InodeId inode)> drop_attributes;
+    std::function<void(InodeId inode)> drop_content;  // attributes and pages
     std::function<void(InodeId inode)>
         drop_directory;  // attributes, and the listing that it may keep, or is just getting
   };
@@ -44,6 +57,10 @@ class Invalidator final : public tree::TreeObserver {
   void attributes_changed(InodeId inode) override;
   void directory_changed(InodeId inode) override;
 
+  // The kernel has pages of the file that it must not keep, and a wrong size.
+  void drop_content(InodeId inode);
+  // Whether it is still to be told so.
+  bool has_stale_content(InodeId inode);
   // The kernel has been given a listing that it must not keep.
   void drop_directory(InodeId inode) { push({What::kDirectory, inode, ""}); }
 
@@ -56,14 +73,17 @@ class Invalidator final : public tree::TreeObserver {
   void reply(std::uint64_t epoch, const std::function<void(bool cacheable)>& send);
 
  private:
-  enum class What { kEntry, kAttributes, kDirectory };
+  enum class What { kEntry, kAttributes, kContent, kDirectory };
   struct Event {
     What what;
     InodeId inode;
     std::string name;
   };
+  const LocalChange* own_change() const;
+  bool running();
   void push(Event event);
   void run();
+  void dropped();
   void tell(const Event& event);
 
   KernelCache& kernel_cache_;
@@ -73,6 +93,8 @@ class Invalidator final : public tree::TreeObserver {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Event> events_;
+  std::set<std::pair<What, InodeId>> queued_;  // in events_, of those without a name: each once
+  std::optional<InodeId> dropping_;            // the file whose pages are being dropped
   bool running_ = false;
   Kernel kernel_;
   std::thread thread_;

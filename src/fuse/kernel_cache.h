@@ -1,10 +1,12 @@
 // What the kernel may go on showing from its own cache: pages of files, and whole listings.
 //
-// A file's pages stay right for ever (R1a: the bytes of an inode never change), if they were right:
-// bytes are shown before the hash of a large content is compared. A listing stays right until an
-// entry comes or goes. Both are kept here as long as nothing speaks against them, so that an open()
-// of what the kernel has asks nobody. Stamps close the gap between looking and saying so: what was
-// spoken against after the stamp was taken is not believed.
+// A file's pages stay right, if they were right (bytes are shown before the hash of a large content
+// is compared), because the bytes of an inode change by this client alone (R1a): through this
+// mount, where the kernel writes its pages through and cuts them itself, or through another one of
+// the same daemon, which speaks against them. A listing stays right until an entry comes or goes.
+// Both are kept here as long as nothing speaks against them, so that an open() of what the kernel
+// has asks nobody. Stamps close the gap between looking and saying so: what was spoken against
+// after the stamp was taken is not believed.
 //
 // Thread-safe; its lock is a leaf.
 #pragma once
@@ -45,7 +47,8 @@ class KernelCache {
   void trust(InodeId file, std::uint64_t stamp) {
     slot(file).compare_exchange_strong(stamp, file.value());
   }
-  // Bytes of it are on their way to the kernel, or the inode means something else now.
+  // Bytes of it are on their way to the kernel, or were changed through another mount, or the inode
+  // means something else now.
   void distrust(InodeId file) { slot(file).store(kNobody | next_.fetch_add(1)); }
 
   std::uint64_t listing_stamp(InodeId directory) const { return changes(directory).load(); }

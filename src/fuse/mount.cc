@@ -44,7 +44,7 @@ constexpr std::array<std::string_view, 14> kKnownOptions = {
     "noexec",      "exec",       "sync",
     "noatime",     "nonempty"};
 
-Result<std::string> option_list(const std::vector<std::string>& options) {
+Result<std::string> option_list(const std::vector<std::string>& options, bool read_only) {
   std::string list = "fsname=driveway,subtype=driveway,default_permissions";
   for (const std::string& option : options) {
     const bool known =
@@ -55,6 +55,7 @@ Result<std::string> option_list(const std::vector<std::string>& options) {
     }
     if (option != "nonempty" && option != "default_permissions") list += cat(",", option);
   }
+  if (read_only) list += ",ro";  // the last word
   return list;
 }
 
@@ -87,8 +88,10 @@ class MountImpl final : public Mount {
                .read_deadline = options.read_deadline,
                .on_init = [this] { initialised(); },
                .read_latency = metrics.histogram("fuse.read"),
+               .write_latency = metrics.histogram("fuse.write"),
                .lookup_latency = metrics.histogram("fuse.lookup"),
                .read_bytes = metrics.counter("fuse.read_bytes"),
+               .write_bytes = metrics.counter("fuse.write_bytes"),
                .readdirs = metrics.counter("fuse.readdirs"),
                .errors = metrics.counter("fuse.errors")} {}
 
@@ -114,7 +117,7 @@ class MountImpl final : public Mount {
   }
 
   Status open() {
-    DRIVEWAY_TRY(std::string list, option_list(options_.kernel_options));
+    DRIVEWAY_TRY(std::string list, option_list(options_.kernel_options, options_.read_only));
     std::string program = "driveway";
     std::string flag = "-o";
     std::array<char*, 4> arguments = {program.data(), flag.data(), list.data(), nullptr};
@@ -183,8 +186,12 @@ class MountImpl final : public Mount {
                 },
             .drop_attributes =
                 [this](InodeId inode) {
-                  // A negative offset: attributes only; the bytes of an inode never change (R1a).
+                  // A negative offset: attributes only. It waits for no lock of a page.
                   fuse_lowlevel_notify_inval_inode(session_, inode.value(), -1, 0);
+                },
+            .drop_content =
+                [this](InodeId inode) {
+                  fuse_lowlevel_notify_inval_inode(session_, inode.value(), 0, 0);
                 },
             .drop_directory =
                 [this](InodeId inode) {

@@ -4,7 +4,9 @@
 // Requests run on own worker threads; each that may wait for Drive has a deadline and ends at once
 // when the kernel interrupts it (R5). Kernel invalidation goes out from a thread of its own that
 // holds no lock (measured.md). PARALLEL_DIROPS is set in the INIT reply, which libfuse 3.14 fails
-// to do. Read-only: writers get EROFS.
+// to do.
+//
+// Locks of files (flock, fcntl) are the kernel's own: among all who use one mountpoint.
 #pragma once
 
 #include <filesystem>
@@ -23,6 +25,7 @@ struct MountOptions {
   std::filesystem::path mountpoint;
   std::vector<std::string> kernel_options;  // "-o": allow_other, default_permissions, nonempty, …;
                                             // unknown ones are named in an error
+  bool read_only = false;  // of a vfs that is: the kernel then refuses changes
   int threads = 4;
   Duration read_deadline = std::chrono::seconds(300);  // --read-deadline
 };

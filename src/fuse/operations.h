@@ -31,8 +31,10 @@ struct MountState {
   std::atomic<bool> init_answered{false};
   std::function<void()> on_init;  // INIT has come from the kernel
   Histogram& read_latency;
+  Histogram& write_latency;
   Histogram& lookup_latency;
   Counter& read_bytes;
+  Counter& write_bytes;
   Counter& readdirs;
   Counter& errors;
 };

@@ -1,6 +1,9 @@
 #include "fuse/request.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -20,6 +23,17 @@ CancelSource source_of_thread(const MountState& state) {
 
 void interrupted(fuse_req_t, void* source) { static_cast<CancelSource*>(source)->cancel(); }
 
+// `answer` gives 0 where the kernel took it.
+void answer_with(fuse_req_t req, fuse_file_info* info, std::unique_ptr<Handle> handle,
+                 const std::function<int()>& answer) {
+  Handles& handles = state_of(req).handles;
+  Handle* const key = handle.get();
+  info->fh = reinterpret_cast<std::uint64_t>(key);
+  handles.keep(std::move(handle));  // before the answer: the release may come at once
+  // An interrupted open() is answered, but nobody will release it.
+  if (answer() != 0) handles.release(key);
+}
+
 timespec to_timespec(WallTime time) {
   const auto count = time.time_since_epoch().count();
   auto seconds = count / 1000;
@@ -34,9 +48,12 @@ timespec to_timespec(WallTime time) {
 
 }  // namespace
 
-Waiting::Waiting(fuse_req_t req) : req_(req), source_(source_of_thread(state_of(req))) {
+Waiting::Waiting(fuse_req_t req, Patience patience)
+    : req_(req), source_(source_of_thread(state_of(req))) {
   MountState& state = state_of(req);
-  context_.deadline = state.clock.now() + state.read_deadline;
+  if (patience == Patience::kReadDeadline) {
+    context_.deadline = state.clock.now() + state.read_deadline;
+  }
   context_.cancel = source_.token();
   fuse_req_interrupt_func(req, interrupted, &source_);
 }
@@ -48,13 +65,52 @@ void reply_error(fuse_req_t req, const Error& error) {
   fuse_reply_err(req, number);
 }
 
+void reply_status(fuse_req_t req, const Status& status) {
+  if (!status.ok()) return reply_error(req, status.error());
+  fuse_reply_err(req, 0);
+}
+
+void reply_entry(fuse_req_t req, const tree::Node& node, std::uint64_t epoch) {
+  state_of(req).invalidator.reply(epoch, [&](bool cacheable) {
+    const fuse_entry_param entry = to_entry(node, cacheable);
+    fuse_reply_entry(req, &entry);
+  });
+}
+
+void reply_attributes(fuse_req_t req, const tree::Node& node, std::uint64_t epoch) {
+  state_of(req).invalidator.reply(epoch, [&](bool cacheable) {
+    const struct stat attributes = to_stat(node);
+    fuse_reply_attr(req, &attributes, cacheable ? kCacheSeconds : 0);
+  });
+}
+
 void reply_handle(fuse_req_t req, fuse_file_info* info, std::unique_ptr<Handle> handle) {
-  Handles& handles = state_of(req).handles;
-  Handle* const key = handle.get();
-  info->fh = reinterpret_cast<std::uint64_t>(key);
-  handles.keep(std::move(handle));  // before the answer: the release may come at once
-  // An interrupted open() is answered, but nobody will release it.
-  if (fuse_reply_open(req, info) != 0) handles.release(key);
+  answer_with(req, info, std::move(handle), [&] { return fuse_reply_open(req, info); });
+}
+
+void reply_created(fuse_req_t req, fuse_file_info* info, std::unique_ptr<Handle> handle,
+                   const tree::Node& node, std::uint64_t epoch) {
+  answer_with(req, info, std::move(handle), [&] {
+    int failed = 0;
+    state_of(req).invalidator.reply(epoch, [&](bool cacheable) {
+      const fuse_entry_param entry = to_entry(node, cacheable);
+      failed = fuse_reply_create(req, &entry, info);
+    });
+    return failed;
+  });
+}
+
+FileHandle* file_of(const fuse_file_info* info) {
+  if (info == nullptr) return nullptr;
+  auto* const handle = reinterpret_cast<Handle*>(info->fh);  // NOLINT: libfuse's way
+  return static_cast<FileHandle*>(handle);
+}
+
+vfs::OpenMode open_mode(int flags) {
+  const int access = flags & O_ACCMODE;
+  const bool truncate = (flags & O_TRUNC) != 0;
+  return {
+      .read = access != O_WRONLY, .write = access != O_RDONLY || truncate, .truncate = truncate};
 }
 
 struct stat to_stat(const tree::Node& node) {
@@ -62,7 +118,7 @@ struct stat to_stat(const tree::Node& node) {
   attributes.st_ino = node.inode.value();
   attributes.st_mode = node.mode;
   // 1 for directories too, as btrfs has it: "the number of subdirectories is not counted here".
-  attributes.st_nlink = 1;
+  attributes.st_nlink = node.parent == InodeId() ? 0 : 1;
   attributes.st_uid = node.uid;
   attributes.st_gid = node.gid;
   attributes.st_size = static_cast<off_t>(node.size);

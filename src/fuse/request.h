@@ -10,6 +10,7 @@
 #include "base/context.h"
 #include "base/result.h"
 #include "fuse/handles.h"
+#include "fuse/local_change.h"
 #include "fuse/operations.h"
 #include "tree/node.h"
 
@@ -24,12 +25,16 @@ inline MountState& state_of(fuse_req_t req) {
   return *static_cast<MountState*>(fuse_req_userdata(req));
 }
 
-// A request that may wait for Drive: with the read deadline, ended at once by the kernel's
-// interrupt and by unmounting (R5). Its token must not be used when it has ended: the thread's next
-// request has the same.
+// How long a request may wait. An fsync that means the upload (--fsync upload) takes as long as the
+// file is large.
+enum class Patience { kReadDeadline, kUntilInterrupted };
+
+// A request that may wait for Drive: ended by the deadline, and at once by the kernel's interrupt
+// and by unmounting (R5). Its token must not be used when it has ended: the thread's next request
+// has the same.
 class Waiting {
  public:
-  explicit Waiting(fuse_req_t req);
+  explicit Waiting(fuse_req_t req, Patience patience = Patience::kReadDeadline);
   // libfuse calls the function under the request's own lock, so none runs when this returns.
   // REQUIRES: before the reply.
   ~Waiting() { fuse_req_interrupt_func(req_, nullptr, nullptr); }
@@ -50,14 +55,39 @@ auto waiting(fuse_req_t req, Call call) {
   return call(request.context());
 }
 
+// The same for what changes something.
+template <typename Call>
+auto changing(fuse_req_t req, const LocalChange& change, Call call,
+              Patience patience = Patience::kReadDeadline) {
+  const Waiting request(req, patience);
+  const LocalChangeScope scope(state_of(req).invalidator, change);
+  return call(request.context());
+}
+
 void reply_error(fuse_req_t req, const Error& error);
+// 0 or the error.
+void reply_status(fuse_req_t req, const Status& status);
+// Answers what made or found `node`; `epoch`: as Invalidator::reply.
+void reply_entry(fuse_req_t req, const tree::Node& node, std::uint64_t epoch);
+void reply_attributes(fuse_req_t req, const tree::Node& node, std::uint64_t epoch);
 // Answers open() or opendir().
 void reply_handle(fuse_req_t req, fuse_file_info* info, std::unique_ptr<Handle> handle);
+// Answers create().
+void reply_created(fuse_req_t req, fuse_file_info* info, std::unique_ptr<Handle> handle,
+                   const tree::Node& node, std::uint64_t epoch);
 
 struct stat to_stat(const tree::Node& node);
 fuse_entry_param to_entry(const tree::Node& node, bool cacheable);
 
-// directory_operations.cc
+// Null where `info` is.
+FileHandle* file_of(const fuse_file_info* info);
+// What a handle's open asks of the vfs, by the flags of open(2).
+vfs::OpenMode open_mode(int flags);
+
+// Each in the file of its name.
+void add_attribute_operations(fuse_lowlevel_ops& ops);
 void add_directory_operations(fuse_lowlevel_ops& ops);
+void add_naming_operations(fuse_lowlevel_ops& ops);
+void add_write_operations(fuse_lowlevel_ops& ops);
 
 }  // namespace driveway::fuse

@@ -189,6 +189,9 @@ struct Change {
   bool present() const { return known.exists && !known.trashed; }
 };
 
+// E2: it stays here until a probe, a retry or another change of the item.
+inline bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
+
 // Version 1 (docs/FORMAT.md). Errors of decode: kCorrupt, also for other versions.
 std::string encode(const Change& change);
 Result<Change> decode_change(std::string_view bytes);

@@ -28,7 +28,12 @@ std::set<FileId> folders_in_drive(const Change& change) {
   return folders;
 }
 
-bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
+template <typename Map, typename Key>
+std::vector<InodeId> found_in(const Map& map, const Key& key) {
+  const auto found = map.find(key);
+  if (found == map.end()) return {};
+  return {found->second.begin(), found->second.end()};
+}
 
 }  // namespace
 
@@ -46,6 +51,18 @@ std::vector<ChangeSet::Slot> ChangeSet::slots_in_drive(const Change& change) con
     }
   }
   return slots;
+}
+
+std::vector<InodeId> ChangeSet::wanted_in(InodeId parent) const {
+  return found_in(children_, parent);
+}
+
+std::vector<InodeId> ChangeSet::wanted_in(InodeId parent, const std::string& name) const {
+  return found_in(names_wanted_, Slot(std::to_string(parent.value()), name));
+}
+
+std::vector<InodeId> ChangeSet::in_drive(const FileId& folder) const {
+  return found_in(in_drive_, folder);
 }
 
 void ChangeSet::index(const Change& change) {

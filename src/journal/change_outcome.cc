@@ -10,7 +10,6 @@ namespace {
 constexpr std::uint64_t kMostMismatches = 3;  // J5
 
 bool is_create(Action action) { return action == Action::kCreate || action == Action::kCopy; }
-bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
 bool is_removal(Action action) { return action == Action::kTrash || action == Action::kRemove; }
 
 // J2: whether `item` has the content that was sent. Nothing: it cannot be told.

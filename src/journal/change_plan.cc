@@ -8,8 +8,6 @@
 namespace driveway::journal {
 namespace {
 
-bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
-
 // What of a content Drive does not have yet.
 Bytes unsent_bytes(const Change& change) {
   const auto& content = change.wanted.content;
@@ -197,6 +195,7 @@ Flush ChangeSet::raise(std::span<const InodeId> inodes) {
     if (change == nullptr || !is_dirty(*change)) continue;
     const auto& content = change->wanted.content;
     const Flush::Goal goal{inode, change->order, content ? content->generation : 0};
+    note(inode);
     raised_[inode] = goal;  // a later goal holds the earlier one
     flush.goals.push_back(goal);
   }
@@ -218,22 +217,33 @@ FlushProgress ChangeSet::progress(const Flush& flush) const {
   FlushProgress progress;
   for (const Flush::Goal& goal : flush.goals) {
     if (is_reached(goal)) continue;
-    const Change* end = find(goal.inode);
-    std::set<InodeId> seen;
-    while (!is_failed(*end) && seen.insert(end->inode).second) {
-      const auto on = edge(*end);
-      const Change* const next = on ? find(on->on) : nullptr;
-      if (next == nullptr) break;
-      end = next;
-    }
-    const bool blocked = moves_bytes(*end, true) && block_key(*end) != nullptr;
-    if (is_failed(*end) || blocked) {
+    if (obstacle(*find(goal.inode)) != nullptr) {
       progress.failed.push_back(goal.inode);
     } else {
       ++progress.waiting;
     }
   }
   return progress;
+}
+
+const Problem* ChangeSet::obstacle(const Change& change) const {
+  const Change* end = &change;
+  std::set<InodeId> seen;
+  while (!is_failed(*end) && seen.insert(end->inode).second) {
+    const auto on = edge(*end);
+    const Change* const next = on ? find(on->on) : nullptr;
+    if (next == nullptr) break;
+    end = next;
+  }
+  if (is_failed(*end)) return &*end->problem;
+  const std::string* const block = moves_bytes(*end, true) ? block_key(*end) : nullptr;
+  return block == nullptr ? nullptr : &blocks_.at(*block).problem;
+}
+
+std::optional<Problem> ChangeSet::obstacle(InodeId inode) const {
+  const Change* const change = find(inode);
+  const Problem* const found = change == nullptr ? nullptr : obstacle(*change);
+  return found == nullptr ? std::nullopt : std::optional(*found);
 }
 
 Rows ChangeSet::retry(std::optional<InodeId> inode) {

@@ -84,12 +84,14 @@ Result<Rows> ChangeSet::create(InodeId inode, const Place& place, NewEntry entry
 
 Status ChangeSet::opened(InodeId inode) {
   if (!changes_.contains(inode)) return Error{ErrorCode::kNotFound, "journal: no such inode"};
+  note(inode);
   ++writers_[inode];
   return {};
 }
 
 Result<Rows> ChangeSet::closed(InodeId inode, const std::optional<ContentState>& bytes,
                                std::optional<WallTime> modified, WallTime now) {
+  note(inode);
   if (const auto writers = writers_.find(inode);
       writers != writers_.end() && --writers->second <= 0) {
     writers_.erase(writers);
@@ -368,6 +370,7 @@ bool ChangeSet::is_gone(const Change& change) const {
 
 void ChangeSet::insert(Change change) {
   const InodeId inode = change.inode;
+  note(inode);
   const Change& kept = changes_[inode] = std::move(change);
   index(kept);
 }
@@ -375,6 +378,7 @@ void ChangeSet::insert(Change change) {
 void ChangeSet::put(Change change, Rows& rows) {
   normalise(change);
   const InodeId inode = change.inode;
+  note(inode);
   if (const auto old = changes_.find(inode); old != changes_.end()) {
     if (old->second == change && !is_gone(change)) return;
     unindex(old->second);
@@ -395,6 +399,7 @@ void ChangeSet::put(Change change, Rows& rows) {
 void ChangeSet::drop(InodeId inode, Rows& rows) {
   const auto found = changes_.find(inode);
   if (found == changes_.end()) return;
+  note(inode);
   unindex(found->second);
   changes_.erase(found);
   unclosed_.erase(inode);

@@ -204,6 +204,13 @@ class ChangeSet {
   // gets that name. Errors: kBusy (something sent is not resolved yet).
   Result<Rows> recover(InodeId inode, InodeId beside, std::string_view date, WallTime now);
 
+  // --- Taking back. Of all that happens between begin() and undo() nothing has happened: for who
+  // could not keep the rows. keep() ends it.
+
+  void begin();
+  void keep();
+  void undo();
+
   // --- Operations.
 
   // Drive has it, and it is about to change. No row is written for that. Does nothing where there
@@ -290,9 +297,13 @@ class ChangeSet {
   Flush raise(std::span<const InodeId> inodes);
   Flush raise_all();
   FlushProgress progress(const Flush& flush) const;
+  // What keeps it from Drive for now (E2): a permanent error, its own or of what it waits for, or
+  // a block of its drive.
+  std::optional<Problem> obstacle(InodeId inode) const;
   // Permanent errors of the inode, or of all, are tried again at once; pauses and blocks end.
   Rows retry(std::optional<InodeId> inode);
-  // E1: a new login.
+  // E1: Drive wants a new login; there is one.
+  void login_refused() { login_needed_ = true; }
   void login_restored() { login_needed_ = false; }
   bool login_needed() const { return login_needed_; }
 
@@ -301,10 +312,18 @@ class ChangeSet {
   const Change* find(InodeId inode) const;
   InodeId find_id(const FileId& id) const;  // 0: none
   std::vector<InodeId> dirty() const;       // in the order of their last change
+  // Rows whose folder is `parent` (parent()), deleted ones too; those that shall be there as `name`.
+  std::vector<InodeId> wanted_in(InodeId parent) const;
+  std::vector<InodeId> wanted_in(InodeId parent, const std::string& name) const;
+  // Rows of what Drive has in `folder`, or may have once what is sent has been carried out.
+  std::vector<InodeId> in_drive(const FileId& folder) const;
   bool is_dirty(const Change& change) const;
   Waiting waiting(InodeId inode, WallTime now) const;
   // `bytes_per_second`: measured; 0: not known.
   Backlog backlog(WallTime now, double bytes_per_second) const;
+  // E2: why nothing more with a content should go into `folder` of `drive`: what stops all of it,
+  // or what another one in the folder was refused for.
+  std::optional<Problem> refusal(InodeId folder, const DriveId& drive) const;
   std::size_t size() const { return changes_.size(); }
 
  private:
@@ -313,10 +332,20 @@ class ChangeSet {
     Wait wait = Wait::kNothing;
     InodeId on;
   };
+  // What undo() brings back of an inode.
+  struct Before {
+    std::optional<Change> row;
+    int writers = 0;
+    bool unclosed = false;
+    std::optional<Flush::Goal> raised;
+  };
   struct Block {
     Problem problem;
     WallTime probe_at{};
   };
+
+  // change_undo.cc
+  void note(InodeId inode);
 
   // change_load.cc, change_set.cc
   Result<Change> copy_of(InodeId inode) const;
@@ -367,6 +396,7 @@ class ChangeSet {
   void take_along(const FileId& folder, std::vector<FileId>& ids) const;
   std::optional<InodeId> probe_candidate(WallTime now) const;
   bool is_reached(const Flush::Goal& goal) const;
+  const Problem* obstacle(const Change& change) const;
 
   // change_outcome.cc
   Result<Change> take_out(const Step& step);
@@ -402,6 +432,8 @@ class ChangeSet {
   std::map<std::string, Block> blocks_;  // by drive, and kAllDrives
   WallTime item_probe_at_{};
   bool login_needed_ = false;
+  bool notes_ = false;  // between begin() and keep() or undo()
+  std::map<InodeId, Before> before_;
 };
 
 }  // namespace driveway::journal

@@ -8,8 +8,6 @@ namespace {
 
 constexpr WallTime kNever = WallTime::max();
 
-bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
-
 // Whether anything but the content is different. `modified` belongs to a content that is to come.
 bool has_metadata(const Change& change) {
   const Wanted& wanted = change.wanted;
@@ -174,6 +172,19 @@ const std::string* ChangeSet::block_key(const Change& change) const {
     if (const auto found = blocks_.find(key); found != blocks_.end()) return &found->first;
   }
   return nullptr;
+}
+
+std::optional<Problem> ChangeSet::refusal(InodeId folder, const DriveId& drive) const {
+  for (const std::string& key : {drive.value(), kAllDrives}) {
+    if (const auto found = blocks_.find(key); found != blocks_.end()) return found->second.problem;
+  }
+  for (const InodeId inode : failed_) {
+    const Change& change = changes_.at(inode);
+    if (change.parent() == folder && change.problem->code == ErrorCode::kPermissionDenied) {
+      return change.problem;
+    }
+  }
+  return std::nullopt;
 }
 
 WallTime ChangeSet::content_due(const Change& change) const {

@@ -17,12 +17,9 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <shared_mutex>
-#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -66,16 +63,18 @@ class Journal {
     const std::shared_lock lock(mutex_);
     return look(static_cast<const ChangeSet&>(set_));
   }
-  // As look(), for what ChangeSet keeps in no row: raise(), login_restored().
+  // As change(), for what ChangeSet keeps in no row: raise(), opened(), login_restored().
   template <typename Adjust>
   auto adjust(const Adjust& call) {
     const std::lock_guard changing(change_mutex_);
     const std::unique_lock lock(mutex_);
     if constexpr (std::is_void_v<std::invoke_result_t<Adjust, ChangeSet&>>) {
       call(set_);
+      rows_.store(set_.size(), std::memory_order_release);
       wake();
     } else {
       auto result = call(set_);
+      rows_.store(set_.size(), std::memory_order_release);
       wake();
       return result;
     }
@@ -92,30 +91,39 @@ class Journal {
   // of the context.
   std::uint64_t changes() const;
   Status wait_for_change(const Context& context, std::uint64_t seen);
+  // As if something had changed: for who waits for more than rows.
+  void wake();
+  // What change() gives its call: the wall time, but for steps back.
+  WallTime now() const;
 
   // J4: what nobody closed nor synced before the last stop. As ChangeSet::unclosed().
   std::vector<InodeId> unclosed() const;
-  // REQUIRES: once, when nobody else uses it any more; the destructor does it too.
+  // Syncs, drains, ends the threads. REQUIRES: once, when nobody changes or syncs any more; the
+  // destructor does it too.
   Status close();
 
  private:
-  Journal(Clock& clock, Metrics& metrics, Options options);
+  Journal(Clock& clock, Options options);
   Status load();
+  Status sync_contents();
+  // With change_mutex_ held.
+  Result<Rows> apply(const Call& call);
   Status append(const Context& context, Purpose purpose, const Rows& rows);
-  void take_back(const Rows& rows);
-  void wake();
+  void take_back();
 
   Clock& clock_;
-  std::unique_ptr<Ledger> ledger_;
-  std::function<Status()> sync_contents_;
-  std::function<void(const std::vector<InodeId>&)> tell_;
-  std::mutex change_mutex_;          // of who changes something; before mutex_
-  mutable std::shared_mutex mutex_;  // guards set_; never held over disk work
+  mutable std::atomic<WallTime::rep> latest_{0};
+  std::mutex change_mutex_;  // of who changes something; before mutex_
+  std::function<void(const std::vector<InodeId>&)> tell_;  // guarded by it
+  mutable std::shared_mutex mutex_;                        // guards set_; never held over disk work
   ChangeSet set_;
   std::atomic<std::size_t> rows_{0};
-  mutable std::mutex wake_mutex_;  // a leaf; guards the next two
+  mutable std::mutex wake_mutex_;  // a leaf; guards changes_
   std::condition_variable woken_;
   std::uint64_t changes_ = 0;
+  std::mutex sync_mutex_;  // a leaf; guards the next one
+  std::function<Status()> sync_contents_;
+  std::unique_ptr<Ledger> ledger_;  // last: its threads use what stands above
 };
 
 }  // namespace driveway::journal

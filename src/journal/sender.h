@@ -61,10 +61,13 @@ class LocalSide {
   // Before the record; repeatable (also with no snapshot, after a restart: then the dirty content
   // of the row). kStale, where it was changed since, is no error of the upload.
   virtual Status confirmed(InodeId inode, const Snapshot* snapshot, const drive::Item& item) = 0;
+  // J6: Drive is about to have another content in the item whose old one `replaced` goes on
+  // showing: what is not here of that is fetched now. An error delays the upload.
+  virtual Status replacing(const Context& /*context*/, InodeId /*replaced*/) { return {}; }
   // The row of `inode` names no content any more: the dirty content goes.
   virtual void settled(InodeId inode) = 0;
-  // A new item beside `inode` is about to be made of what is here (J9, J10): its name, for today
-  // and this host.
+  // A new item is about to be made of what is here (J9, J10): its name, for today and this host.
+  // Called within a change: must not wait, nor call the journal.
   virtual std::string conflict_name(const std::string& name) = 0;
   // A row (parent() 0) has no folder any more (J10): the folder to put it into (made or found,
   // "driveway-recovered" in My Drive).

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "drive/item.h"
 #include "tree/tree.h"
 
 namespace driveway::tree {
@@ -28,6 +29,11 @@ class Events {
     if (!silent_.contains(inode.value())) directories_.insert(inode.value());
   }
 
+  // TreeObserver::item_changed.
+  void item(InodeId inode, const FileId& id, std::optional<drive::Item> item, InodeId parent) {
+    items_.push_back({inode, id, std::move(item), parent});
+  }
+
   // `view` shows the entries of `directory` too (views.h).
   void mirror(InodeId directory, InodeId view) {
     for (std::size_t i = 0, count = entries_.size(); i < count; ++i) {
@@ -39,7 +45,9 @@ class Events {
 
   // Directories of which an entry came or went.
   const std::set<std::uint64_t>& directories() const { return directories_; }
-  bool empty() const { return entries_.empty() && attributes_.empty() && directories_.empty(); }
+  bool empty() const {
+    return entries_.empty() && attributes_.empty() && directories_.empty() && items_.empty();
+  }
   void clear() { *this = Events(); }
 
   void tell(TreeObserver* observer) const {
@@ -49,6 +57,9 @@ class Events {
     }
     for (const std::uint64_t inode : attributes_) observer->attributes_changed(InodeId(inode));
     for (const std::uint64_t inode : directories_) observer->directory_changed(InodeId(inode));
+    for (const Item& each : items_) {
+      observer->item_changed(each.inode, each.id, each.item, each.parent);
+    }
   }
 
  private:
@@ -57,7 +68,14 @@ class Events {
     std::string name;
     std::optional<InodeId> child;
   };
+  struct Item {
+    InodeId inode;
+    FileId id;
+    std::optional<drive::Item> item;
+    InodeId parent;
+  };
   std::vector<Entry> entries_;
+  std::vector<Item> items_;
   std::set<std::uint64_t> attributes_;
   std::set<std::uint64_t> directories_;
   std::set<std::uint64_t> silent_;

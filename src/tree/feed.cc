@@ -200,7 +200,7 @@ Status Feed::apply(const Context& context, const drive::ChangePage& page,
       superseded = true;
       return {};
     }
-    DRIVEWAY_TRY(Merger merger, Merger::begin(meta, told.events, parts_));
+    DRIVEWAY_TRY(Merger merger, Merger::begin(meta, told.events, parts_, News::kAll));
     for (const drive::Change& change : page.changes) {
       DRIVEWAY_CHECK(apply_change(meta, merger, change, confirmed, told));
     }
@@ -222,6 +222,7 @@ Result<bool> Feed::concerns_us(MetaReader& meta, const Merger& merger,
                                const drive::Item& item) const {
   DRIVEWAY_TRY(const auto known, meta.inode_of(item.id));
   if (known) return true;
+  if (parts_.own != nullptr && parts_.own->inode_of(item.id)) return true;
   DRIVEWAY_TRY(const auto shortcuts, meta.shortcuts_to(item.id));
   if (!shortcuts.empty()) return true;
   DRIVEWAY_TRY(const InodeId home, merger.home_of(item));

@@ -191,7 +191,7 @@ Result<bool> ItemFetcher::merge_found(const drive::Item& item,
   DRIVEWAY_TRY(MetaWriter meta, parts_.meta.write());
   DRIVEWAY_TRY(const auto now, meta.recent(item.id));
   if (now != heard) return false;
-  DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
+  DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_, News::kAll));
   DRIVEWAY_TRY(const InodeId inode, merger.merge(item));
   static_cast<void>(inode);
   DRIVEWAY_CHECK(merger.remember(item.id, &item));
@@ -205,7 +205,7 @@ Result<bool> ItemFetcher::mark_missing(const FileId& id, const std::optional<Rec
   DRIVEWAY_TRY(MetaWriter meta, parts_.meta.write());
   DRIVEWAY_TRY(const auto now, meta.recent(id));
   if (now != heard) return false;
-  DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
+  DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_, News::kAll));
   DRIVEWAY_CHECK(merger.remove(id));
   DRIVEWAY_TRY(const std::uint64_t epoch, meta.epoch_of(std::nullopt));
   DRIVEWAY_TRY(const auto shortcuts, meta.shortcuts_to(id));

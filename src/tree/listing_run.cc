@@ -121,7 +121,7 @@ Status ListingRun::merge_page(const drive::ItemPage& page, Events& events,
                               std::vector<FileId>& doubts) {
   if (page.items.empty()) return {};
   DRIVEWAY_TRY(MetaWriter meta, parts_.meta.write());
-  DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
+  DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_, News::kChanged));
   DRIVEWAY_TRY(const bool any_recent, meta.has_recent());
   for (const drive::Item& item : page.items) {
     if (item.parent) ++seen_[*item.parent];
@@ -165,7 +165,7 @@ Result<bool> ListingRun::enter(const FileId& id, const drive::Item* item,
   DRIVEWAY_TRY(MetaWriter meta, parts_.meta.write());
   DRIVEWAY_TRY(const auto now, meta.recent(id));
   if (now != heard) return false;
-  DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
+  DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_, News::kAll));
   if (item != nullptr) {
     DRIVEWAY_TRY(const InodeId inode, merger.merge(*item, &scope_));
     static_cast<void>(inode);

@@ -15,6 +15,10 @@ bool means_missing(const Error& error) {
   return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kPermissionDenied;
 }
 
+bool is_newer(const drive::Item& item, const ItemRow& row) {
+  return row.gone || item.version > row.item.version || item.version == 0;
+}
+
 Result<std::optional<RecentRow>> heard_of(const MetaStore& meta, const FileId& id) {
   DRIVEWAY_TRY(const MetaReader reader, meta.read());
   return reader.recent(id);
@@ -37,22 +41,23 @@ Status tell_views(const MetaReader& meta, Events& events) {
   return {};
 }
 
-Merger::Merger(MetaWriter& meta, Events& events, TreeParts& parts, drive::About about)
+std::string base_name(const drive::Item& item, const TreeOptions& options) {
+  std::string_view type = item.mime_type;
+  if (item.shortcut) type = item.shortcut->target_mime_type;
+  return shown_name(item.name, doc_extension(type, options.docs), item.id);
+}
+
+Merger::Merger(MetaWriter& meta, Events& events, TreeParts& parts, drive::About about, News news)
     : meta_(meta),
       events_(events),
       parts_(parts),
       dentries_(meta, events),
-      about_(std::move(about)) {}
+      about_(std::move(about)),
+      news_(news) {}
 
-Result<Merger> Merger::begin(MetaWriter& meta, Events& events, TreeParts& parts) {
+Result<Merger> Merger::begin(MetaWriter& meta, Events& events, TreeParts& parts, News news) {
   DRIVEWAY_TRY(auto about, meta.about());
-  return Merger(meta, events, parts, std::move(about).value_or(drive::About()));
-}
-
-std::string Merger::base_name(const drive::Item& item) const {
-  std::string_view type = item.mime_type;
-  if (item.shortcut) type = item.shortcut->target_mime_type;
-  return shown_name(item.name, doc_extension(type, parts_.options.docs), item.id);
+  return Merger(meta, events, parts, std::move(about).value_or(drive::About()), news);
 }
 
 // Whether the mount shows the same bytes for both.
@@ -115,27 +120,35 @@ Result<InodeId> Merger::merge(const drive::Item& item, const ListingScope* scope
   if (known) {
     DRIVEWAY_TRY(row, meta_.item(*known));
   }
+  if (row && row->item.drive && row->item.id.value() == row->item.drive->value()) {
+    return row->inode;  // merge_drives() knows better: files.get gives these another name
+  }
+  std::optional<ItemRow> before;
+  if (news_ != News::kNone) before = row;
+  DRIVEWAY_TRY(const auto claimed, claim(item, row));
   if (!row) {
-    InodeId inode = known.value_or(InodeId());
-    if (!known) {
+    InodeId inode = claimed ? *claimed : known.value_or(InodeId());
+    if (inode.value() == 0) {
       DRIVEWAY_TRY(inode, parts_.inodes.allocate());
     }
     DRIVEWAY_TRY(row, create(item, inode));
     // Shortcuts that led nowhere may lead here.
     DRIVEWAY_CHECK(supersede_shortcuts(item.id, InodeId()));
-  } else if (row->item.drive && row->item.id.value() == row->item.drive->value()) {
-    return row->inode;  // merge_drives() knows better: files.get gives these another name
   } else {
-    DRIVEWAY_TRY(const std::uint64_t epoch, epoch_of(item.drive));
-    if (row->gone || item.version > row->item.version || item.version == 0) {
-      DRIVEWAY_CHECK(update(*row, item));
-    } else if (row->epoch != epoch) {
-      row->epoch = epoch;
-      DRIVEWAY_CHECK(meta_.put(*row));
-    }
+    if (claimed) DRIVEWAY_CHECK(take_inode(*row, *claimed));
+    DRIVEWAY_CHECK(refresh(*row, item));
   }
   DRIVEWAY_CHECK(place(*row, scope));
+  DRIVEWAY_CHECK(tell_item(item, before));
   return row->inode;
+}
+
+Status Merger::refresh(ItemRow& row, const drive::Item& item) {
+  if (is_newer(item, row)) return update(row, item);
+  DRIVEWAY_TRY(const std::uint64_t epoch, epoch_of(item.drive));
+  if (row.epoch == epoch) return {};
+  row.epoch = epoch;
+  return meta_.put(row);
 }
 
 Status Merger::update(ItemRow& row, const drive::Item& item) {
@@ -149,18 +162,27 @@ Status Merger::update(ItemRow& row, const drive::Item& item) {
   } else if (folder && untrashed) {
     DRIVEWAY_CHECK(expire_listings(row.inode));
   }
-  if (!same_bytes(row.item, item)) return supersede(row, item);
+  const bool rewritten = !same_bytes(row.item, item);
+  if (rewritten && !wrote(row, item)) return supersede(row, item);
   const bool renamed = row.directory.value() != 0 && base_name(row.item) != base_name(item);
   const bool reordered = row.directory.value() != 0 && row.item.created != item.created;
   if (renamed || reordered) DRIVEWAY_CHECK(displace(row));
   row.item = item;
   DRIVEWAY_CHECK(meta_.put(row));
   if (was_gone) return supersede_shortcuts(item.id, InodeId());
+  if (rewritten) DRIVEWAY_CHECK(supersede_shortcuts(item.id, row.inode));
   return attributes_changed(row);
 }
 
 // `row` becomes a new inode with `item`; the old inode keeps what it was (R1a).
 Status Merger::supersede(ItemRow& row, const drive::Item& item) {
+  DRIVEWAY_TRY(const InodeId inode, parts_.inodes.allocate());
+  parts_.metrics.counter("tree.new_inodes").add();
+  return rebind(row, inode, item);
+}
+
+// As supersede(), with `inode`.
+Status Merger::rebind(ItemRow& row, InodeId inode, const drive::Item& item) {
   const bool renamed = row.directory.value() != 0 && base_name(row.item) != base_name(item);
   if (renamed || row.item.created != item.created) {
     if (row.directory.value() != 0) DRIVEWAY_CHECK(displace(row));
@@ -174,7 +196,7 @@ Status Merger::supersede(ItemRow& row, const drive::Item& item) {
   }
   DRIVEWAY_CHECK(meta_.put(old));
   DRIVEWAY_CHECK(meta_.put_doomed(old.inode));
-  DRIVEWAY_TRY(row.inode, parts_.inodes.allocate());
+  row.inode = inode;
   row.item = item;
   row.last_target = InodeId();
   row.dangling_epoch = 0;
@@ -184,7 +206,6 @@ Status Merger::supersede(ItemRow& row, const drive::Item& item) {
   if (row.directory.value() != 0) {
     DRIVEWAY_CHECK(dentries_.replace(row, old.inode, entry_kind(item)));
   }
-  parts_.metrics.counter("tree.new_inodes").add();
   return supersede_shortcuts(item.id, old.inode);
 }
 
@@ -234,7 +255,8 @@ Result<bool> Merger::has_entries(InodeId directory, const ListingScope* scope) c
 // Puts the row where it belongs, and marks its entry as seen by the listing.
 Status Merger::place(ItemRow& row, const ListingScope* scope) {
   const std::uint64_t run = scope != nullptr ? scope->run : 0;
-  DRIVEWAY_TRY(const InodeId home, home_of(row.item));
+  DRIVEWAY_TRY(InodeId home, home_of(row.item));
+  if (home != kTrashInode && is_leaving(row)) home = InodeId();
   if (row.directory.value() != 0 && row.directory == home) {
     if (scope == nullptr || !scope->directories.contains(home.value())) return {};
     DRIVEWAY_TRY(auto dentry, meta_.dentry(home, row.name));
@@ -259,8 +281,12 @@ Status Merger::displace(ItemRow& row) {
 
 Status Merger::remove(const FileId& id) {
   DRIVEWAY_TRY(const auto inode, meta_.inode_of(id));
-  if (!inode || is_fixed(*inode)) return {};
-  DRIVEWAY_TRY(auto row, meta_.item(*inode));
+  if (inode && is_fixed(*inode)) return {};
+  std::optional<ItemRow> row;
+  if (inode) {
+    DRIVEWAY_TRY(row, meta_.item(*inode));
+  }
+  tell_removal(id, row);
   if (!row || row->gone) return {};
   if (row->directory.value() != 0) DRIVEWAY_CHECK(displace(*row));
   row->gone = true;

@@ -11,7 +11,6 @@
 namespace driveway::tree {
 namespace {
 
-constexpr mode_t kPermissionBits = 07777;
 constexpr mode_t kWriteBits = 0222;
 
 const std::string* find(const std::map<std::string, std::string>& entries, const char* key) {
@@ -38,7 +37,7 @@ std::optional<std::uint32_t> attribute(const drive::Item& item, const char* ours
 
 bool is_symlink(const drive::Item& item) {
   if (item.kind != drive::ItemKind::kFile) return false;
-  const std::string* const mark = find(item.properties, "driveway.symlink");
+  const std::string* const mark = find(item.properties, kSymlinkProperty);
   return (mark != nullptr && *mark == "1") || link_target_property(item).has_value();
 }
 
@@ -51,7 +50,7 @@ std::optional<std::string> link_target_property(const drive::Item& item) {
 }
 
 mode_t permissions_of(const drive::Item& item, const TreeOptions& options) {
-  if (const auto mode = attribute(item, "driveway.mode", 8, "mode")) {
+  if (const auto mode = attribute(item, kModeProperty, 8, "mode")) {
     return static_cast<mode_t>(*mode) & kPermissionBits;
   }
   const bool folder = item.kind == drive::ItemKind::kFolder;
@@ -61,8 +60,8 @@ mode_t permissions_of(const drive::Item& item, const TreeOptions& options) {
 }
 
 Owner owner_of(const drive::Item& item, const TreeOptions& options) {
-  return {attribute(item, "driveway.uid", 10, "uid").value_or(options.uid),
-          attribute(item, "driveway.gid", 10, "gid").value_or(options.gid)};
+  return {attribute(item, kUidProperty, 10, "uid").value_or(options.uid),
+          attribute(item, kGidProperty, 10, "gid").value_or(options.gid)};
 }
 
 EntryKind entry_kind(const drive::Item& item) {

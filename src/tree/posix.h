@@ -18,6 +18,12 @@
 
 namespace driveway::tree {
 
+inline constexpr const char* kModeProperty = "driveway.mode";
+inline constexpr const char* kUidProperty = "driveway.uid";
+inline constexpr const char* kGidProperty = "driveway.gid";
+inline constexpr const char* kSymlinkProperty = "driveway.symlink";
+inline constexpr mode_t kPermissionBits = 07777;
+
 struct Owner {
   uid_t uid = 0;
   gid_t gid = 0;

@@ -12,6 +12,7 @@
 #include "tree/feed_token.h"
 #include "tree/item_fetcher.h"
 #include "tree/layout.h"
+#include "tree/merge.h"
 #include "tree/posix.h"
 #include "tree/views.h"
 #include "tree/walk.h"
@@ -66,9 +67,10 @@ Status prepare(MetaStore& store, TreeOptions& options, const Clock& clock) {
 class TreeImpl final : public Tree {
  public:
   TreeImpl(std::unique_ptr<MetaStore> meta, const TreeOptions& options, drive::RemoteStore& store,
-           transfer::Scheduler& scheduler, InodeSource& inodes, Clock& clock, Metrics& metrics)
+           transfer::Scheduler& scheduler, InodeSource& inodes, Clock& clock, Metrics& metrics,
+           const OwnChanges* own)
       : meta_(std::move(meta)),
-        parts_{options, *meta_, store, scheduler, inodes, clock, metrics},
+        parts_{options, *meta_, store, scheduler, inodes, clock, metrics, own},
         lookups_(metrics.counter("tree.lookups")),
         lists_(metrics.counter("tree.lists")),
         account_(parts_),
@@ -172,17 +174,38 @@ class TreeImpl final : public Tree {
     return resolved_node(context, [&] { return inode_of(id); });
   }
 
+  Result<InodeId> real_directory(InodeId inode) override {
+    DRIVEWAY_TRY(const MetaReader meta, meta_->read());
+    return Views(meta, parts_.options).real_directory(inode);
+  }
+
   Status renew(const FileId& id) override {
-    Events events;
-    {
-      DRIVEWAY_TRY(MetaWriter meta, meta_->write());
-      DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
-      DRIVEWAY_CHECK(merger.renew(id));
-      DRIVEWAY_CHECK(merger.finish());
-      DRIVEWAY_CHECK(meta.commit());
-    }
-    tell(events);
-    return {};
+    return change([&](MetaWriter&, Merger& merger) { return merger.renew(id); });
+  }
+
+  Result<InodeId> accept(const drive::Item& item) override {
+    InodeId home;
+    DRIVEWAY_CHECK(change([&](MetaWriter& meta, Merger& merger) -> Status {
+      DRIVEWAY_TRY(const auto heard, meta.recent(item.id));
+      if (heard && heard->removed) return {};  // since: an id is never used again
+      DRIVEWAY_TRY(const auto before, meta.item(item.id));
+      DRIVEWAY_TRY(const InodeId inode, merger.merge(item));
+      if (!is_fixed(inode)) DRIVEWAY_CHECK(enter_accepted(meta, merger, item, !before));
+      DRIVEWAY_TRY(home, merger.home_of(item));
+      return {};
+    }));
+    return home;
+  }
+
+  Status forget(const FileId& id) override {
+    return change([&](MetaWriter&, Merger& merger) -> Status {
+      DRIVEWAY_CHECK(merger.remove(id));
+      return merger.remember(id, nullptr);
+    });
+  }
+
+  std::string shown_name_of(const drive::Item& item) const override {
+    return base_name(item, parts_.options);
   }
 
   Status poll(const Context& context) override { return feed_.poll(context); }
@@ -205,6 +228,31 @@ class TreeImpl final : public Tree {
 
  private:
   void tell(const Events& events) const { events.tell(observer_.load()); }
+
+  // One transaction, of which the observer has been told when it returns.
+  template <typename Call>
+  Status change(const Call& call) {
+    Events events;
+    {
+      DRIVEWAY_TRY(MetaWriter meta, meta_->write());
+      DRIVEWAY_TRY(Merger merger, Merger::begin(meta, events, parts_));
+      DRIVEWAY_CHECK(call(meta, merger));
+      DRIVEWAY_CHECK(merger.finish());
+      DRIVEWAY_CHECK(meta.commit());
+    }
+    tell(events);
+    return {};
+  }
+
+  // What listings that lag must not undo (J3): what is known now, be it newer than `item`.
+  Status enter_accepted(MetaWriter& meta, Merger& merger, const drive::Item& item, bool is_new) {
+    DRIVEWAY_TRY(const auto row, meta.item(item.id));
+    if (!row) return {};
+    const bool made_here = is_new && item.kind == drive::ItemKind::kFolder &&
+                           parts_.own != nullptr && parts_.own->is_fresh_folder(item.id);
+    if (made_here) DRIVEWAY_CHECK(merger.begin_listing(*row));
+    return merger.remember(item.id, &row->item);
+  }
 
   Result<bool> knows_feed() const {
     DRIVEWAY_TRY(const MetaReader meta, std::as_const(*meta_).read());
@@ -365,13 +413,13 @@ class TreeImpl final : public Tree {
 Result<std::unique_ptr<Tree>> Tree::open(const std::filesystem::path& folder,
                                          const TreeOptions& options, drive::RemoteStore& store,
                                          transfer::Scheduler& scheduler, InodeSource& inodes,
-                                         Clock& clock, Metrics& metrics) {
+                                         Clock& clock, Metrics& metrics, const OwnChanges* own) {
   DRIVEWAY_TRY(auto meta, MetaStore::open(folder));
   DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("tree.open"));
   TreeOptions shown = options;
   DRIVEWAY_CHECK(prepare(*meta, shown, clock));
-  return std::unique_ptr<Tree>(
-      std::make_unique<TreeImpl>(std::move(meta), shown, store, scheduler, inodes, clock, metrics));
+  return std::unique_ptr<Tree>(std::make_unique<TreeImpl>(std::move(meta), shown, store, scheduler,
+                                                          inodes, clock, metrics, own));
 }
 
 }  // namespace driveway::tree

@@ -70,8 +70,8 @@ class InodeSource {
 };
 
 // What changed in the tree, for the kernel's caches. Called from threads of the tree (the feed's;
-// those that list anew), holding no lock, after the change is in `meta`; must not wait long, nor
-// for a call of the Tree.
+// those that list anew) and of who calls accept(), forget() and renew(), holding no lock, after the
+// change is in `meta`; must not wait long, nor for a call of the Tree.
 class TreeObserver {
  public:
   virtual ~TreeObserver() = default;
@@ -79,13 +79,16 @@ class TreeObserver {
   // meant).
   virtual void entry_changed(InodeId parent, const std::string& name,
                              std::optional<InodeId> child) = 0;
-  // Attributes of `inode` changed (its bytes never do: R1a).
+  // Attributes of `inode` changed. Its bytes are changed by this client alone (R1a), and that is
+  // told on the thread that did it.
   virtual void attributes_changed(InodeId inode) = 0;
   // Entries of directory `inode` came or went.
   virtual void directory_changed(InodeId inode) = 0;
-  // Drive said something new of an item: what it is now, or nothing where it has gone or is not
-  // visible any more. `inode`: as what it is known; `parent`: the inode of its folder, 0 where that
-  // is not known. Not told of accept() and forget().
+  // Drive said something of an item that is known: what it is now, or nothing where it has gone or
+  // is not visible any more. By the feed and by gets in any case, by listings where it is new.
+  // `inode`: as what OwnChanges knows it, else as what the tree knew it before; `parent`: the inode
+  // of its folder, 0 where that is not known. Not told of accept() and forget(), nor where the tree
+  // was opened without OwnChanges.
   virtual void item_changed(InodeId /*inode*/, const FileId& /*id*/,
                             const std::optional<drive::Item>& /*item*/, InodeId /*parent*/) {}
 };
@@ -133,13 +136,17 @@ class Tree {
   // drive:id=ID.
   virtual Result<Node> by_id(const Context& context, const FileId& id) = 0;
 
+  // The folder whose entries directory `inode` shows: itself, but for folder shortcuts and what is
+  // seen through them (views.h). Never waits for Drive.
+  virtual Result<InodeId> real_directory(InodeId inode) = 0;
+
   // The item gets a new inode, as where its content changes (R1a): what was shown under the old one
   // was not its content. The observer has been told when it returns.
   virtual Status renew(const FileId& id) = 0;
 
   // Drive answered a change of ours with `item`: as a get that was just made (J3). Gives the inode
-  // of the folder that it is in, 0 where that is shown nowhere. Observers are told of entries and
-  // attributes.
+  // of the folder that it is in, 0 where that is shown nowhere. Repeatable; does nothing where the
+  // feed has said since that the item is gone. Observers are told of entries and attributes.
   virtual Result<InodeId> accept(const drive::Item& item) = 0;
   // A change of ours removed the item.
   virtual Status forget(const FileId& id) = 0;

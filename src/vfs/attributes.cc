@@ -1,6 +1,8 @@
 #include "vfs/attributes.h"
 
+#include <map>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/strings.h"
@@ -9,17 +11,53 @@ namespace driveway::vfs {
 
 namespace {
 
-// google-drive-ocamlfuse keeps the extended attribute user.NAME as the appProperty x-NAME
-// (ocamlfuse-compat). Nobody's attribute passes for one of Drive's.
+constexpr std::string_view kUser = "user.";
+constexpr std::string_view kDrive = "user.drive.";
+constexpr std::string_view kKey = "x-";
+// The key counts towards Drive's limit of a property, 124 bytes with the value (E3).
+constexpr std::size_t kLongestKey = 123;
+
+bool is_users_key(std::string_view key) {
+  return key.starts_with(kKey) && key.size() > kKey.size() && !key.starts_with("x-drive.");
+}
+
+// Nobody's attribute passes for one of Drive's. Ours win over those of google-drive-ocamlfuse
+// (ocamlfuse-compat).
 void add_users_own(const drive::Item& item,
                    std::vector<std::pair<std::string, std::string>>& attributes) {
-  for (const auto& [key, value] : item.app_properties) {
-    if (!key.starts_with("x-") || key.size() == 2 || key.starts_with("x-drive.")) continue;
-    attributes.emplace_back(cat("user.", key.substr(2)), value);
+  std::map<std::string, std::string> own;
+  for (const auto* const properties : {&item.properties, &item.app_properties}) {
+    for (const auto& [key, value] : *properties) {
+      if (is_users_key(key)) own.emplace(cat(kUser, key.substr(kKey.size())), value);
+    }
   }
+  for (auto& [name, value] : own) attributes.emplace_back(name, std::move(value));
 }
 
 }  // namespace
+
+std::optional<std::string> users_attribute(const drive::Item& item, std::string_view name) {
+  std::vector<std::pair<std::string, std::string>> attributes;
+  add_users_own(item, attributes);
+  for (auto& [own_name, value] : attributes) {
+    if (own_name == name) return std::move(value);
+  }
+  return std::nullopt;
+}
+
+Result<std::string> attribute_key(std::string_view name) {
+  if (name.starts_with(kDrive)) {
+    return Error{ErrorCode::kPermissionDenied, cat("the attribute ", name, " is Drive's own")};
+  }
+  if (!name.starts_with(kUser) || name.size() == kUser.size()) {
+    return Error{ErrorCode::kUnsupported, cat("Drive keeps no attribute ", name)};
+  }
+  std::string key = cat(kKey, name.substr(kUser.size()));
+  if (key.size() > kLongestKey) {
+    return Error{ErrorCode::kNameTooLong, "the name of the attribute is too long for Drive"};
+  }
+  return key;
+}
 
 std::vector<std::pair<std::string, std::string>> drive_attributes(const tree::Node& node) {
   std::vector<std::pair<std::string, std::string>> attributes;

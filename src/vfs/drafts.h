@@ -26,12 +26,12 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/ids.h"
-#include "base/metrics.h"
 #include "base/result.h"
 #include "cache/content_cache.h"
 #include "cache/dirty_content.h"
 #include "journal/journal.h"
 #include "journal/sender.h"
+#include "transfer/fetcher.h"
 #include "tree/node.h"
 #include "vfs/blob.h"
 
@@ -48,6 +48,9 @@ class Draft {
 
   virtual Result<std::size_t> read(const Context& context, Bytes offset,
                                    std::span<std::byte> buffer) = 0;
+  // Where the bytes of `range` (cut to the size) are: written here, zeros, or the base's. What was
+  // written here can be read whatever has become of the base (J7).
+  virtual std::vector<cache::Part> parts(ByteRange range) const = 0;
   // Nothing for `offset`: at the end (O_APPEND).
   virtual Status write(const Context& context, std::optional<Bytes> offset,
                        std::span<const std::byte> data) = 0;
@@ -76,10 +79,16 @@ class Drafts {
   struct Parts {
     cache::ContentCache& cache;
     Blobs& blobs;
+    transfer::Fetcher& fetcher;
     journal::Journal& journal;
     Clock& clock;
-    Metrics& metrics;
     Duration space_patience;
+  };
+  // What is kept, but was found not to be what was written (D2).
+  struct Damaged {
+    InodeId inode;
+    std::string name;
+    std::vector<ByteRange> ranges;
   };
   // Opens what the journal's rows name; D2: after a crash of the machine with Check::kAll. What is
   // damaged is told by the log and by `damaged()`, and never sent.
@@ -100,14 +109,18 @@ class Drafts {
   // J6: the inode that takes the name goes on with its own bytes; nothing moves here. J9, J10: what
   // `from` has is `to`'s from now on.
   virtual void move(InodeId from, InodeId to) = 0;
-  // D2: the bytes of all that the journal names go to disk.
+  // D2: the bytes of all that the journal names go to disk. Takes no lock of a Draft.
   virtual Status sync_all() = 0;
+  // Of what open() found. The sender is told by snapshot() (kCorrupt).
+  virtual std::vector<Damaged> damaged() const = 0;
 
   // --- For journal::LocalSide.
   virtual Result<std::unique_ptr<journal::Snapshot>> snapshot(const Context& context,
                                                               InodeId inode) = 0;
   virtual Status confirmed(InodeId inode, const journal::Snapshot* snapshot,
                            const drive::Item& item) = 0;
+  // Also to be called after the file was removed here, and where create() failed: then it is
+  // forgotten when nobody has it open any more.
   virtual void settled(InodeId inode) = 0;
 };
 

@@ -62,7 +62,6 @@ struct VfsOptions {
 struct OpenMode {
   bool read = true;
   bool write = false;
-  bool append = false;  // every write goes to the end
   bool truncate = false;
 };
 
@@ -115,10 +114,12 @@ class OpenFile {
 
   // --- Of a file that was opened for writing; others: kReadOnly from each.
 
-  // All of `data`, or an error. Read by everybody at once; acknowledged only by flush() and sync().
+  // All of `data`, or an error. Nothing for `offset`: at the end (O_APPEND). Read by everybody at
+  // once; acknowledged only by flush() and sync().
   // Errors: kNoSpace (the local disk, after VfsOptions::space_patience; Drive's storage is full,
   // E2), kQuotaExceeded, kPermissionDenied, kLocalDisk, kTooLarge.
-  virtual Status write(const Context& context, Bytes offset, std::span<const std::byte> data) = 0;
+  virtual Status write(const Context& context, std::optional<Bytes> offset,
+                       std::span<const std::byte> data) = 0;
   virtual Status truncate(const Context& context, Bytes size) = 0;
   // As fallocate(2): room for `range`; it also grows the file, unless `keep_size`.
   virtual Status allocate(const Context& context, ByteRange range, bool keep_size) = 0;
@@ -155,18 +156,23 @@ class Vfs {
 
   // tree::Tree::start. REQUIRES: once, before any other call.
   virtual Status start(const Context& context) = 0;
-  // Who is told of changes by other clients (as tree::TreeObserver says): one for each mount. When
+  // Who is told of changes, by other clients and by this one (as tree::TreeObserver says; of those
+  // by this one on the thread that made them, before the call returns): one for each mount. When
   // remove_observer() returns, `observer` is no longer used. Must not be called from an observer.
   virtual void add_observer(tree::TreeObserver& observer) = 0;
   virtual void remove_observer(tree::TreeObserver& observer) = 0;
 
   virtual Result<tree::Node> lookup(const Context& context, InodeId parent,
                                     std::string_view name) = 0;
+  // A file without a name stays known while it is open; its parent is 0.
   virtual Result<tree::Node> node(InodeId inode) = 0;
   virtual std::vector<std::optional<tree::Node>> nodes(std::span<const InodeId> inodes) = 0;
   virtual Result<std::vector<tree::DirEntry>> list(const Context& context, InodeId directory) = 0;
   virtual Result<tree::Node> resolve(const Context& context, std::string_view path) = 0;
   virtual Result<tree::Node> by_id(const Context& context, const FileId& id) = 0;
+  // The path at which `inode` is shown ("MyDrive/a/b"), as resolve() takes it; "" for the root, and
+  // for what has no name (any more). Never waits for Drive.
+  virtual std::string path_of(InodeId inode) = 0;
 
   // Errors: also kIsADirectory; for writing those of OpenFile::write, kReadOnly.
   virtual Result<std::shared_ptr<OpenFile>> open_file(const Context& context, InodeId inode,

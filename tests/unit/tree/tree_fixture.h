@@ -50,6 +50,21 @@ class Recorder final : public TreeObserver {
     const std::lock_guard lock(mutex_);
     directories_.insert(inode);
   }
+  struct Heard {
+    InodeId inode;
+    FileId id;
+    std::optional<drive::Item> item;
+    InodeId parent;
+  };
+  void item_changed(InodeId inode, const FileId& id, const std::optional<drive::Item>& item,
+                    InodeId parent) override {
+    const std::lock_guard lock(mutex_);
+    heard_.push_back({inode, id, item, parent});
+  }
+  std::vector<Heard> heard() const {
+    const std::lock_guard lock(mutex_);
+    return heard_;
+  }
   bool entry(InodeId parent, const std::string& name) const {
     const std::lock_guard lock(mutex_);
     return entries_.contains({parent, name});
@@ -67,6 +82,7 @@ class Recorder final : public TreeObserver {
     entries_.clear();
     attributes_.clear();
     directories_.clear();
+    heard_.clear();
   }
 
  private:
@@ -74,6 +90,7 @@ class Recorder final : public TreeObserver {
   std::set<std::pair<InodeId, std::string>> entries_;
   std::set<InodeId> attributes_;
   std::set<InodeId> directories_;
+  std::vector<Heard> heard_;
 };
 
 class TreeFixture : public ::testing::Test {
@@ -83,7 +100,7 @@ class TreeFixture : public ::testing::Test {
   void open() {
     tree.reset();
     auto opened =
-        Tree::open(folder.path() / "meta", options, store, scheduler, inodes, clock, metrics);
+        Tree::open(folder.path() / "meta", options, store, scheduler, inodes, clock, metrics, own);
     ASSERT_TRUE(opened.ok()) << opened.error().to_string();
     tree = std::move(opened).value();
   }
@@ -138,6 +155,7 @@ class TreeFixture : public ::testing::Test {
   CountingInodes inodes;
   Recorder recorder;
   TreeOptions options;
+  const OwnChanges* own = nullptr;
   std::unique_ptr<Tree> tree;
 };
 

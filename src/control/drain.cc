@@ -1,0 +1,96 @@
+#include "control/drain.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "control/background_call.h"
+#include "control/flush_watch.h"
+#include "control/wording.h"
+#include "control/writes_document.h"
+
+namespace driveway::control {
+namespace {
+
+constexpr auto kDrainTick = std::chrono::milliseconds(200);
+// What can go on beside something that failed for good does so at once.
+constexpr auto kStallAfterFailure = std::chrono::seconds(3);
+
+// When something was last seen to move.
+class Movement {
+ public:
+  Movement(vfs::Vfs& vfs, Clock& clock)
+      : vfs_(vfs), clock_(clock), watch_(vfs, std::nullopt), moved_(clock.now()) {}
+
+  bool has_stalled(Duration limit) {
+    nlohmann::json now = {watch_.progress(), backlog_document(vfs_, clock_)};
+    for (const char* changes_by_itself : {"age_ms", "eta_ms"}) now[1].erase(changes_by_itself);
+    if (now != last_) {
+      last_ = std::move(now);
+      moved_ = clock_.now();
+    }
+    return clock_.now() - moved_ >= limit;
+  }
+
+ private:
+  vfs::Vfs& vfs_;
+  Clock& clock_;
+  const FlushWatch watch_;
+  nlohmann::json last_;
+  TimePoint moved_;
+};
+
+bool ends_all(ErrorCode code) {
+  return code == ErrorCode::kCancelled || code == ErrorCode::kDeadlineExceeded ||
+         code == ErrorCode::kLoginNeeded;
+}
+
+bool has_more_to_send(vfs::Vfs& vfs, Clock& clock) {
+  const nlohmann::json backlog = backlog_document(vfs, clock);
+  return backlog["changes"] > backlog["failed"];
+}
+
+}  // namespace
+
+void Drain::run(const DrainLimits& limits) {
+  Status status;
+  if (vfs_.journal() != nullptr && backlog_document(vfs_, clock_)["changes"] > 0) {
+    log::info("before the end: ", backlog_text(backlog_document(vfs_, clock_)));
+    const Context context{.deadline = clock_.now() + limits.longest, .cancel = source_.token()};
+    status = send(context, limits.stall);
+    const std::string left = backlog_text(backlog_document(vfs_, clock_));
+    if (!left.empty()) log::warn(left, ": the next mount of this account sends it");
+  }
+  const std::lock_guard lock(mutex_);
+  ended_ = std::move(status);
+  changed_.notify_all();
+}
+
+Status Drain::send(const Context& context, Duration stall) {
+  Movement movement(vfs_, clock_);
+  while (true) {
+    DRIVEWAY_CHECK(context.check(clock_));
+    BackgroundCall call(context, clock_, "drain",
+                        [&](const Context& own) { return vfs_.flush(own, InodeId()); });
+    std::optional<Status> ended;
+    while (!ended) {
+      if (movement.has_stalled(stall)) call.cancel();
+      ended = call.wait({.deadline = clock_.now() + kDrainTick});
+    }
+    if (ended->ok() || ends_all(ended->error().code)) return *ended;
+    stall = std::min<Duration>(stall, kStallAfterFailure);
+    if (!has_more_to_send(vfs_, clock_) || movement.has_stalled(stall)) return *ended;
+    if (!sleep_until(context, clock_, clock_.now() + kDrainTick).ok()) return *ended;
+  }
+}
+
+std::optional<Status> Drain::wait(const Context& context) {
+  std::unique_lock lock(mutex_);
+  const Status waited =
+      driveway::wait(context, clock_, lock, changed_, [this] { return ended_.has_value(); });
+  return waited.ok() ? ended_ : std::nullopt;
+}
+
+}  // namespace driveway::control

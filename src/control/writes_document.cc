@@ -1,0 +1,256 @@
+#include "control/writes_document.h"
+
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+#include "control/json_text.h"
+
+namespace driveway::control {
+namespace {
+
+using journal::Action;
+using journal::Change;
+using journal::ChangeSet;
+using journal::Wait;
+using nlohmann::json;
+
+constexpr std::size_t kMostQueued = 100;
+constexpr std::size_t kMostFailed = 1'000;
+
+const char* name_of(Action action) {
+  switch (action) {
+    case Action::kCreate:
+      return "create";
+    case Action::kCopy:
+      return "copy";
+    case Action::kUpdate:
+      return "update";
+    case Action::kPatch:
+      return "patch";
+    case Action::kTrash:
+      return "trash";
+    case Action::kRemove:
+      break;
+  }
+  return "remove";
+}
+
+const char* name_of(Wait wait) {
+  switch (wait) {
+    case Wait::kNothing:
+    case Wait::kConfirmed:
+      break;
+    case Wait::kSent:
+      return "sent";
+    case Wait::kSettle:
+      return "settle";
+    case Wait::kHold:
+      return "hold";
+    case Wait::kWriter:
+      return "writer";
+    case Wait::kParent:
+      return "parent";
+    case Wait::kFolders:
+      return "folders";
+    case Wait::kName:
+      return "name";
+    case Wait::kData:
+      return "data";
+    case Wait::kReplacer:
+      return "replacer";
+    case Wait::kMovesOut:
+      return "moves_out";
+    case Wait::kCovered:
+      return "covered";
+    case Wait::kPause:
+      return "pause";
+    case Wait::kFailed:
+      return "failed";
+    case Wait::kBlocked:
+      return "blocked";
+    case Wait::kLogin:
+      return "login";
+    case Wait::kRecovery:
+      return "recovery";
+  }
+  return "ready";
+}
+
+Action action_of(const Change& change) {
+  if (change.sent) return change.sent->action;
+  if (change.wanted.deleted) return change.wanted.permanently ? Action::kRemove : Action::kTrash;
+  const bool content = change.wanted.content.has_value();
+  if (!change.known.exists) {
+    return content && change.wanted.content->bytes.copy ? Action::kCopy : Action::kCreate;
+  }
+  return content ? Action::kUpdate : Action::kPatch;
+}
+
+bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
+
+// A dirty row and what it waits for.
+struct Queued {
+  Change change;
+  journal::Waiting waiting;
+  std::optional<Change> on;
+};
+
+// All that is looked at under the journal's lock; paths are asked for afterwards.
+struct Look {
+  journal::Backlog backlog;
+  std::uint64_t files = 0;
+  std::vector<Queued> queue;
+  std::vector<Change> failed;
+  bool login_needed = false;
+  std::optional<journal::Problem> stop;  // of the first row that is stopped by it
+  std::optional<WallTime> stop_until;
+};
+
+// Whether what `waiting` says is no matter of this row alone, but one that stops all, or much.
+bool is_general(const Change& change, Wait wait) {
+  if (!change.problem) return false;
+  const ErrorCode code = change.problem->code;
+  if (wait == Wait::kPause) return code == ErrorCode::kRateLimited;
+  return wait == Wait::kBlocked;
+}
+
+void note_stop(const Change& change, const journal::Waiting& waiting, Look& look) {
+  if (look.stop || !is_general(change, waiting.wait)) return;
+  look.stop = change.problem;
+  look.stop_until = waiting.until;
+}
+
+Look look_at(const ChangeSet& set, WallTime now, double bytes_per_second, bool figures_only,
+             const std::set<InodeId>& sending) {
+  Look look;
+  look.backlog = set.backlog(now, bytes_per_second);
+  look.login_needed = set.login_needed();
+  for (const InodeId inode : set.dirty()) {
+    const Change& change = *set.find(inode);
+    if (change.wanted.content && !change.wanted.deleted) ++look.files;
+    if (figures_only) continue;
+    if (is_failed(change)) {
+      if (look.failed.size() < kMostFailed) look.failed.push_back(change);
+    } else if (change.problem && !look.stop) {
+      note_stop(change, set.waiting(inode, now), look);
+    }
+    if (look.queue.size() == kMostQueued || sending.contains(inode)) continue;
+    Queued queued{change, set.waiting(inode, now), std::nullopt};
+    if (const Change* const on = set.find(queued.waiting.on)) queued.on = *on;
+    look.queue.push_back(std::move(queued));
+  }
+  return look;
+}
+
+json figures_of(const Look& look) {
+  return {{"changes", look.backlog.changes},    {"failed", look.backlog.failed},
+          {"dirty_files", look.files},          {"bytes", look.backlog.bytes},
+          {"age_ms", look.backlog.age.count()}, {"eta_ms", look.backlog.eta.count()}};
+}
+
+json queue_entry(vfs::Vfs& vfs, const Queued& queued, WallTime now) {
+  const Change& change = queued.change;
+  json entry = {{"path", valid_utf8(path_of(vfs, change))},
+                {"action", name_of(action_of(change))},
+                {"size", change.wanted.content ? change.wanted.content->bytes.size : 0},
+                {"tries", change.tries},
+                {"waiting", name_of(queued.waiting.wait)}};
+  if (queued.on) entry["on"] = valid_utf8(path_of(vfs, *queued.on));
+  if (queued.waiting.until) {
+    entry["until_ms"] = std::max<std::int64_t>(0, (*queued.waiting.until - now).count());
+  }
+  if (change.problem) entry["error"] = valid_utf8(change.problem->message);
+  return entry;
+}
+
+json sending_entry(vfs::Vfs& vfs, const journal::Sending& sending,
+                   const std::optional<Change>& change) {
+  json entry = {{"path", valid_utf8(change ? path_of(vfs, *change) : sending.name)},
+                {"action", name_of(sending.action)},
+                {"size", sending.size},
+                {"sent", sending.sent},
+                {"rate", static_cast<Bytes>(sending.rate)}};
+  if (sending.rate >= 1 && sending.size >= sending.sent) {
+    entry["eta_ms"] = static_cast<std::int64_t>(static_cast<double>(sending.size - sending.sent) /
+                                                sending.rate * 1000);
+  }
+  return entry;
+}
+
+json failed_entry(vfs::Vfs& vfs, const Change& change) {
+  return {{"path", valid_utf8(path_of(vfs, change))},
+          {"code", to_string(change.problem->code)},
+          {"message", valid_utf8(change.problem->message)},
+          {"since", format_rfc3339(change.problem->at)}};
+}
+
+// J11, E1, E2: what stops more than one file, and what can be done about it.
+json paused_document(const Look& look) {
+  if (look.login_needed) {
+    return {{"code", to_string(ErrorCode::kLoginNeeded)},
+            {"message", "Drive takes no more of this login: run driveway login"}};
+  }
+  if (!look.stop) return nullptr;
+  json paused = {{"code", to_string(look.stop->code)}, {"message", valid_utf8(look.stop->message)}};
+  if (look.stop_until) paused["until"] = format_rfc3339(*look.stop_until);
+  return paused;
+}
+
+}  // namespace
+
+std::string path_of(vfs::Vfs& vfs, const Change& change) {
+  std::string shown = vfs.path_of(change.inode);
+  if (!shown.empty()) return shown;
+  const std::string folder = vfs.path_of(change.parent());
+  const std::string& name = change.name().empty() ? change.known.name : change.name();
+  return folder.empty() ? name : cat(folder, "/", name);
+}
+
+json backlog_document(vfs::Vfs& vfs, Clock& clock) {
+  if (vfs.journal() == nullptr) return nullptr;
+  const WallTime now = clock.wall_now();
+  const double rate = vfs.sender() == nullptr ? 0 : vfs.sender()->bytes_per_second();
+  return figures_of(vfs.journal()->look(
+      [&](const ChangeSet& set) { return look_at(set, now, rate, /*figures_only=*/true, {}); }));
+}
+
+json writes_document(vfs::Vfs& vfs, Clock& clock) {
+  journal::Journal* const journal = vfs.journal();
+  if (journal == nullptr) return nullptr;
+  const WallTime now = clock.wall_now();
+  std::vector<journal::Sending> sending;
+  double rate = 0;
+  if (vfs.sender() != nullptr) {
+    sending = vfs.sender()->sending();
+    rate = vfs.sender()->bytes_per_second();
+  }
+  std::set<InodeId> being_sent;
+  for (const journal::Sending& one : sending) being_sent.insert(one.inode);
+  std::map<InodeId, Change> rows;
+  const Look look = journal->look([&](const ChangeSet& set) {
+    for (const InodeId inode : being_sent) {
+      if (const Change* const row = set.find(inode)) rows.emplace(inode, *row);
+    }
+    return look_at(set, now, rate, /*figures_only=*/false, being_sent);
+  });
+  json document = figures_of(look);
+  for (const char* key : {"sending", "queue", "failed_items"}) document[key] = json::array();
+  for (const journal::Sending& one : sending) {
+    const auto row = rows.find(one.inode);
+    document["sending"].push_back(
+        sending_entry(vfs, one, row == rows.end() ? std::nullopt : std::optional(row->second)));
+  }
+  for (const Queued& one : look.queue) document["queue"].push_back(queue_entry(vfs, one, now));
+  for (const Change& one : look.failed) {
+    document["failed_items"].push_back(failed_entry(vfs, one));
+  }
+  if (json paused = paused_document(look); !paused.is_null()) document["paused"] = paused;
+  return document;
+}
+
+}  // namespace driveway::control

@@ -1,0 +1,38 @@
+// Ids for items to come, fetched ahead (J2), so that a create need not ask for one.
+//
+// Thread-safe. What is left when the process ends is lost: ids cost nothing. Private to journal/.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+
+#include "base/context.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "drive/remote_store.h"
+
+namespace driveway::journal {
+
+class IdPool {
+ public:
+  // `ask` is called, without locks, when few are left: refill() is due.
+  IdPool(drive::RemoteStore& store, std::function<void()> ask)
+      : store_(store), ask_(std::move(ask)) {}
+
+  // Never waits.
+  std::optional<FileId> take();
+  // Asks Drive where there is none.
+  Result<FileId> take_or_fetch(const Context& context);
+  bool is_low() const;
+  Status refill(const Context& context);
+
+ private:
+  drive::RemoteStore& store_;
+  const std::function<void()> ask_;
+  mutable std::mutex mutex_;
+  std::deque<FileId> ids_;
+};
+
+}  // namespace driveway::journal

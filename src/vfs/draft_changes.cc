@@ -1,0 +1,157 @@
+// OverlayDraft: changes. What fails has not happened, and a draft that was clean is so again.
+#include <utility>
+
+#include "vfs/draft.h"
+
+namespace driveway::vfs {
+
+Status OverlayDraft::write(const Context& context, std::optional<Bytes> offset,
+                           std::span<const std::byte> data) {
+  if (data.empty()) return {};
+  const Edit edit = [&](cache::DirtyContent& dirty) {
+    return dirty.write(offset.value_or(dirty.size()), data);
+  };
+  return change(context, edit, {});
+}
+
+Status OverlayDraft::truncate(const Context& context, Bytes size, bool opening) {
+  return change(context, [size](cache::DirtyContent& dirty) { return dirty.truncate(size); },
+                {.is_truncation = size == 0, .by_opening = opening});
+}
+
+Status OverlayDraft::allocate(const Context& context, ByteRange range, bool keep_size) {
+  const Edit edit = [&](cache::DirtyContent& dirty) { return dirty.allocate(range, keep_size); };
+  return change(context, edit, {});
+}
+
+Status OverlayDraft::punch(const Context& context, ByteRange range) {
+  return change(context, [range](cache::DirtyContent& dirty) { return dirty.punch(range); }, {});
+}
+
+Status OverlayDraft::change(const Context& context, const Edit& edit, const Kind& kind) {
+  bool is_done = false;
+  bool must_tell = false;
+  return in_turn(context, [&]() -> Status {
+    const Facts before = facts();
+    if (!is_done) {
+      DRIVEWAY_TRY(is_done, try_change(before, edit, kind));
+      if (!is_done) return {};
+      must_tell = !writing_told_ || !has_writers() || before.copy;
+    }
+    if (must_tell) {
+      Status told = tell_written(context, journal::Purpose::kNew);
+      if (!told.ok()) {
+        is_done = !undo(before);  // what was dirty before stays changed: only the telling is left
+        return told;
+      }
+    }
+    if (must_tell || kind.is_truncation) fetch_or_stop();
+    return {};
+  });
+}
+
+// Whether there is a change to be told of.
+Result<bool> OverlayDraft::try_change(const Facts& before, const Edit& edit, const Kind& kind) {
+  if (before.dirty == nullptr) DRIVEWAY_CHECK(become_dirty());
+  const auto dirty = dirty_content();
+  const std::uint64_t generation = dirty->generation();
+  const Status status = edit(*dirty);
+  if (!status.ok()) {
+    undo(before);
+    return status.error();
+  }
+  if (dirty->generation() == generation) {
+    // What was only set aside (allocate) stays as long as somebody has the file open.
+    if (!has_writers()) undo(before);
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  now_.modified = parts_.clock.wall_now();
+  now_.modified_told = false;
+  now_.copy.reset();
+  now_.truncated_only = kind.is_truncation && kind.by_opening;
+  return true;
+}
+
+// Fetches nothing.
+Status OverlayDraft::become_dirty() {
+  const auto base = facts().base;
+  std::shared_ptr<cache::Content> over;
+  if (base != nullptr && base->size() > 0) {
+    const auto id = drive::content_id(base->item());
+    if (!id) return Error{ErrorCode::kUnsupported, "\"" + base->item().name + "\" has no content"};
+    DRIVEWAY_TRY(over, parts_.cache.open_content(*id, base->size()));
+  }
+  auto dirty = parts_.cache.begin_dirty(over);
+  recorded_.reset();
+  writing_told_ = false;
+  const std::lock_guard lock(mutex_);
+  now_.over = std::move(over);
+  now_.dirty = std::move(dirty);
+  return {};
+}
+
+// Nobody has been told of what is dirty now and was not before. False where that was so before.
+bool OverlayDraft::undo(const Facts& before) {
+  if (before.dirty != nullptr) return false;
+  const auto dirty = dirty_content();
+  {
+    const std::lock_guard lock(mutex_);
+    now_ = before;
+  }
+  discard(dirty);
+  return true;
+}
+
+// J7: what shows through is fetched as soon as writing begins.
+void OverlayDraft::fetch_or_stop() {
+  const Facts now = facts();
+  if (now.base == nullptr || now.dirty == nullptr || now.copy) return;
+  const auto parts = now.dirty->parts({0, now.dirty->size()});
+  bool shows = false;
+  for (const cache::Part& part : parts) shows = shows || part.kind == cache::PartKind::kBase;
+  if (shows) {
+    now.base->fetch(*now.dirty);
+  } else {
+    now.base->stop_fetching();
+  }
+}
+
+Status OverlayDraft::become_copy(const Context& context, const tree::Node& source) {
+  return in_turn(context, [&]() -> Status {
+    const Facts before = facts();
+    if (size() != 0 || !source.item || source.size == 0) {
+      return Error{ErrorCode::kInvalidArgument, "only an empty file can become a copy of another"};
+    }
+    const drive::Item& item = *source.item;
+    const auto id = drive::content_id(item);
+    if (!id) return Error{ErrorCode::kUnsupported, "\"" + item.name + "\" has no content"};
+    DRIVEWAY_TRY(auto over, parts_.cache.open_content(*id, item.size.value_or(0)));
+    auto recorded = std::exchange(recorded_, std::nullopt);
+    {
+      auto dirty = parts_.cache.begin_dirty(over);
+      auto base = make_base(item);
+      const std::lock_guard lock(mutex_);
+      now_.dirty = std::move(dirty);
+      now_.over = std::move(over);
+      now_.base = std::move(base);
+      now_.copy = journal::CopySource{item.id, item.head_revision};
+      now_.truncated_only = false;
+      now_.modified = parts_.clock.wall_now();
+      now_.modified_told = false;
+    }
+    Status told = tell_written(context, journal::Purpose::kNew);
+    if (told.ok()) {
+      if (before.dirty != nullptr) retired_.push_back(before.dirty);
+      drop_retired(row().number);
+      return told;
+    }
+    discard(dirty_content());
+    recorded_ = std::move(recorded);
+    const std::lock_guard lock(mutex_);
+    now_ = before;
+    return told;
+  });
+}
+
+}  // namespace driveway::vfs

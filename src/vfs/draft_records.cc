@@ -1,0 +1,194 @@
+// OverlayDraft: what the journal is told. Its bytes come first, on the way to the disk too (D2).
+#include <utility>
+
+#include "vfs/draft.h"
+
+namespace driveway::vfs {
+// Of the bytes as they are now. `on_disk`: REQUIRES that they were synced.
+Result<OverlayDraft::Record> OverlayDraft::take_record(bool on_disk) {
+  const Facts now = facts();
+  if (is_adopting()) return Error{ErrorCode::kStale, "its content is being adopted"};
+  Record record;
+  if (recorded_ && recorded_->generation == now.dirty->generation()) {
+    record = *recorded_;
+    record.on_disk = record.on_disk || on_disk;
+  } else {
+    DRIVEWAY_TRY(auto state, now.dirty->state());
+    record.generation = state.generation;
+    record.on_disk = on_disk;
+    record.bytes.number = now.dirty->number();
+    record.bytes.state = encode(DraftState{on_disk, {}, std::move(state.bytes)});
+    record.bytes.size = now.dirty->size();
+    record.bytes.copy = now.copy;
+    record.bytes.truncated_only = now.truncated_only;
+    // Before the record stands: from then on the log may be synced at any moment.
+    if (!on_disk) unsynced_.add(now.dirty, record.generation);
+  }
+  DRIVEWAY_CHECK(describe(record, now.base.get()));
+  return record;
+}
+
+// What of `record` does not depend on its bytes.
+Status OverlayDraft::describe(Record& record, const DraftBase* base) {
+  DRIVEWAY_TRY(DraftState state, decode_draft_state(record.bytes.state));
+  state.on_disk = record.on_disk;
+  state.base_sha256.clear();
+  record.bytes.base = {};
+  if (base != nullptr) {
+    const drive::Item& item = base->item();
+    record.bytes.base = {item.id, item.head_revision, item.md5, base->size()};
+    state.base_sha256 = item.sha256;
+  }
+  record.bytes.state = encode(state);
+  return {};
+}
+
+Status OverlayDraft::tell(const Context& context, journal::Purpose purpose, const Tell& call) {
+  const InodeId inode = this->inode();
+  const Facts now = facts();
+  Status told = parts_.journal.change(
+      context, purpose,
+      [&](journal::ChangeSet& set, WallTime time) { return call(set, inode, now, time); });
+  // It was removed before anything of it had been sent: nobody can find the file any more.
+  if (told.failed_with(ErrorCode::kNotFound) && recorded_) return {};
+  return told;
+}
+
+// With turn_ held since the record was taken.
+void OverlayDraft::note_record(Record record) {
+  const auto dirty = dirty_content();
+  dirty->recorded(record.generation);
+  recorded_ = std::move(record);
+  if (!retired_.empty()) drop_retired(dirty->number());
+  const std::lock_guard lock(mutex_);
+  now_.modified_told = true;
+}
+
+Status OverlayDraft::tell_written(const Context& context, journal::Purpose purpose) {
+  if (has_no_name_) return {};
+  DRIVEWAY_TRY(Record record, take_record(/*on_disk=*/false));
+  DRIVEWAY_CHECK(tell(context, purpose,
+                      [&](journal::ChangeSet& set, InodeId inode, const Facts& now, WallTime time) {
+                        return set.written(inode, record.bytes, now.modified, time);
+                      }));
+  record.acknowledged = false;
+  note_record(std::move(record));
+  writing_told_ = true;
+  return {};
+}
+
+Status OverlayDraft::tell_synced(const Context& context, bool on_disk) {
+  const Facts before = facts();
+  if (before.dirty == nullptr || has_no_name_ || !recorded_) return {};
+  std::optional<journal::ContentState> bytes;
+  Record record = *recorded_;
+  if (record.generation != before.dirty->generation() || (on_disk && !record.on_disk)) {
+    DRIVEWAY_TRY(record, take_record(on_disk));
+    bytes = record.bytes;
+  } else if (record.acknowledged && before.modified_told) {
+    return {};
+  }
+  DRIVEWAY_CHECK(tell(context, journal::Purpose::kNew,
+                      [&](journal::ChangeSet& set, InodeId inode, const Facts& now, WallTime time) {
+                        std::optional<WallTime> modified;
+                        if (!now.modified_told) modified = now.modified;
+                        return set.synced(inode, bytes, modified, time);
+                      }));
+  record.acknowledged = true;
+  note_record(std::move(record));
+  return {};
+}
+
+Status OverlayDraft::flush(const Context& context) {
+  return in_turn(context, [&] { return tell_synced(context, /*on_disk=*/false); });
+}
+
+// First the bytes, then the record that says that they are there, then the log with it (D2): so
+// what a crash leaves of the record tells whether the bytes can be relied upon.
+Status OverlayDraft::sync(const Context& context) {
+  DRIVEWAY_CHECK(in_turn(context, [&]() -> Status {
+    const auto dirty = dirty_content();
+    if (dirty == nullptr || has_no_name_) return {};
+    DRIVEWAY_CHECK(unsynced_.sync(dirty));
+    return tell_synced(context, /*on_disk=*/true);
+  }));
+  return parts_.journal.sync(context);
+}
+
+// --- Writers
+
+Status OverlayDraft::add_writer(const Context& context) {
+  DRIVEWAY_CHECK(context.check(parts_.clock));
+  const std::lock_guard turn(turn_);
+  const InodeId inode = this->inode();
+  if (!has_no_name_) {
+    DRIVEWAY_CHECK(parts_.journal.adjust(
+        [inode](journal::ChangeSet& set) -> Status { return set.opened(inode); }));
+  }
+  ++writers_;
+  return {};
+}
+
+Status OverlayDraft::remove_writer(const Context& context) {
+  Status told = in_turn(context, [&] { return tell_closed(context); });
+  const std::lock_guard turn(turn_);
+  --writers_;
+  return told;
+}
+
+Status OverlayDraft::tell_closed(const Context& context) {
+  const bool is_last = writers_.load() == 1;
+  if (is_last) drop_untouched();
+  const Facts before = facts();
+  const bool has_record = before.dirty != nullptr && !has_no_name_ && recorded_;
+  std::optional<journal::ContentState> bytes;
+  std::optional<Record> record;
+  if (has_record) {
+    record = *recorded_;
+    if (is_last && record->generation != before.dirty->generation()) {
+      DRIVEWAY_TRY(record, take_record(/*on_disk=*/false));
+      bytes = record->bytes;
+    }
+  }
+  DRIVEWAY_CHECK(tell(context, journal::Purpose::kProgress,
+                      [&](journal::ChangeSet& set, InodeId inode, const Facts& now, WallTime time) {
+                        std::optional<WallTime> modified;
+                        if (has_record && !now.modified_told) modified = now.modified;
+                        return set.closed(inode, bytes, modified, time);
+                      }));
+  if (record) {
+    record->acknowledged = true;
+    note_record(*std::move(record));
+  }
+  return {};
+}
+
+// --- Contents that are needed no more
+
+// It was begun, and then nothing was changed.
+void OverlayDraft::drop_untouched() {
+  if (recorded_ || has_no_name_) return;
+  std::shared_ptr<cache::DirtyContent> dirty;
+  {
+    const std::lock_guard lock(mutex_);
+    if (now_.dirty == nullptr) return;
+    dirty = std::exchange(now_.dirty, nullptr);
+    now_.over.reset();
+  }
+  discard(dirty);
+}
+
+void OverlayDraft::drop_retired(std::uint64_t named) {
+  std::erase_if(retired_, [&](const auto& dirty) {
+    if (dirty->number() == named) return false;
+    discard(dirty);
+    return true;
+  });
+}
+
+void OverlayDraft::discard(const std::shared_ptr<cache::DirtyContent>& dirty) {
+  unsynced_.forget(*dirty);
+  parts_.cache.discard(dirty);
+}
+
+}  // namespace driveway::vfs

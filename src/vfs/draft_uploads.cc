@@ -1,0 +1,227 @@
+// OverlayDraft: what the sender takes, and what becomes of it when Drive has it (D4, J5).
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "vfs/draft.h"
+#include "vfs/draft_snapshot.h"
+
+namespace driveway::vfs {
+namespace {
+
+constexpr Duration kConfirmAtMost = std::chrono::seconds(30);
+
+// What Drive said of the base when writing began, as far as the row has it.
+drive::Item base_item(const journal::ContentBase& base, const std::string& sha256,
+                      const std::string& name) {
+  drive::Item item;
+  item.id = base.id;
+  item.head_revision = base.revision;
+  item.md5 = base.md5;
+  item.sha256 = sha256;
+  item.size = base.size;
+  item.name = name;
+  return item;
+}
+
+}  // namespace
+
+// --- Beginnings
+
+void OverlayDraft::begin_new() {
+  const std::lock_guard turn(turn_);
+  auto dirty = parts_.cache.begin_dirty(nullptr);
+  const std::lock_guard lock(mutex_);
+  now_.dirty = std::move(dirty);
+}
+
+Result<journal::ContentState> OverlayDraft::first_state() {
+  const std::lock_guard turn(turn_);
+  if (dirty_content() == nullptr) {
+    return Error{ErrorCode::kInvalidArgument, "a file that is not changed has no state"};
+  }
+  DRIVEWAY_TRY(recorded_, take_record(/*on_disk=*/false));
+  recorded_->acknowledged = true;
+  return recorded_->bytes;
+}
+
+void OverlayDraft::restore(const journal::Change& row, const DraftState& state,
+                           std::shared_ptr<cache::DirtyContent> dirty) {
+  const journal::Content& content = *row.wanted.content;
+  const std::lock_guard turn(turn_);
+  recorded_ = Record{dirty->generation(), content.bytes, content.acknowledged, state.on_disk};
+  writing_told_ = true;
+  const auto over = dirty->base();
+  std::shared_ptr<DraftBase> base;
+  if (!content.bytes.base.id.empty()) {
+    base = make_base(base_item(content.bytes.base, state.base_sha256, row.name()));
+  }
+  const std::lock_guard lock(mutex_);
+  now_.dirty = std::move(dirty);
+  now_.over = over;
+  now_.base = std::move(base);
+  now_.copy = content.bytes.copy;
+  now_.truncated_only = content.bytes.truncated_only;
+  now_.modified = row.wanted.modified.value_or(row.known.modified);
+}
+
+// --- Snapshots
+
+Status OverlayDraft::check_undamaged(const cache::DirtyContent& dirty) const {
+  const std::vector<ByteRange> damaged = dirty.damaged();
+  if (damaged.empty()) return {};
+  return Error{ErrorCode::kCorrupt,
+               cat("\"", name(),
+                   "\": what was written did not reach the disk before the machine "
+                   "stopped, from byte ",
+                   damaged.front().offset, " on: it is kept here and not sent")};
+}
+
+Result<std::unique_ptr<journal::Snapshot>> OverlayDraft::snapshot(const Context& context) {
+  std::unique_ptr<DraftSnapshot> taken;
+  DRIVEWAY_CHECK(in_turn(context, [&]() -> Status {
+    const Facts now = facts();
+    if (now.dirty == nullptr || has_no_name_) {
+      return Error{ErrorCode::kNotFound, "the file has nothing that Drive lacks"};
+    }
+    DRIVEWAY_CHECK(check_undamaged(*now.dirty));
+    DRIVEWAY_TRY(Record record, take_record(/*on_disk=*/false));
+    DRIVEWAY_TRY(auto overlay, now.dirty->snapshot());
+    taken = std::make_unique<DraftSnapshot>(context, now.dirty, std::move(record.bytes),
+                                            record.generation, std::move(overlay), now.base);
+    return {};
+  }));
+  DRIVEWAY_CHECK(taken->prepare());
+  return std::unique_ptr<journal::Snapshot>(std::move(taken));
+}
+
+// --- Drive has it
+
+Status OverlayDraft::confirmed(const journal::Snapshot* snapshot, const drive::Item& item) {
+  const auto* const taken = dynamic_cast<const DraftSnapshot*>(snapshot);
+  std::shared_ptr<cache::DirtyContent> dirty;
+  std::uint64_t generation = 0;
+  bool verified = false;
+  {
+    const std::lock_guard turn(turn_);
+    const Facts now = facts();
+    if (now.dirty == nullptr || has_no_name_) return {};  // it was done before, or nobody wants it
+    const Row row = this->row();
+    const std::uint64_t number = taken != nullptr ? taken->number() : row.number;
+    const bool differs = !item.md5.empty() && !row.sent_md5.empty() && item.md5 != row.sent_md5;
+    if (number != now.dirty->number() || differs || !recorded_) return {};
+    generation = taken != nullptr ? taken->generation() : recorded_->generation;
+    if (now.dirty->generation() != generation || !row.sent_is_last) return lie_over(item, row);
+    if (now.copy) {  // nothing of it is here
+      become_clean(make_base(item));
+      return {};
+    }
+    dirty = now.dirty;
+    verified = !item.md5.empty() && item.md5 == row.sent_md5;
+    const auto next = make_base(item);
+    const std::lock_guard lock(mutex_);
+    adopting_ = true;
+    next_base_ = next;
+  }
+  return adopt(dirty, item, generation, verified);
+}
+
+// Without turn_: it takes as long as copying from the base takes.
+Status OverlayDraft::adopt(const std::shared_ptr<cache::DirtyContent>& dirty,
+                           const drive::Item& item, std::uint64_t generation, bool verified) {
+  if (const auto base = facts().base) {
+    // R1: only bytes of the base's revision are copied. Its item has another one now.
+    base->stop_fetching();
+    const auto until = Context{}.with_deadline(parts_.clock.now() + kConfirmAtMost);
+    if (base->item().id == item.id || !base->confirm(until).ok()) base->give_up();
+  }
+  Status status;
+  if (const auto id = drive::content_id(item)) {
+    auto clean = parts_.cache.adopt(dirty, *id, generation, verified);
+    if (!clean.ok()) status = std::move(clean).error();
+  }
+  const std::lock_guard turn(turn_);
+  if (status.failed_with(ErrorCode::kStale)) {
+    {
+      const std::lock_guard lock(mutex_);
+      end_adoption();
+    }
+    return lie_over(item, row());
+  }
+  if (!status.ok()) {
+    // Drive has it: it can be fetched again.
+    log::warn("\"", item.name,
+              "\" was uploaded, but what is here of it is lost to the cache: ", status.error());
+  }
+  become_clean(make_base(item));
+  return {};
+}
+
+// With mutex_ held.
+void OverlayDraft::end_adoption() {
+  adopting_ = false;
+  next_base_.reset();
+  adopted_.notify_all();
+}
+
+// With turn_ held.
+void OverlayDraft::become_clean(std::shared_ptr<DraftBase> base) {
+  recorded_.reset();
+  writing_told_ = false;
+  const std::lock_guard lock(mutex_);
+  retired_.push_back(std::move(now_.dirty));
+  now_.dirty = nullptr;
+  now_.over.reset();
+  now_.base = next_base_ != nullptr ? next_base_ : std::move(base);
+  now_.copy.reset();
+  now_.truncated_only = false;
+  end_adoption();
+}
+
+// J5: it was changed after what Drive has of it, and goes on over that: where the base shows
+// through, the bytes are the same. The row must say so before it is told of the upload.
+Status OverlayDraft::lie_over(const drive::Item& item, const Row& row) {
+  const auto before = facts().base;
+  auto base = make_base(item);
+  if (before != nullptr) before->stop_fetching();
+  {
+    const std::lock_guard lock(mutex_);
+    now_.base = base;
+  }
+  if (row.sent_is_last) return tell_written(Context{}, journal::Purpose::kProgress);
+  // A later record stands: it stays what it is, over another base.
+  Record record = *recorded_;
+  DRIVEWAY_CHECK(describe(record, base.get()));
+  DRIVEWAY_CHECK(tell(Context{}, journal::Purpose::kProgress,
+                      [&](journal::ChangeSet& set, InodeId inode, const Facts& now, WallTime time) {
+                        return record.acknowledged
+                                   ? set.synced(inode, record.bytes, std::nullopt, time)
+                                   : set.written(inode, record.bytes, now.modified, time);
+                      }));
+  const bool modified_told = now_.modified_told || !record.acknowledged;
+  note_record(std::move(record));
+  const std::lock_guard lock(mutex_);
+  now_.modified_told = modified_told;
+  return {};
+}
+
+void OverlayDraft::settled() {
+  const std::lock_guard turn(turn_);
+  const Row row = this->row();
+  drop_retired(row.number);
+  const auto dirty = dirty_content();
+  if (row.removed || (row.missing && recorded_)) {
+    has_no_name_ = true;
+    if (dirty != nullptr) discard(dirty);
+    return;
+  }
+  if (dirty == nullptr || !recorded_ || row.number == dirty->number()) return;
+  // It was changed after what Drive has of it, and the journal could not be told then (J5).
+  recorded_.reset();
+  if (const Status told = tell_written(Context{}, journal::Purpose::kProgress); !told.ok()) {
+    log::error("\"", name(), "\": the journal cannot be told that it was changed: ", told.error());
+  }
+}
+
+}  // namespace driveway::vfs

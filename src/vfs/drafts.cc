@@ -1,0 +1,229 @@
+#include "vfs/drafts.h"
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "vfs/draft.h"
+#include "vfs/draft_snapshot.h"
+
+namespace driveway::vfs {
+namespace {
+
+// The rows that name a content.
+std::vector<journal::Change> rows_with_content(const journal::Journal& journal) {
+  return journal.look([](const journal::ChangeSet& set) {
+    std::vector<journal::Change> rows;
+    for (const InodeId inode : set.dirty()) {
+      const journal::Change* const change = set.find(inode);
+      if (change != nullptr && change->wanted.content) rows.push_back(*change);
+    }
+    return rows;
+  });
+}
+
+}  // namespace
+
+// Its mutex is taken before a Draft's, and held over no disk work.
+class DraftTable final : public Drafts {
+ public:
+  explicit DraftTable(const Parts& parts) : parts_(parts) {}
+
+  Status load(bool machine_crashed);
+
+  std::shared_ptr<Draft> find(InodeId inode) const override;
+  Result<std::shared_ptr<Draft>> open_draft(const tree::Node& node) override;
+  Result<std::shared_ptr<Draft>> begin_new(InodeId inode, WallTime modified) override;
+  Result<journal::ContentState> state(Draft& draft) override {
+    return static_cast<OverlayDraft&>(draft).first_state();
+  }
+  void move(InodeId from, InodeId to) override;
+  Status sync_all() override { return unsynced_.sync_all(); }
+  std::vector<Damaged> damaged() const override;
+  Result<std::unique_ptr<journal::Snapshot>> snapshot(const Context& context,
+                                                      InodeId inode) override;
+  Status confirmed(InodeId inode, const journal::Snapshot* snapshot,
+                   const drive::Item& item) override;
+  void settled(InodeId inode) override;
+
+ private:
+  std::shared_ptr<OverlayDraft> at(InodeId inode) const;
+  std::shared_ptr<OverlayDraft> make(InodeId inode, std::optional<drive::Item> item,
+                                     WallTime modified) const {
+    return std::make_shared<OverlayDraft>(OverlayDraft::Services{parts_, unsynced_}, inode,
+                                          std::move(item), modified);
+  }
+  Status load(const journal::Change& row, bool machine_crashed);
+  void forget_unneeded();
+
+  const Parts parts_;
+  mutable UnsyncedContents unsynced_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::map<InodeId, std::shared_ptr<OverlayDraft>> drafts_;
+  std::size_t look_at_ = 64;  // drafts, until those that nobody needs are looked for
+  std::map<InodeId, Damaged> damaged_;
+};
+
+Result<std::unique_ptr<Drafts>> Drafts::open(const Parts& parts, bool machine_crashed) {
+  auto drafts = std::make_unique<DraftTable>(parts);
+  DRIVEWAY_CHECK(drafts->load(machine_crashed));
+  return std::unique_ptr<Drafts>(std::move(drafts));
+}
+
+std::vector<std::uint64_t> Drafts::numbers(const journal::Journal& journal) {
+  std::vector<std::uint64_t> numbers;
+  for (const journal::Change& row : rows_with_content(journal)) {
+    numbers.push_back(row.wanted.content->bytes.number);
+  }
+  return numbers;
+}
+
+// --- The start
+
+Status DraftTable::load(bool machine_crashed) {
+  for (const journal::Change& row : rows_with_content(parts_.journal)) {
+    const Status loaded = load(row, machine_crashed);
+    if (!loaded.failed_with(ErrorCode::kCorrupt)) {
+      DRIVEWAY_CHECK(loaded);
+      continue;
+    }
+    const Bytes size = row.wanted.content->bytes.size;
+    log::error("\"", row.name(),
+               "\": what was written is kept, but cannot be read: ", loaded.error());
+    damaged_[row.inode] = {row.inode, row.name(), {{0, size}}};
+  }
+  return {};
+}
+
+Status DraftTable::load(const journal::Change& row, bool machine_crashed) {
+  DRIVEWAY_TRY(const DraftState state, decode_draft_state(row.wanted.content->bytes.state));
+  const cache::Check check = machine_crashed ? cache::Check::kAll : cache::Check::kNone;
+  DRIVEWAY_TRY(auto dirty, parts_.cache.open_dirty(state.dirty, check));
+  // D2: bytes that had been synced before their record are there, or others that were written over
+  // them later.
+  if (state.on_disk && !dirty->damaged().empty()) {
+    if (const Status accepted = dirty->accept_damaged(); !accepted.ok()) {
+      log::warn("\"", row.name(), "\": ", accepted.error());
+    }
+  }
+  if (auto ranges = dirty->damaged(); !ranges.empty()) {
+    log::error("\"", row.name(), "\": ", ranges.size(),
+               " part(s) of what was written did not reach ",
+               "the disk before the machine stopped, the first at byte ", ranges.front().offset,
+               ": it is kept and not sent");
+    damaged_[row.inode] = {row.inode, row.name(), std::move(ranges)};
+  }
+  auto draft = make(row.inode, std::nullopt, WallTime());
+  draft->restore(row, state, std::move(dirty));
+  drafts_[row.inode] = std::move(draft);
+  return {};
+}
+
+std::vector<Drafts::Damaged> DraftTable::damaged() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Damaged> all;
+  for (const auto& [inode, damaged] : damaged_) all.push_back(damaged);
+  return all;
+}
+
+// --- Coming and going
+
+std::shared_ptr<OverlayDraft> DraftTable::at(InodeId inode) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = drafts_.find(inode);
+  return found == drafts_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Draft> DraftTable::find(InodeId inode) const {
+  auto draft = at(inode);
+  if (draft == nullptr || !(draft->dirty() || draft->has_writers())) return nullptr;
+  return draft;
+}
+
+Result<std::shared_ptr<Draft>> DraftTable::open_draft(const tree::Node& node) {
+  auto draft = at(node.inode);
+  if (draft == nullptr) {
+    if (!node.item) {
+      return Error{ErrorCode::kUnsupported, "the file has no content that can be changed"};
+    }
+    const std::lock_guard lock(mutex_);
+    forget_unneeded();
+    auto& entry = drafts_[node.inode];
+    if (entry == nullptr) entry = make(node.inode, node.item, node.modified);
+    draft = entry;
+  }
+  if (node.item) draft->refresh(*node.item, node.modified);
+  return std::shared_ptr<Draft>(std::move(draft));
+}
+
+Result<std::shared_ptr<Draft>> DraftTable::begin_new(InodeId inode, WallTime modified) {
+  auto draft = make(inode, std::nullopt, modified);
+  draft->begin_new();
+  const std::lock_guard lock(mutex_);
+  forget_unneeded();
+  drafts_[inode] = draft;
+  return std::shared_ptr<Draft>(std::move(draft));
+}
+
+// With mutex_ held.
+void DraftTable::forget_unneeded() {
+  if (drafts_.size() < look_at_) return;
+  std::erase_if(drafts_, [](const auto& entry) {
+    return entry.second.use_count() == 1 && !entry.second->is_needed();
+  });
+  look_at_ = std::max<std::size_t>(64, 2 * drafts_.size());
+}
+
+void DraftTable::move(InodeId from, InodeId to) {
+  std::shared_ptr<OverlayDraft> draft;
+  std::shared_ptr<OverlayDraft> replaced;  // ends outside of the lock
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto entry = damaged_.extract(from); !entry.empty()) {
+      entry.key() = entry.mapped().inode = to;
+      damaged_.insert(std::move(entry));
+    }
+    auto entry = drafts_.extract(from);
+    if (entry.empty()) return;
+    draft = entry.mapped();
+    replaced = std::exchange(drafts_[to], draft);
+  }
+  draft->set_inode(to);
+}
+
+// --- For the sender
+
+Result<std::unique_ptr<journal::Snapshot>> DraftTable::snapshot(const Context& context,
+                                                                InodeId inode) {
+  if (const auto draft = at(inode)) return draft->snapshot(context);
+  const std::lock_guard lock(mutex_);
+  if (const auto found = damaged_.find(inode); found != damaged_.end()) {
+    return Error{ErrorCode::kCorrupt, cat("\"", found->second.name,
+                                          "\": what was written cannot be read: it is kept "
+                                          "here and not sent")};
+  }
+  return Error{ErrorCode::kNotFound, "the file has nothing that Drive lacks"};
+}
+
+Status DraftTable::confirmed(InodeId inode, const journal::Snapshot* snapshot,
+                             const drive::Item& item) {
+  const auto draft = at(inode);
+  return draft == nullptr ? Status() : draft->confirmed(snapshot, item);
+}
+
+void DraftTable::settled(InodeId inode) {
+  const auto draft = at(inode);
+  if (draft != nullptr) draft->settled();
+  const bool is_needed = draft != nullptr && draft->is_needed();
+  const std::lock_guard lock(mutex_);
+  if (is_needed) return;
+  damaged_.erase(inode);
+  const auto found = drafts_.find(inode);
+  if (found == drafts_.end() || found->second != draft) return;
+  // Whoever has it open may go on with it.
+  if (found->second.use_count() == 2) drafts_.erase(found);
+}
+
+}  // namespace driveway::vfs

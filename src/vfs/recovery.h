@@ -1,0 +1,36 @@
+// J4: what nobody closed nor synced before the last stop becomes "NAME (recovered DATE)" beside the
+// untouched item. Private to vfs/.
+#pragma once
+
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "base/clock.h"
+#include "journal/journal.h"
+#include "vfs/drafts.h"
+
+namespace driveway::vfs {
+
+// Thread-safe.
+class Recovery {
+ public:
+  Recovery(journal::Journal& journal, Drafts& drafts, const Clock& clock)
+      : journal_(journal), drafts_(drafts), clock_(clock) {}
+
+  // Before anything is sent. What something was sent of whose outcome is not known has to wait for
+  // that: changed() tries again.
+  void start();
+  void changed(const std::vector<InodeId>& inodes);
+
+ private:
+  void recover(InodeId inode);
+
+  journal::Journal& journal_;
+  Drafts& drafts_;
+  const Clock& clock_;
+  std::mutex mutex_;  // a leaf
+  std::set<InodeId> left_;
+};
+
+}  // namespace driveway::vfs

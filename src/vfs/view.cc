@@ -1,0 +1,446 @@
+#include "vfs/view.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "base/strings.h"
+#include "tree/layout.h"
+#include "tree/names.h"
+#include "tree/posix.h"
+
+namespace driveway::vfs {
+namespace {
+
+constexpr mode_t kSymlinkMode = 0777;
+constexpr int kSuffixDigits = 8;
+
+using journal::Change;
+using journal::ChangeSet;
+
+// Where and how it is called is as Drive has it.
+bool in_place(const Change& change) {
+  const journal::Wanted& wanted = change.wanted;
+  return change.known.exists && !wanted.parent && !wanted.name && !wanted.deleted &&
+         !wanted.restored;
+}
+
+// The row of `inode`, if it is shown as that says; else null.
+const Change* dirty_row(const ChangeSet& set, InodeId inode) {
+  const Change* const change = set.find(inode);
+  return change != nullptr && set.is_dirty(*change) ? change : nullptr;
+}
+
+void set_properties(const Change& change, std::map<std::string, std::string>& properties) {
+  for (const auto& [key, value] : change.wanted.properties) {
+    if (value) {
+      properties[key] = *value;
+    } else {
+      properties.erase(key);
+    }
+  }
+}
+
+// The item as it will be. `item`: as the tree has it, or empty.
+void overlay_item(const Change& change, drive::Item& item) {
+  const journal::Known& known = change.known;
+  if (item.id.empty() || item.id != known.id) {
+    item.id = known.id;
+    item.version = known.version;
+    item.head_revision = known.head_revision;
+    item.md5 = known.md5;
+    item.sha1.clear();
+    item.sha256.clear();
+    item.size = known.size;
+    item.modified = known.modified;
+    item.properties = known.properties;
+    item.parent = known.parent;
+    item.trashed = item.explicitly_trashed = known.trashed;
+  }
+  if (item.created == WallTime()) item.created = change.since;
+  item.name = change.name();
+  item.kind = change.kind;
+  item.mime_type = change.mime_type;
+  if (!change.drive.empty()) item.drive = change.drive;
+  if (change.wanted.parent) item.parent = change.wanted.parent_id;
+  if (item.parent && item.parent->empty()) item.parent.reset();
+  if (change.wanted.modified) item.modified = *change.wanted.modified;
+  set_properties(change, item.properties);
+  if (!change.wanted.content) return;
+  item.md5.clear();
+  item.sha1.clear();
+  item.sha256.clear();
+  item.size = change.wanted.content->bytes.size;
+}
+
+const FileId& own_id(const tree::Node& node) {
+  static const FileId kNone;
+  if (node.shortcut) return node.shortcut->id;
+  return node.item ? node.item->id : kNone;
+}
+
+// Whether a name may be one that was made of another, with a suffix or cut (tree/names.h).
+bool may_be_made_up(std::string_view name) {
+  constexpr std::size_t kNearlyTooLong = 200;
+  return name.size() > kNearlyTooLong || name.find(" (") != std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<Change> View::row_of(InodeId inode) const {
+  if (!overlaid()) return std::nullopt;
+  return journal_->look([&](const ChangeSet& set) -> std::optional<Change> {
+    const Change* const change = dirty_row(set, inode);
+    if (change == nullptr) return std::nullopt;
+    return *change;
+  });
+}
+
+Result<tree::Node> View::node_of(const Change& change) const {
+  tree::Node node;
+  bool is_known = false;
+  if (change.known.exists || change.sent) {
+    auto known = tree_.node(change.inode);
+    is_known = known.ok();
+    if (is_known) node = *std::move(known);
+  }
+  node.inode = change.inode;
+  node.parent = change.parent();
+  if (node.shortcut) {
+    overlay_item(change, *node.shortcut);
+    return with_target(std::move(node));
+  }
+  drive::Item item = std::move(node.item).value_or(drive::Item());
+  overlay_item(change, item);
+  if (!is_known) {
+    node.kind = tree::node_kind(tree::entry_kind(item));
+    if (item.kind == drive::ItemKind::kFile) node.content = tree::ContentKind::kBlob;
+  }
+  const tree::Owner owner = tree::owner_of(item, tree_.options());
+  node.uid = owner.uid;
+  node.gid = owner.gid;
+  node.mode = tree::type_bits(node.kind) |
+              (node.kind == tree::NodeKind::kSymlink ? kSymlinkMode
+                                                     : tree::permissions_of(item, tree_.options()));
+  node.created = item.created;
+  node.modified = item.modified;
+  if (node.content == tree::ContentKind::kBlob) {
+    node.size = item.size.value_or(0);
+    const auto draft = drafts_ == nullptr ? nullptr : drafts_->find(change.inode);
+    if (draft != nullptr && draft->dirty()) {
+      node.size = draft->size();
+      node.modified = draft->modified();
+    }
+  }
+  node.item = std::move(item);
+  return node;
+}
+
+// A shortcut to a file that is being changed here has that one's attributes.
+tree::Node View::with_target(tree::Node node) const {
+  if (!node.shortcut || !node.item || node.content != tree::ContentKind::kBlob) return node;
+  const auto target = journal_->look([&](const ChangeSet& set) -> std::optional<Change> {
+    const Change* const change = dirty_row(set, set.find_id(node.item->id));
+    if (change == nullptr) return std::nullopt;
+    return *change;
+  });
+  if (!target) return node;
+  auto shown = node_of(*target);
+  if (!shown.ok()) return node;
+  shown->inode = node.inode;
+  shown->parent = node.parent;
+  shown->shortcut = std::move(node.shortcut);
+  return *std::move(shown);
+}
+
+Result<tree::Node> View::node(InodeId inode) const {
+  if (const auto change = row_of(inode)) return node_of(*change);
+  DRIVEWAY_TRY(tree::Node node, tree_.node(inode));
+  if (node.shortcut && overlaid()) return with_target(std::move(node));
+  return node;
+}
+
+std::vector<std::optional<tree::Node>> View::nodes(std::span<const InodeId> inodes) const {
+  auto found = tree_.nodes(inodes);
+  if (!overlaid()) return found;
+  std::vector<std::pair<std::size_t, Change>> rows;
+  journal_->look([&](const ChangeSet& set) {
+    for (std::size_t i = 0; i < inodes.size(); ++i) {
+      if (const Change* const change = dirty_row(set, inodes[i])) rows.emplace_back(i, *change);
+    }
+  });
+  for (std::size_t i = 0; i < inodes.size(); ++i) {
+    if (found[i] && found[i]->shortcut) found[i] = with_target(*std::move(found[i]));
+  }
+  for (const auto& [index, change] : rows) {
+    auto node = node_of(change);
+    if (node.ok()) found[index] = *std::move(node);
+  }
+  return found;
+}
+
+// --- Folders.
+
+Result<View::Folder> View::folder_of(InodeId directory) const {
+  Folder folder;
+  auto real = tree_.real_directory(directory);
+  if (real.ok()) {
+    folder.in_tree = true;
+    folder.real = *real;
+    const auto node = tree_.node(*real);
+    if (node.ok() && node->item) folder.id = node->item->id;
+    return folder;
+  }
+  const auto change = row_of(directory);
+  if (!change) return std::move(real).error();
+  if (!change->is_folder()) {
+    return Error{ErrorCode::kNotADirectory, cat("\"", change->name(), "\" is not a folder")};
+  }
+  folder.real = directory;
+  if (change->known.exists) folder.id = change->known.id;
+  return folder;
+}
+
+Result<InodeId> View::real_directory(InodeId directory) const {
+  DRIVEWAY_TRY(const Folder folder, folder_of(directory));
+  return folder.real;
+}
+
+// What is shown for the tree's entry `inode`, of the item `id` (may be empty: not known), under the
+// entry's name; nothing: it is not shown there.
+std::optional<InodeId> View::shown_for(InodeId inode, const FileId& id) const {
+  return journal_->look([&](const ChangeSet& set) -> std::optional<InodeId> {
+    if (const Change* const change = dirty_row(set, inode)) {
+      if (in_place(*change)) return inode;
+      return std::nullopt;
+    }
+    if (id.empty()) return inode;
+    const Change* const holder = dirty_row(set, set.find_id(id));
+    if (holder == nullptr) return inode;
+    if (in_place(*holder)) return holder->inode;
+    return std::nullopt;
+  });
+}
+
+std::string View::shown_name(const Change& change, const tree::Node& node) const {
+  if (node.shortcut) return tree_.shown_name_of(*node.shortcut);
+  if (node.item && !node.item->id.empty()) return tree_.shown_name_of(*node.item);
+  return tree::shown_name(change.name(), "", FileId(cat(change.inode)));
+}
+
+std::vector<View::Row> View::rows_in(const Folder& folder) const {
+  std::vector<Row> rows;
+  journal_->look([&](const ChangeSet& set) {
+    for (const InodeId inode : set.wanted_in(folder.real)) {
+      const Change* const change = dirty_row(set, inode);
+      if (change != nullptr && !change->wanted.deleted) rows.push_back({*change, {}, {}});
+    }
+  });
+  std::unordered_set<std::string> names;
+  for (Row& row : rows) {
+    auto node = node_of(row.change);
+    if (!node.ok()) continue;
+    row.node = *std::move(node);
+    const std::string base = shown_name(row.change, row.node);
+    row.name = base;
+    for (int attempt = 0; !names.insert(row.name).second; ++attempt) {
+      row.name = tree::suffixed_name(base, FileId(cat(row.change.inode)), kSuffixDigits, attempt);
+    }
+  }
+  std::erase_if(rows, [](const Row& row) { return row.name.empty(); });
+  return rows;
+}
+
+// The row that has `name` in the folder.
+std::optional<View::Row> View::row_named(const Folder& folder, std::string_view name) const {
+  std::vector<std::string> plain{tree::unescape_name(name)};
+  // Docs have their extension in the mount only.
+  if (const std::size_t dot = name.rfind('.'); dot != std::string_view::npos && dot > 0) {
+    plain.push_back(tree::unescape_name(name.substr(0, dot)));
+  }
+  std::vector<Change> candidates;
+  bool any = false;
+  journal_->look([&](const ChangeSet& set) {
+    for (const std::string& each : plain) {
+      for (const InodeId inode : set.wanted_in(folder.real, each)) {
+        if (const Change* const change = dirty_row(set, inode)) candidates.push_back(*change);
+      }
+    }
+    if (may_be_made_up(name)) any = !set.wanted_in(folder.real).empty();
+  });
+  if (any) {
+    for (Row& row : rows_in(folder)) {
+      if (row.name == name) return std::move(row);
+    }
+    return std::nullopt;
+  }
+  for (Change& change : candidates) {
+    auto node = node_of(change);
+    if (!node.ok() || shown_name(change, *node) != name) continue;
+    return Row{std::move(change), *std::move(node), std::string(name)};
+  }
+  return std::nullopt;
+}
+
+Result<tree::Node> View::lookup(const Context& context, InodeId parent,
+                                std::string_view name) const {
+  if (!overlaid()) return tree_.lookup(context, parent, name);
+  DRIVEWAY_TRY(const Folder folder, folder_of(parent));
+  auto row = row_named(folder, name);
+  if (row && !in_place(row->change)) return std::move(row->node);
+  if (folder.in_tree) {
+    auto node = tree_.lookup(context, parent, name);
+    if (!node.ok() && !node.failed_with(ErrorCode::kNotFound) && !row) return node;
+    if (node.ok()) {
+      const auto shown = shown_for(node->inode, own_id(*node));
+      if (shown == node->inode) {
+        if (const auto change = row_of(*shown)) return node_of(*change);
+        return with_target(*std::move(node));
+      }
+      if (shown) return this->node(*shown);
+    }
+  }
+  // Where the tree has it under another name, the row has this one all the same: the next listing
+  // says so.
+  if (row) return std::move(row->node);
+  return Error{ErrorCode::kNotFound, cat("no '", name, "' here")};
+}
+
+// Leaves of the tree's entries those that are shown where it has them.
+void View::keep_shown(const Folder& folder, std::vector<tree::DirEntry>& entries) const {
+  std::unordered_set<InodeId> seen;
+  seen.reserve(entries.size());
+  std::unordered_map<FileId, std::optional<Change>> held;  // items that another inode has here
+  journal_->look([&](const ChangeSet& set) {
+    std::erase_if(entries, [&](const tree::DirEntry& entry) {
+      seen.insert(entry.inode);
+      const Change* const change = dirty_row(set, entry.inode);
+      return change != nullptr && !in_place(*change);
+    });
+    if (folder.id.empty()) return;
+    for (const InodeId inode : set.in_drive(folder.id)) {
+      const Change* const change = dirty_row(set, inode);
+      if (change == nullptr || seen.contains(inode) || change->known.id.empty()) continue;
+      held[change->known.id] = in_place(*change) ? std::optional(*change) : std::nullopt;
+    }
+  });
+  if (held.empty()) return;
+  std::vector<InodeId> inodes;
+  inodes.reserve(entries.size());
+  for (const tree::DirEntry& entry : entries) inodes.push_back(entry.inode);
+  const auto nodes = tree_.nodes(inodes);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto found = nodes[i] ? held.find(own_id(*nodes[i])) : held.end();
+    if (found == held.end()) continue;
+    entries[i].inode = found->second ? found->second->inode : InodeId();
+  }
+  std::erase_if(entries, [](const tree::DirEntry& entry) { return entry.inode == InodeId(); });
+}
+
+// Adds the rows that are shown in the folder and that the tree does not have there.
+void View::add_rows(const Folder& folder, std::vector<tree::DirEntry>& entries) const {
+  std::vector<Row> rows = rows_in(folder);
+  if (rows.empty()) return;
+  std::unordered_set<InodeId> shown;
+  for (const tree::DirEntry& entry : entries) shown.insert(entry.inode);
+  std::erase_if(rows, [&](const Row& row) { return shown.contains(row.change.inode); });
+  std::unordered_set<std::string_view> names;
+  for (const Row& row : rows) names.insert(row.name);
+  std::erase_if(entries, [&](const tree::DirEntry& entry) { return names.contains(entry.name); });
+  for (const Row& row : rows) {
+    entries.push_back({row.name, row.change.inode, row.node.kind});
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+}
+
+Result<std::vector<tree::DirEntry>> View::list(const Context& context, InodeId directory) const {
+  if (!overlaid()) return tree_.list(context, directory);
+  DRIVEWAY_TRY(const Folder folder, folder_of(directory));
+  std::vector<tree::DirEntry> entries;
+  if (folder.in_tree) {
+    DRIVEWAY_TRY(entries, tree_.list(context, directory));
+  }
+  keep_shown(folder, entries);
+  add_rows(folder, entries);
+  return entries;
+}
+
+std::optional<std::vector<tree::DirEntry>> View::known_list(InodeId directory) const {
+  if (!overlaid()) return tree_.known_list(directory);
+  const auto folder = folder_of(directory);
+  if (!folder.ok()) return std::nullopt;
+  std::vector<tree::DirEntry> entries;
+  if (folder->in_tree) {
+    auto known = tree_.known_list(directory);
+    if (!known) return std::nullopt;
+    entries = *std::move(known);
+  }
+  keep_shown(*folder, entries);
+  add_rows(*folder, entries);
+  return entries;
+}
+
+// --- Paths.
+
+Result<tree::Node> View::resolve(const Context& context, std::string_view path) const {
+  DRIVEWAY_TRY(tree::Node here, node(tree::Tree::root()));
+  for (const std::string_view name : split(path, '/')) {
+    if (name.empty() || name == ".") continue;
+    if (here.kind != tree::NodeKind::kDirectory) {
+      return Error{ErrorCode::kNotADirectory,
+                   cat("'", path, "': not a folder before '", name, "'")};
+    }
+    auto next = lookup(context, here.inode, name);
+    if (next.failed_with(ErrorCode::kNotFound)) {
+      return wrap(std::move(next).error(), cat("'", path, "'"));
+    }
+    DRIVEWAY_TRY(here, std::move(next));
+  }
+  return here;
+}
+
+Result<tree::Node> View::by_id(const Context& context, const FileId& id) const {
+  if (overlaid()) {
+    const InodeId holder = journal_->look([&](const ChangeSet& set) {
+      const Change* const change = dirty_row(set, set.find_id(id));
+      return change == nullptr ? InodeId() : change->inode;
+    });
+    if (holder != InodeId()) return node(holder);
+  }
+  return tree_.by_id(context, id);
+}
+
+std::optional<View::Place> View::place(InodeId inode) const {
+  const auto change = row_of(inode);
+  if (change && change->wanted.deleted) return std::nullopt;
+  const auto node = this->node(inode);
+  if (!node.ok() || inode == tree::Tree::root()) return std::nullopt;
+  if (node->parent == InodeId()) return std::nullopt;
+  if (change && !in_place(*change)) return Place{node->parent, shown_name(*change, *node)};
+  if (const auto entries = tree_.known_list(node->parent)) {
+    const auto found = std::find_if(entries->begin(), entries->end(),
+                                    [&](const auto& entry) { return entry.inode == inode; });
+    if (found != entries->end()) return Place{node->parent, found->name};
+    if (!change) return std::nullopt;
+  }
+  if (change) return Place{node->parent, shown_name(*change, *node)};
+  if (!node->item) return std::nullopt;
+  return Place{node->parent, tree_.shown_name_of(node->shortcut ? *node->shortcut : *node->item)};
+}
+
+Result<std::vector<InodeId>> View::above(InodeId folder) const {
+  std::vector<InodeId> folders;
+  while (folder != tree::Tree::root() && folder != InodeId()) {
+    if (folders.size() >= static_cast<std::size_t>(tree::kMaxDepth)) {
+      return Error{ErrorCode::kInvalidArgument, "the folders are nested too deep"};
+    }
+    folders.push_back(folder);
+    DRIVEWAY_TRY(const tree::Node here, node(folder));
+    folder = here.parent;
+  }
+  return folders;
+}
+
+}  // namespace driveway::vfs
