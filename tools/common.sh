@@ -11,7 +11,9 @@ build_packages=(g++ cmake ninja-build lld pkg-config libfuse3-dev liblmdb-dev li
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libgtest-dev libgmock-dev
   libboost-dev zlib1g-dev fuse3 python3)
 test_packages=(clang-format clang-tidy rclone python3-pytest python3-pytest-xdist python3-googleapi python3-google-auth
-  python3-google-auth-httplib2 iproute2 util-linux curl openssl)
+  python3-google-auth-httplib2 iproute2 util-linux curl openssl
+  git rsync vim nano python3-pip python3-h5py)  # what tests/mount/test_applications.py runs: some 25 s
+long_test_packages=(python3-torch)  # 50 MB: in the long form only
 
 step_name=""
 step_start=0

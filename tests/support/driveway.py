@@ -23,10 +23,14 @@ class Machine:
     GOOGLE_APPLICATION_CREDENTIALS; False = not logged in. `tls`: speaks https to the simulator.
 
     close() unmounts and ends everything, says what leaked (secrets, sanitizer reports), and must be
-    called. A test that takes longer than `life` seconds has its daemons killed, so that it fails."""
+    called. A test that takes longer than `life` seconds has its daemons killed, so that it fails.
+    `executable`: another build of driveway than the one under test."""
 
-    def __init__(self, folder, simulator, account="", login=True, tls=False, life=None):
+    def __init__(
+        self, folder, simulator, account="", login=True, tls=False, life=None, executable=None
+    ):
         self.folder = pathlib.Path(folder)
+        self.executable = executable or program("driveway")
         self.simulator = simulator
         for name in ("home", "cache", "config", "run", "reports"):
             (self.folder / name).mkdir(parents=True, mode=0o700)
@@ -84,7 +88,7 @@ class Machine:
     def start(self, *arguments, environment=None, **options):
         """A driveway command, running."""
         return subprocess.Popen(
-            [program("driveway"), *map(str, arguments)],
+            [self.executable, *map(str, arguments)],
             env={**self.environment, **(environment or {})},
             cwd=self.folder,
             **options,
@@ -93,7 +97,7 @@ class Machine:
     def run(self, *arguments, timeout=120, environment=None, text=True, **options):
         """A driveway command to its end: a CompletedProcess, whatever its exit status."""
         done = subprocess.run(
-            [program("driveway"), *map(str, arguments)],
+            [self.executable, *map(str, arguments)],
             env={**self.environment, **(environment or {})},
             cwd=self.folder,
             capture_output=True,
@@ -115,7 +119,11 @@ class Machine:
         """Mounts, which must succeed, below the folder "mnt" of the machine."""
         path = pathlib.Path(mountpoint or self.folder / "mnt")
         self.output_of("mount", path, *options, environment=environment)
-        return Mount(self, path)
+        return self.at(path)
+
+    def at(self, mountpoint):
+        """What is mounted there by a command of the test's own."""
+        return Mount(self, pathlib.Path(mountpoint))
 
     # -- the daemons -----------------------------------------------------------------------------
 

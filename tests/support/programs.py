@@ -17,6 +17,21 @@ def program(name):
     raise FileNotFoundError(f"{name} is not built (or set DRIVEWAY_BIN)")
 
 
+def program_with_fault_points():
+    """A `driveway` that knows DRIVEWAY_FAULT (src/base/fault.h): release builds do not."""
+    path = program("driveway") if is_sanitized() else ROOT / "build/asan/bin/driveway"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not built: fault points need it")
+    return path
+
+
+def fault_points():
+    """The names of all fault points in the sources."""
+    call = re.compile(r'(?:DRIVEWAY_FAULT_(?:POINT|STATUS)|fault::armed)\("([a-z_.]+)"\)')
+    sources = [path for path in (ROOT / "src").rglob("*.cc") if path.parent.name != "base"]
+    return sorted({name for path in sources for name in call.findall(path.read_text())})
+
+
 def is_sanitized():
     """Whether the programs are built with a sanitizer: they are several times slower then."""
     return re.search(r"asan|tsan", str(program("driveway"))) is not None

@@ -1,0 +1,187 @@
+"""kill -9 of the daemon while programs write (design: test ladder 6): nothing that was acknowledged is lost,
+torn or doubled, at once after the next mount, and in Drive, read back through its API (D1, J1, J2, J4, J12).
+
+The daemon dies at random moments and at every named fault point; 20 random rounds, 500 with
+DRIVEWAY_TEST_LONG=1, where the largest append has 1 GiB instead of 64 MiB. A seed is printed for each round."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from support.programs import fault_points, program_with_fault_points
+from support.waiting import wait_for
+from support.write_load import LOADS, MIB, Writer, found_in_drive, found_on_disk
+from support.writing import LONG, duplicates, flush, wipe_clean_state
+
+ROUNDS = 500 if LONG else 20
+PARTS = 4  # which several processes can take at a time
+WRITERS = 4
+LARGEST = (1024 if LONG else 64) * MIB
+LIFE = 12 * 3600 if LONG else 600
+LONGEST = 1.2  # seconds under load before the daemon is killed
+FIRST_SEED = int(os.environ.get("DRIVEWAY_TEST_SEED") or random.randrange(1 << 30))
+# Uploads and the feed go on while it is written.
+OPTIONS = ("--settle", "200ms", "--poll", "1s")
+
+
+class Crashes:
+    """Rounds on one Drive; what one leaves is what the next begins with."""
+
+    def __init__(self, simulator, machine, seed):
+        self.simulator, self.machine = simulator, machine
+        self._random = random.Random(seed)
+        self.writers = [Writer(f"writer{n}", (seed << 4) + n) for n in range(WRITERS)]
+
+    def random_round(self, load, large=8 * MIB, longest=LONGEST):
+        """Killed at a random moment."""
+        begin = time.monotonic()
+        mount = self.machine.mount(*OPTIONS)
+        (pid,) = self.machine.daemons()
+        self._start(mount, load, large)
+        moment = self._random.uniform(0.02, longest)
+        # The load is the subject: it goes on until some moment, which no state marks.
+        time.sleep(moment)
+        self._kill(pid)
+        under_load = time.monotonic() - begin
+        self._check_after_crash()
+        print(
+            f"{load}: killed after {moment:.2f} s under load; "
+            f"{self._done()} operations so far, {under_load:.1f} + "
+            f"{time.monotonic() - begin - under_load:.1f} s"
+        )
+
+    def round_at(self, point, load, patience):
+        """Killed at a fault point. Whether it came there."""
+        passage = self._random.choice((1, 1, 2, 3, 7))
+        fault = {"DRIVEWAY_FAULT": f"{point}=kill@{passage}"}
+        mounted = self.machine.run("mount", self.mountpoint, *OPTIONS, environment=fault)
+        reached = mounted.returncode != 0
+        if not reached:
+            mount = self.machine.at(self.mountpoint)
+            pids = self.machine.daemons()
+            self._start(mount, load, 8 * MIB)
+            reached = self._dies_within(patience)
+            if not reached:
+                for writer in self.writers:
+                    writer.stop()
+                # What only happens once nothing is written any more.
+                self.machine.run("flush", self.mountpoint, "--timeout=20s", timeout=60)
+                reached = not self.machine.daemons()
+            self._kill(*pids)
+        self._check_after_crash()
+        print(f"{point}@{passage}, {load}: {'killed there' if reached else 'not reached'}")
+        return reached
+
+    @property
+    def mountpoint(self):
+        return self.machine.folder / "mnt"
+
+    def _start(self, mount, load, large):
+        for writer in self.writers:
+            writer.start(mount.my_drive, load, large)
+
+    def _dies_within(self, seconds):
+        try:
+            wait_for(
+                lambda: not any(writer.is_running for writer in self.writers),
+                "the fault point",
+                timeout=seconds,
+            )
+        except AssertionError:
+            return False
+        return True
+
+    def _kill(self, *pids):
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # the fault point was quicker
+        self.machine.wait_until_no_daemon()
+        for writer in self.writers:
+            writer.join()
+            assert writer.error is None, f"{writer.name}: an error that no crash explains"
+
+    def _check_after_crash(self):
+        mount = self.machine.mount(*OPTIONS)
+        for writer in self.writers:
+            self._judge(writer, found_on_disk(mount.my_drive / writer.name), "mounted again")
+        flush(mount)
+        mount.unmount()
+        self.machine.wait_until_no_daemon()
+        if self._random.random() < 0.5:
+            wipe_clean_state(self.machine)
+        items, api = self.simulator.dump(), self.simulator.api()
+        assert not duplicates(items), duplicates(items)
+        names = {item["names"][0] for item in items}
+        assert names <= {writer.name for writer in self.writers}, "something that nobody made"
+        for writer in self.writers:
+            # It is what the mount showed already: an outcome that is open stays what it was.
+            self._judge(writer, found_in_drive(items, api, writer.name), "in Drive")
+
+    def _judge(self, writer, found, where):
+        in_flight = writer.ledger.in_flight
+        problems = writer.ledger.settle(found)
+        assert not problems, (
+            f"{writer.name}, {where}: {problems[:5]}\nin flight: {in_flight}\n"
+            f"last done: {writer.ledger.history[-10:]}"
+        )
+
+    def _done(self):
+        return sum(len(writer.ledger.history) for writer in self.writers)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_at_random_moments(simulator, make_machine, part):
+    machine = make_machine(life=LIFE)
+    loads = list(LOADS)
+    seed = FIRST_SEED + part
+    print(f"seed {seed}")
+    crashes = Crashes(simulator, machine, seed)
+    for number in range(ROUNDS // PARTS):
+        crashes.random_round(loads[(number + part) % len(loads)])
+
+
+def test_killed_in_the_largest_append(simulator, make_machine):
+    machine = make_machine(life=LIFE)
+    crashes = Crashes(simulator, machine, FIRST_SEED)
+    crashes.writers = crashes.writers[:1]
+    for _ in range(2):
+        crashes.random_round("large appends", LARGEST, longest=8 if LONG else 1)
+
+
+POINTS = fault_points()
+MODULES = sorted({point.split(".")[0] for point in POINTS})
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_killed_at_every_fault_point(simulator, make_machine, module):
+    machine = make_machine(life=LIFE, executable=program_with_fault_points())
+    print(f"seed {FIRST_SEED}")
+    crashes = Crashes(simulator, machine, FIRST_SEED)
+    loads = [load for load in LOADS if load != "large appends"]
+    missed = []
+    for number, point in enumerate(point for point in POINTS if point.startswith(f"{module}.")):
+        if not crashes.round_at(point, loads[number % len(loads)], patience=3 if LONG else 1.5):
+            missed.append(point)
+    print(f"not reached: {missed}")
+    assert not set(missed) & set(UNDER_EVERY_LOAD)
+
+
+# What no load of writes can miss.
+UNDER_EVERY_LOAD = (
+    "journal.before_append",
+    "journal.after_append",
+    "journal.before_drain_commit",
+    "journal.after_drain_commit",
+    "sender.before_began",
+    "sender.after_began",
+    "sender.before_first_byte",
+    "sender.after_answer",
+    "sender.after_accept",
+    "sender.after_confirmed",
+    "sender.after_record",
+)
