@@ -90,7 +90,7 @@ void ChangeSet::index(const Change& change) {
   if (!change.known.id.empty()) by_id_[change.known.id] = inode;
   if (!change.known.operation.empty()) by_operation_[change.known.operation] = inode;
   if (is_dirty(change)) dirty_[change.order] = inode;
-  if (change.is_failed()) failed_.insert(inode);
+  if (is_failed(change)) failed_.insert(inode);
   if (change.sent) tickets_[change.sent->ticket] = inode;
   if (change.after != InodeId()) followers_[change.after].insert(inode);
   children_[change.parent()].insert(inode);
