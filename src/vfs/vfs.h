@@ -192,9 +192,10 @@ class Vfs {
                                std::string_view value, AttributeMode mode) = 0;
   virtual Status remove_attribute(const Context& context, InodeId inode, std::string_view name) = 0;
 
-  // --- Changes. `name`s are shown names (tree/names.h). Errors of all: kReadOnly (also where the
-  // account may not), kNotFound, kNotADirectory, kAlreadyExists, kNoSpace, kQuotaExceeded,
-  // kLocalDisk, kNameTooLong, kInvalidArgument; those of listing the folder.
+  // --- Changes. `name`s are shown names (tree/names.h). Errors of all: kReadOnly,
+  // kPermissionDenied (where the account may not, nor anybody: the fixed folders), kNotFound,
+  // kNotADirectory, kAlreadyExists, kNoSpace, kQuotaExceeded, kLocalDisk, kNameTooLong,
+  // kInvalidArgument; those of listing the folder.
 
   // Errors: also kAlreadyExists: open it instead.
   virtual Result<Opened> create_file(const Context& context, InodeId parent, std::string_view name,

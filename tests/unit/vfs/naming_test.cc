@@ -50,6 +50,82 @@ TEST_F(NamingTest, FileThatTookAnItemIsShownOnceWhereverItGoes) {
   EXPECT_EQ(read("MyDrive/g"), "new");
 }
 
+// J6: `t` has an item of its own already, which is not needed then.
+TEST_F(NamingTest, ReplacedFileIsToItsReadersWhatItWas) {
+  const FileId id = store_.add_file(store_.root(), "f", "the old one");
+  open();
+  const auto reader = *vfs_->open_file({}, inode_of("MyDrive/f"), {});
+  write_new("MyDrive/t", "1");
+  flush();
+  const FileId other = item_named(store_.root(), "t").id;
+  const auto file = open_to_write("MyDrive/t");
+  ASSERT_TRUE(put(*file, 0, "new").ok());
+  close(file);
+  ASSERT_TRUE(rename("MyDrive/t", "MyDrive/f").ok());
+  const auto look = [&] {
+    EXPECT_THAT(names_in("MyDrive"), ElementsAre("f"));
+    EXPECT_EQ(read("MyDrive/f"), "new");
+    EXPECT_EQ(read_all(*reader), "the old one");
+    const auto node = vfs_->node(reader->node().inode);
+    ASSERT_TRUE(node.ok());
+    EXPECT_EQ(node->size, 11U);
+  };
+  look();
+  flush();
+  look();
+  EXPECT_EQ(store_.content(id), "new");
+  EXPECT_TRUE(store_.find(other)->trashed);
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  look();
+}
+
+TEST_F(NamingTest, CleanFileTakesTheNameWithItsOwnItem) {
+  const FileId a = store_.add_file(store_.root(), "a", "1");
+  const FileId b = store_.add_file(store_.root(), "b", "2");
+  open();
+  ASSERT_TRUE(rename("MyDrive/a", "MyDrive/b").ok());
+  EXPECT_THAT(names_in("MyDrive"), ElementsAre("b"));
+  EXPECT_EQ(read("MyDrive/b"), "1");
+  flush();
+  EXPECT_EQ(store_.find(a)->name, "b");
+  EXPECT_TRUE(store_.find(b)->trashed);
+  EXPECT_THAT(names_in("MyDrive"), ElementsAre("b"));
+  EXPECT_EQ(store_.calls(Method::kCreate), 0);
+}
+
+TEST_F(NamingTest, TwinKeepsItsShownNameWhileItIsChanged) {
+  store_.add_file(store_.root(), "a", "first");
+  clock_.advance(std::chrono::seconds(1));
+  const FileId second = store_.add_file(store_.root(), "a", "second");
+  open();
+  const auto names = names_in("MyDrive");
+  ASSERT_THAT(names, SizeIs(2));
+  const std::string twin = "MyDrive/" + names[1];
+  ASSERT_EQ(read(twin), "second");
+  const auto file = open_to_write(twin);
+  ASSERT_TRUE(put(*file, 0, "SECOND").ok());
+  EXPECT_EQ(names_in("MyDrive"), names);
+  EXPECT_EQ(read(twin), "SECOND");
+  EXPECT_EQ(read("MyDrive/a"), "first");
+  close(file);
+  flush();
+  EXPECT_EQ(names_in("MyDrive"), names);
+  EXPECT_EQ(store_.content(second), "SECOND");
+}
+
+// J9.
+TEST_F(NamingTest, WhatIsMadeHereHasItsNameUntilItIsSent) {
+  open();
+  EXPECT_THAT(names_in("MyDrive"), IsEmpty());
+  write_new("MyDrive/a", "ours");
+  store_.add_file(store_.root(), "a", "theirs");
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  EXPECT_THAT(names_in("MyDrive"), ElementsAre("a"));
+  EXPECT_EQ(read("MyDrive/a"), "ours");
+  flush();
+  EXPECT_THAT(names_in("MyDrive"), SizeIs(2)) << "both are kept";
+}
+
 TEST_F(NamingTest, FolderIsRenamedWithUnsentChildren) {
   open();
   make_folder("MyDrive/d");
