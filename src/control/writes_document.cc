@@ -91,8 +91,6 @@ Action action_of(const Change& change) {
   return content ? Action::kUpdate : Action::kPatch;
 }
 
-bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
-
 // A dirty row and what it waits for.
 struct Queued {
   Change change;
@@ -161,7 +159,7 @@ json queue_entry(vfs::Vfs& vfs, const Queued& queued, WallTime now) {
                 {"tries", change.tries},
                 {"waiting", name_of(queued.waiting.wait)}};
   if (queued.on) entry["on"] = valid_utf8(path_of(vfs, *queued.on));
-  if (queued.waiting.until) {
+  if (queued.waiting.until && *queued.waiting.until != WallTime::max()) {
     entry["until_ms"] = std::max<std::int64_t>(0, (*queued.waiting.until - now).count());
   }
   if (change.problem) entry["error"] = valid_utf8(change.problem->message);

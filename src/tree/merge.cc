@@ -135,7 +135,11 @@ Result<InodeId> Merger::merge(const drive::Item& item, const ListingScope* scope
     // Shortcuts that led nowhere may lead here.
     DRIVEWAY_CHECK(supersede_shortcuts(item.id, InodeId()));
   } else {
-    if (claimed) DRIVEWAY_CHECK(take_inode(*row, *claimed));
+    if (claimed) {
+      DRIVEWAY_TRY(row, meta_.item(row->inode));  // its name may be another one by now
+      if (!row) return Error{ErrorCode::kCorrupt, cat("meta: no row of ", item.id)};
+      DRIVEWAY_CHECK(take_inode(*row, *claimed));
+    }
     DRIVEWAY_CHECK(refresh(*row, item));
   }
   DRIVEWAY_CHECK(place(*row, scope));

@@ -9,7 +9,8 @@ namespace driveway::tree {
 
 std::optional<InodeId> Merger::own_inode(const FileId& id) const {
   if (parts_.own == nullptr) return std::nullopt;
-  return parts_.own->inode_of(id);
+  const auto inode = parts_.own->inode_of(id);
+  return inode && inode->value() != 0 ? inode : std::nullopt;
 }
 
 // Whether `item` has its bytes from the inode of `row`.
@@ -26,7 +27,7 @@ bool Merger::is_leaving(const ItemRow& row) const {
 }
 
 // The inode that the item, of which `row` is known, has to get; nothing where it has the right one.
-// Nobody else has it then.
+// Nobody else has it then; what stands in the directory of who had it may have other names.
 Result<std::optional<InodeId>> Merger::claim(const drive::Item& item,
                                              const std::optional<ItemRow>& row) {
   const std::optional<InodeId> none;

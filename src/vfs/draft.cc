@@ -30,8 +30,9 @@ OverlayDraft::~OverlayDraft() {
   for (const auto& dirty : retired_) discard(dirty);
 }
 
-std::shared_ptr<DraftBase> OverlayDraft::make_base(const drive::Item& item) const {
-  return std::make_shared<DraftBase>(inode(), item, parts_.blobs, parts_.fetcher);
+std::shared_ptr<DraftBase> OverlayDraft::make_base(const drive::Item& item,
+                                                   const std::shared_ptr<DraftBase>& before) const {
+  return std::make_shared<DraftBase>(inode(), item, parts_.blobs, parts_.fetcher, before);
 }
 
 // --- What is there
@@ -198,6 +199,7 @@ Status OverlayDraft::in_turn(const Context& context, const std::function<Status(
     {
       const std::lock_guard turn(turn_);
       status = step();
+      keep_if_needed();
     }
     if (status.failed_with(ErrorCode::kStale) && ++adoptions < kMostAdoptions) {
       DRIVEWAY_CHECK(wait_for_adoption(context));

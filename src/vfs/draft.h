@@ -35,7 +35,10 @@ namespace driveway::vfs {
 // Locks: turn_ (one change at a time; held over calls of the dirty content and of
 // Journal::change(), look() and adjust()) → mutex_ (what is there now; held over no disk work).
 // Readers take mutex_ alone.
-class OverlayDraft final : public Draft {
+//
+// One that is dirty or written to keeps itself, as does one whose row may still name what it had
+// before; others last as long as somebody has them.
+class OverlayDraft final : public Draft, public std::enable_shared_from_this<OverlayDraft> {
  public:
   struct Services {
     const Drafts::Parts& parts;
@@ -52,8 +55,7 @@ class OverlayDraft final : public Draft {
   WallTime modified() const override;
   bool dirty() const override;
   bool has_writers() const { return writers_.load() > 0; }
-  // Drive lacks something of it that it shall have, or somebody writes to it.
-  bool is_needed() const { return has_writers() || (dirty() && !has_no_name_.load()); }
+  bool is_damaged() const;
 
   Result<std::size_t> read(const Context& context, Bytes offset,
                            std::span<std::byte> buffer) override;
@@ -82,6 +84,8 @@ class OverlayDraft final : public Draft {
   // A clean one that nobody writes to is over `item` now.
   void refresh(const drive::Item& item, WallTime modified);
   void set_inode(InodeId inode);
+  // It keeps itself no more: REQUIRES that nobody uses it but by what he has of it.
+  void let_go();
   // For the record that create() makes.
   Result<journal::ContentState> first_state();
   Result<std::unique_ptr<journal::Snapshot>> snapshot(const Context& context);
@@ -156,6 +160,7 @@ class OverlayDraft final : public Draft {
   Status tell_closed(const Context& context);
   void drop_untouched();
   void drop_retired(std::uint64_t named);
+  void keep_if_needed();
   void discard(const std::shared_ptr<cache::DirtyContent>& dirty);
 
   // draft_uploads.cc
@@ -166,13 +171,16 @@ class OverlayDraft final : public Draft {
   void end_adoption();
   void become_clean(std::shared_ptr<DraftBase> base);
   Status lie_over(const drive::Item& item, const Row& row);
-  std::shared_ptr<DraftBase> make_base(const drive::Item& item) const;
+  std::shared_ptr<DraftBase> make_base(const drive::Item& item,
+                                       const std::shared_ptr<DraftBase>& before = nullptr) const;
 
   const Drafts::Parts& parts_;
   UnsyncedContents& unsynced_;
 
   std::mutex turn_;  // guards what follows, and is held for every change of what mutex_ guards
+  std::shared_ptr<OverlayDraft> self_;
   std::atomic<int> writers_ = 0;
+  int untold_closes_ = 0;           // the journal counts so many writers more
   std::optional<Record> recorded_;  // of the dirty content that is here now
   bool writing_told_ = false;
   // It was removed: nobody will ask for its bytes once it is closed.

@@ -23,8 +23,12 @@ constexpr Priority kBehindReaders = Priority::kReadAhead;
 
 }  // namespace
 
-DraftBase::DraftBase(InodeId inode, drive::Item item, Blobs& blobs, transfer::Fetcher& fetcher)
-    : node_(reader_node(inode, std::move(item))), blobs_(blobs), fetcher_(fetcher) {}
+DraftBase::DraftBase(InodeId inode, drive::Item item, Blobs& blobs, transfer::Fetcher& fetcher,
+                     const std::shared_ptr<DraftBase>& before)
+    : node_(reader_node(inode, std::move(item))),
+      first_(before != nullptr && before->first_ != nullptr ? before->first_ : before),
+      blobs_(blobs),
+      fetcher_(fetcher) {}
 
 DraftBase::~DraftBase() {
   if (read_ahead_ != nullptr) read_ahead_->close();
@@ -49,6 +53,13 @@ std::shared_ptr<ReadAhead> DraftBase::read_ahead() {
   return read_ahead_;
 }
 
+// Of a content that is not this one's: whether all of `range` is known to be right (R1).
+bool DraftBase::is_here(const cache::Content& over, ByteRange range) const {
+  const auto first = first_ == nullptr ? nullptr : first_->opened();
+  if (first != nullptr && first->content().id() == over.id()) return first->has(range);
+  return over.has(range);
+}
+
 Error DraftBase::gone(const Error& error) const {
   if (error.code != ErrorCode::kStale) return error;
   return wrap(error, cat("\"", item().name,
@@ -62,13 +73,14 @@ Status DraftBase::read(const Context& context, cache::Content* over, Bytes offse
   const auto found = blob();
   const bool lies_over_another =
       over != nullptr && !(found.ok() && over->id() == (*found)->content().id());
-  if (lies_over_another && over->has(range)) {
+  if (lies_over_another && is_here(*over, range)) {
     const auto count = over->read(offset, buffer);
     if (count.ok() && *count == buffer.size()) return {};
     if (!count.ok() && count.error().code != ErrorCode::kNotFound) return count.error();
   }
   if (!found.ok()) return gone(found.error());
   std::shared_ptr<Blob> now = *found;
+  if (over != nullptr) now->set_shown();
   if (ask.empty()) {
     if (const auto ahead = read_ahead()) ask = ahead->before_read(now, range, now->has(range));
   }
@@ -90,6 +102,7 @@ void DraftBase::fetch(const cache::OverlayReader& overlay) {
   const auto found = blob();
   if (!found.ok()) return;  // whoever needs the bytes will be told
   const std::shared_ptr<cache::Content> over = overlay.base();
+  (*found)->set_shown();
   const std::lock_guard lock(mutex_);
   std::erase_if(tickets_, [](const auto& ticket) { return ticket->finished(); });
   if (!tickets_.empty()) return;
@@ -97,7 +110,8 @@ void DraftBase::fetch(const cache::OverlayReader& overlay) {
     if (part.kind != cache::PartKind::kBase) continue;
     for (const ByteRange& missing : (*found)->missing(part.range)) {
       const ByteRange range = missing.intersect({0, size()});
-      if (range.empty() || (over != nullptr && over->has(range.intersect(part.range)))) continue;
+      if (range.empty() || (over != nullptr && is_here(*over, range.intersect(part.range))))
+        continue;
       tickets_.push_back(fetcher_.want(*found, range, kBehindReaders));
     }
   }

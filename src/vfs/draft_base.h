@@ -19,16 +19,19 @@
 
 namespace driveway::vfs {
 
-// Reads through the item's Blob, as every reader does (R1). The content that an overlay lies over
-// may be another one with the same bytes where they show through: an older revision, once Drive has
-// an earlier state of the overlay. Then what is here of it is read from there.
+// Reads through the item's Blob, as every reader does (R1); beside an overlay no byte is shown
+// before it is known to be of the item's revision, so none is ever a newer one's. The content that
+// an overlay lies over may be another one with the same bytes where they show through: an older
+// revision, once Drive has an earlier state of the overlay. Then what is here of it is read from
+// there.
 //
 // Errors: kStale, where Drive has not got the content any more and bytes of it are not here; the
 // message names the file. Else as Blobs. Thread-safe.
 class DraftBase {
  public:
-  // `inode`: whose reader it is.
-  DraftBase(InodeId inode, drive::Item item, Blobs& blobs, transfer::Fetcher& fetcher);
+  // `inode`: whose reader it is. `before`: what took its place (see above); may be null.
+  DraftBase(InodeId inode, drive::Item item, Blobs& blobs, transfer::Fetcher& fetcher,
+            const std::shared_ptr<DraftBase>& before = nullptr);
   ~DraftBase();
   DraftBase(const DraftBase&) = delete;
   DraftBase& operator=(const DraftBase&) = delete;
@@ -54,9 +57,12 @@ class DraftBase {
   Result<std::shared_ptr<Blob>> blob();
   std::shared_ptr<Blob> opened() const;
   std::shared_ptr<ReadAhead> read_ahead();
+  bool is_here(const cache::Content& over, ByteRange range) const;
   Error gone(const Error& error) const;
 
   const tree::Node node_;
+  const std::shared_ptr<DraftBase>
+      first_;  // that the overlay was begun over, if this is a later one
   Blobs& blobs_;
   transfer::Fetcher& fetcher_;
   mutable std::mutex mutex_;  // guards what follows; held over Blobs::open() and Fetcher::want()

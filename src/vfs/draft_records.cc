@@ -120,19 +120,26 @@ Status OverlayDraft::sync(const Context& context) {
 Status OverlayDraft::add_writer(const Context& context) {
   DRIVEWAY_CHECK(context.check(parts_.clock));
   const std::lock_guard turn(turn_);
-  const InodeId inode = this->inode();
-  if (!has_no_name_) {
+  if (untold_closes_ > 0) {
+    --untold_closes_;
+  } else if (!has_no_name_) {
+    const InodeId inode = this->inode();
     DRIVEWAY_CHECK(parts_.journal.adjust(
         [inode](journal::ChangeSet& set) -> Status { return set.opened(inode); }));
   }
   ++writers_;
+  keep_if_needed();
   return {};
 }
 
+// The writer is gone, whatever the journal says to that; so nobody's interrupt ends it.
 Status OverlayDraft::remove_writer(const Context& context) {
-  Status told = in_turn(context, [&] { return tell_closed(context); });
+  const Context until{context.deadline, {}, context.priority};
+  Status told = in_turn(until, [&] { return tell_closed(until); });
   const std::lock_guard turn(turn_);
   --writers_;
+  if (!told.ok()) ++untold_closes_;
+  keep_if_needed();
   return told;
 }
 

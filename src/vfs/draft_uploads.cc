@@ -32,8 +32,11 @@ drive::Item base_item(const journal::ContentBase& base, const std::string& sha25
 void OverlayDraft::begin_new() {
   const std::lock_guard turn(turn_);
   auto dirty = parts_.cache.begin_dirty(nullptr);
-  const std::lock_guard lock(mutex_);
-  now_.dirty = std::move(dirty);
+  {
+    const std::lock_guard lock(mutex_);
+    now_.dirty = std::move(dirty);
+  }
+  keep_if_needed();
 }
 
 Result<journal::ContentState> OverlayDraft::first_state() {
@@ -57,13 +60,35 @@ void OverlayDraft::restore(const journal::Change& row, const DraftState& state,
   if (!content.bytes.base.id.empty()) {
     base = make_base(base_item(content.bytes.base, state.base_sha256, row.name()));
   }
-  const std::lock_guard lock(mutex_);
-  now_.dirty = std::move(dirty);
-  now_.over = over;
-  now_.base = std::move(base);
-  now_.copy = content.bytes.copy;
-  now_.truncated_only = content.bytes.truncated_only;
-  now_.modified = row.wanted.modified.value_or(row.known.modified);
+  {
+    const std::lock_guard lock(mutex_);
+    now_.dirty = std::move(dirty);
+    now_.over = over;
+    now_.base = std::move(base);
+    now_.copy = content.bytes.copy;
+    now_.truncated_only = content.bytes.truncated_only;
+    now_.modified = row.wanted.modified.value_or(row.known.modified);
+  }
+  keep_if_needed();
+}
+
+bool OverlayDraft::is_damaged() const {
+  const auto dirty = dirty_content();
+  return dirty != nullptr && !dirty->damaged().empty();
+}
+
+// With turn_ held. Whoever calls holds it too, so it does not end here.
+void OverlayDraft::keep_if_needed() {
+  if (has_writers() || (dirty() && !has_no_name_) || !retired_.empty()) {
+    self_ = shared_from_this();
+  } else {
+    self_.reset();
+  }
+}
+
+void OverlayDraft::let_go() {
+  const std::lock_guard turn(turn_);
+  self_.reset();
 }
 
 // --- Snapshots
@@ -183,7 +208,7 @@ void OverlayDraft::become_clean(std::shared_ptr<DraftBase> base) {
 // through, the bytes are the same. The row must say so before it is told of the upload.
 Status OverlayDraft::lie_over(const drive::Item& item, const Row& row) {
   const auto before = facts().base;
-  auto base = make_base(item);
+  auto base = make_base(item, before);
   if (before != nullptr) before->stop_fetching();
   {
     const std::lock_guard lock(mutex_);
@@ -214,8 +239,10 @@ void OverlayDraft::settled() {
   if (row.removed || (row.missing && recorded_)) {
     has_no_name_ = true;
     if (dirty != nullptr) discard(dirty);
+    keep_if_needed();
     return;
   }
+  keep_if_needed();
   if (dirty == nullptr || !recorded_ || row.number == dirty->number()) return;
   // It was changed after what Drive has of it, and the journal could not be told then (J5).
   recorded_.reset();

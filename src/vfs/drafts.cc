@@ -1,5 +1,6 @@
 #include "vfs/drafts.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -26,10 +27,11 @@ std::vector<journal::Change> rows_with_content(const journal::Journal& journal) 
 
 }  // namespace
 
-// Its mutex is taken before a Draft's, and held over no disk work.
+// Its mutex is a leaf.
 class DraftTable final : public Drafts {
  public:
   explicit DraftTable(const Parts& parts) : parts_(parts) {}
+  ~DraftTable() override;
 
   Status load(bool machine_crashed);
 
@@ -56,13 +58,13 @@ class DraftTable final : public Drafts {
                                           std::move(item), modified);
   }
   Status load(const journal::Change& row, bool machine_crashed);
-  void forget_unneeded();
+  void enter(InodeId inode, const std::shared_ptr<OverlayDraft>& draft);
 
   const Parts parts_;
   mutable UnsyncedContents unsynced_;
   mutable std::mutex mutex_;  // guards what follows
-  std::map<InodeId, std::shared_ptr<OverlayDraft>> drafts_;
-  std::size_t look_at_ = 64;  // drafts, until those that nobody needs are looked for
+  std::map<InodeId, std::weak_ptr<OverlayDraft>> drafts_;
+  std::size_t most_ = 64;  // entries, until those that have ended are looked for
   std::map<InodeId, Damaged> damaged_;
 };
 
@@ -117,14 +119,28 @@ Status DraftTable::load(const journal::Change& row, bool machine_crashed) {
   }
   auto draft = make(row.inode, std::nullopt, WallTime());
   draft->restore(row, state, std::move(dirty));
-  drafts_[row.inode] = std::move(draft);
+  const std::lock_guard lock(mutex_);
+  enter(row.inode, draft);
   return {};
 }
 
+DraftTable::~DraftTable() {
+  for (const auto& [inode, entry] : drafts_) {
+    if (const auto draft = entry.lock()) draft->let_go();
+  }
+}
+
+// But for what was written over since.
 std::vector<Drafts::Damaged> DraftTable::damaged() const {
-  const std::lock_guard lock(mutex_);
   std::vector<Damaged> all;
-  for (const auto& [inode, damaged] : damaged_) all.push_back(damaged);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [inode, damaged] : damaged_) all.push_back(damaged);
+  }
+  std::erase_if(all, [this](const Damaged& damaged) {
+    const auto draft = at(damaged.inode);
+    return draft != nullptr && !draft->is_damaged();
+  });
   return all;
 }
 
@@ -133,7 +149,7 @@ std::vector<Drafts::Damaged> DraftTable::damaged() const {
 std::shared_ptr<OverlayDraft> DraftTable::at(InodeId inode) const {
   const std::lock_guard lock(mutex_);
   const auto found = drafts_.find(inode);
-  return found == drafts_.end() ? nullptr : found->second;
+  return found == drafts_.end() ? nullptr : found->second.lock();
 }
 
 std::shared_ptr<Draft> DraftTable::find(InodeId inode) const {
@@ -148,11 +164,15 @@ Result<std::shared_ptr<Draft>> DraftTable::open_draft(const tree::Node& node) {
     if (!node.item) {
       return Error{ErrorCode::kUnsupported, "the file has no content that can be changed"};
     }
+    draft = make(node.inode, node.item, node.modified);
     const std::lock_guard lock(mutex_);
-    forget_unneeded();
-    auto& entry = drafts_[node.inode];
-    if (entry == nullptr) entry = make(node.inode, node.item, node.modified);
-    draft = entry;
+    const auto found = drafts_.find(node.inode);
+    auto other = found == drafts_.end() ? nullptr : found->second.lock();
+    if (other == nullptr) {
+      enter(node.inode, draft);
+    } else {
+      draft.swap(other);  // somebody was faster
+    }
   }
   if (node.item) draft->refresh(*node.item, node.modified);
   return std::shared_ptr<Draft>(std::move(draft));
@@ -162,23 +182,21 @@ Result<std::shared_ptr<Draft>> DraftTable::begin_new(InodeId inode, WallTime mod
   auto draft = make(inode, std::nullopt, modified);
   draft->begin_new();
   const std::lock_guard lock(mutex_);
-  forget_unneeded();
-  drafts_[inode] = draft;
+  enter(inode, draft);
   return std::shared_ptr<Draft>(std::move(draft));
 }
 
 // With mutex_ held.
-void DraftTable::forget_unneeded() {
-  if (drafts_.size() < look_at_) return;
-  std::erase_if(drafts_, [](const auto& entry) {
-    return entry.second.use_count() == 1 && !entry.second->is_needed();
-  });
-  look_at_ = std::max<std::size_t>(64, 2 * drafts_.size());
+void DraftTable::enter(InodeId inode, const std::shared_ptr<OverlayDraft>& draft) {
+  if (drafts_.size() >= most_) {
+    std::erase_if(drafts_, [](const auto& entry) { return entry.second.expired(); });
+    most_ = std::max<std::size_t>(64, 2 * drafts_.size());
+  }
+  drafts_[inode] = draft;
 }
 
 void DraftTable::move(InodeId from, InodeId to) {
   std::shared_ptr<OverlayDraft> draft;
-  std::shared_ptr<OverlayDraft> replaced;  // ends outside of the lock
   {
     const std::lock_guard lock(mutex_);
     if (auto entry = damaged_.extract(from); !entry.empty()) {
@@ -187,10 +205,10 @@ void DraftTable::move(InodeId from, InodeId to) {
     }
     auto entry = drafts_.extract(from);
     if (entry.empty()) return;
-    draft = entry.mapped();
-    replaced = std::exchange(drafts_[to], draft);
+    draft = entry.mapped().lock();
+    drafts_[to] = draft;
   }
-  draft->set_inode(to);
+  if (draft != nullptr) draft->set_inode(to);
 }
 
 // --- For the sender
@@ -214,16 +232,9 @@ Status DraftTable::confirmed(InodeId inode, const journal::Snapshot* snapshot,
 }
 
 void DraftTable::settled(InodeId inode) {
-  const auto draft = at(inode);
-  if (draft != nullptr) draft->settled();
-  const bool is_needed = draft != nullptr && draft->is_needed();
+  if (const auto draft = at(inode)) draft->settled();
   const std::lock_guard lock(mutex_);
-  if (is_needed) return;
   damaged_.erase(inode);
-  const auto found = drafts_.find(inode);
-  if (found == drafts_.end() || found->second != draft) return;
-  // Whoever has it open may go on with it.
-  if (found->second.use_count() == 2) drafts_.erase(found);
 }
 
 }  // namespace driveway::vfs

@@ -221,14 +221,6 @@ Status Naming::remove_folder(const Context& context, InodeId parent, std::string
   return {};
 }
 
-// --- For others.
-
-Status Naming::place(const Context& context, InodeId inode, const journal::Place& place) {
-  return parts_.journal.change(
-      context, journal::Purpose::kProgress,
-      [&](journal::ChangeSet& set, WallTime now) { return set.rename(inode, place, now); });
-}
-
 void Naming::tell(InodeId folder, std::string_view name, std::optional<InodeId> child) const {
   parts_.observers.entry_changed(folder, std::string(name), child);
   parts_.observers.directory_changed(folder);

@@ -56,9 +56,6 @@ class Naming {
   // Drive is asked.
   std::unique_lock<std::mutex> take_turn() { return std::unique_lock(turn_); }
 
-  // J10: `inode`, whose row has no folder, gets this place.
-  Status place(const Context& context, InodeId inode, const journal::Place& place);
-
  private:
   // A name in a folder, and what has it.
   struct Slot {

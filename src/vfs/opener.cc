@@ -137,6 +137,13 @@ Result<std::shared_ptr<Draft>> Opener::begin_writing(const Context& context,
     return Error{ErrorCode::kPermissionDenied, cat("\"", node.item->name, "\" is in the trash")};
   }
   DRIVEWAY_CHECK(check_accepted(node.parent, node.item->drive.value_or(DriveId()), node.inode));
+  if (parts_.recovery.is_waiting(node.inode)) {
+    return Error{
+        ErrorCode::kBusy,
+        cat("\"", node.item->name,
+            "\" was being written when driveway stopped: what was sent of it is looked at"),
+        true};
+  }
   DRIVEWAY_TRY(auto draft, add_writer(context, node.inode));
   parts_.writes.note();
   return draft;

@@ -13,6 +13,7 @@
 #include "vfs/change_parts.h"
 #include "vfs/naming.h"
 #include "vfs/open_file.h"
+#include "vfs/recovery.h"
 #include "vfs/siblings.h"
 #include "vfs/writable_file.h"
 
@@ -26,6 +27,7 @@ class Opener {
     Blobs& blobs;
     Siblings& siblings;
     LocalWrites& writes;
+    const Recovery& recovery;
     drive::RemoteStore& store;
   };
   // `parts` must outlive it, and the files that it opens.

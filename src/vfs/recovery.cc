@@ -18,10 +18,7 @@ void Recovery::start() {
 
 void Recovery::changed(const std::vector<InodeId>& inodes) {
   for (const InodeId inode : inodes) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!left_.contains(inode)) continue;
-    }
+    if (!is_waiting(inode)) continue;
     const bool is_free = journal_.look([&](const journal::ChangeSet& set) {
       const journal::Change* const change = set.find(inode);
       return change == nullptr || !change->sent;
@@ -30,11 +27,28 @@ void Recovery::changed(const std::vector<InodeId>& inodes) {
   }
 }
 
+bool Recovery::is_waiting(InodeId inode) const {
+  const std::lock_guard lock(mutex_);
+  return left_.contains(inode);
+}
+
 void Recovery::recover(InodeId inode) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!left_.contains(inode) || !recovering_.insert(inode).second) return;
+  }
+  const bool is_done = try_to_recover(inode);
+  const std::lock_guard lock(mutex_);
+  recovering_.erase(inode);
+  if (is_done) left_.erase(inode);
+}
+
+// False: what was sent of it is not resolved yet.
+bool Recovery::try_to_recover(InodeId inode) {
   const auto beside = journal_.inodes().allocate();
   if (!beside.ok()) {
     log::warn("what was not closed before the last stop stays unsent: ", beside.error());
-    return;
+    return true;
   }
   const std::string date = date_and_time_of(clock_.wall_now());
   std::string name;
@@ -48,17 +62,14 @@ void Recovery::recover(InodeId inode) {
                         if (change != nullptr) name = change->name();
                         return rows;
                       });
-  if (recovered.failed_with(ErrorCode::kBusy)) return;
-  {
-    const std::lock_guard lock(mutex_);
-    left_.erase(inode);
-  }
+  if (recovered.failed_with(ErrorCode::kBusy)) return false;
   if (!recovered.ok()) {
     log::warn("what was not closed before the last stop stays unsent: ", recovered.error());
-    return;
+    return true;
   }
   if (is_beside) drafts_.move(inode, *beside);
   log::warn("a file that was being written when driveway stopped is kept as \"", name, "\"");
+  return true;
 }
 
 }  // namespace driveway::vfs

@@ -22,15 +22,19 @@ class Recovery {
   // that: changed() tries again.
   void start();
   void changed(const std::vector<InodeId>& inodes);
+  // Whether the inode still has to wait: until then nobody may write to it.
+  bool is_waiting(InodeId inode) const;
 
  private:
   void recover(InodeId inode);
+  bool try_to_recover(InodeId inode);
 
   journal::Journal& journal_;
   Drafts& drafts_;
   const Clock& clock_;
-  std::mutex mutex_;  // a leaf
+  mutable std::mutex mutex_;  // a leaf
   std::set<InodeId> left_;
+  std::set<InodeId> recovering_;  // just now: its own change is told to changed()
 };
 
 }  // namespace driveway::vfs

@@ -112,9 +112,9 @@ Status VfsImpl::open_changes(bool machine_crashed, Metrics& metrics) {
                                              *whole_fetch_, clock_);
   sender_ =
       journal::Sender::make(options_.sender, *journal_, store_, *local_side_, clock_, metrics);
-  opener_ = std::make_unique<Opener>(
-      Opener::Parts{changing_->parts, changing_->naming, *blobs_, *siblings_, *writes_, store_},
-      FileOptions{options_.fsync, options_.max_backlog});
+  opener_ = std::make_unique<Opener>(Opener::Parts{changing_->parts, changing_->naming, *blobs_,
+                                                   *siblings_, *writes_, *recovery_, store_},
+                                     FileOptions{options_.fsync, options_.max_backlog});
   journal_->on_sync([this] { return drafts_->sync_all(); });
   journal_->on_change([this](const std::vector<InodeId>& inodes) {
     row_watch_->changed(inodes);
@@ -132,25 +132,6 @@ Status VfsImpl::open_parts(Metrics& metrics) {
   return {};
 }
 
-// J10: rows whose folder has gone, where an earlier run did not come to give them another one.
-void VfsImpl::find_folders(const Context& context) {
-  std::vector<std::pair<InodeId, std::string>> rows;
-  journal_->look([&](const journal::ChangeSet& set) {
-    for (const InodeId inode : set.dirty()) {
-      const journal::Change& change = *set.find(inode);
-      if (change.parent() == InodeId() && !change.wanted.deleted && !change.sent) {
-        rows.emplace_back(inode, change.name());
-      }
-    }
-  });
-  for (const auto& [inode, name] : rows) {
-    const auto place = local_side_->recovery_place(context, name);
-    const Status placed =
-        place.ok() ? changing_->naming.place(context, inode, *place) : Status(place.error());
-    if (!placed.ok()) log::warn("\"", name, "\" has no folder yet: ", placed.error());
-  }
-}
-
 Status VfsImpl::start(const Context& context) {
   const bool changes = !options_.read_only;
   if (changes) {
@@ -161,7 +142,6 @@ Status VfsImpl::start(const Context& context) {
   DRIVEWAY_CHECK(tree_->start(context, &relay_));
   if (!changes) return {};
   recovery_->start();
-  find_folders(context);
   sender_->start();
   return {};
 }

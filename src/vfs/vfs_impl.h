@@ -107,7 +107,6 @@ class VfsImpl final : public Vfs {
   Status open_stores(Metrics& metrics);
   void open_reads(Metrics& metrics);
   Status open_changes(bool machine_crashed, Metrics& metrics);
-  void find_folders(const Context& context);
   Status check_writable() const;
   Status check_accepted(InodeId parent);
   Result<tree::Node> changeable(const Context& context, InodeId inode);

@@ -155,8 +155,11 @@ tree::Node View::with_target(tree::Node node) const {
 }
 
 Result<tree::Node> View::node(InodeId inode) const {
-  if (const auto change = row_of(inode)) return node_of(*change);
+  const auto change = row_of(inode);
+  if (change && !change->wanted.deleted) return node_of(*change);
   DRIVEWAY_TRY(tree::Node node, tree_.node(inode));
+  // Its row may be about another item by now (J6); who has it open has what it was.
+  if (change) node.parent = InodeId();
   if (node.shortcut && overlaid()) return with_target(std::move(node));
   return node;
 }
@@ -174,6 +177,10 @@ std::vector<std::optional<tree::Node>> View::nodes(std::span<const InodeId> inod
     if (found[i] && found[i]->shortcut) found[i] = with_target(*std::move(found[i]));
   }
   for (const auto& [index, change] : rows) {
+    if (change.wanted.deleted) {
+      if (found[index]) found[index]->parent = InodeId();
+      continue;
+    }
     auto node = node_of(change);
     if (node.ok()) found[index] = *std::move(node);
   }
@@ -298,7 +305,7 @@ Result<tree::Node> View::lookup(const Context& context, InodeId parent,
         if (const auto change = row_of(*shown)) return node_of(*change);
         return with_target(*std::move(node));
       }
-      if (shown) return this->node(*shown);
+      if (shown) return this->node(*shown);  // in the place of what the tree has
     }
   }
   // Where the tree has it under another name, the row has this one all the same: the next listing

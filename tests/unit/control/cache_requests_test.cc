@@ -42,7 +42,7 @@ class NoMounts final : public Mounts {
  public:
   std::vector<std::string> mountpoints() const override { return {"/content/drive"}; }
   Result<bool> mount(const MountRequest&) override { return true; }
-  Result<bool> unmount(const Context&, const std::string&, bool) override { return true; }
+  Result<bool> unmount(const Context&, const UnmountRequest&) override { return true; }
 };
 
 class CacheRequestsTest : public ::testing::Test {
@@ -86,6 +86,7 @@ class CacheRequestsTest : public ::testing::Test {
                            .cache_dir = "/cache",
                            .layout = tree::Layout::kColab,
                            .docs = tree::DocsMode::kLink,
+                           .writes = {},
                            .quota_units_last_minute = [] { return 77; }};
   std::unique_ptr<Dispatcher> dispatcher_ =
       std::make_unique<Dispatcher>(identity_, vfs_, clock_, metrics_, &mounts_, 300s);

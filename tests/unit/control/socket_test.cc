@@ -49,9 +49,9 @@ class FakeMounts final : public Mounts {
     options = request.kernel_options;
     return request.mountpoint != "/other";
   }
-  Result<bool> unmount(const Context&, const std::string& mountpoint, bool force) override {
-    if (busy && !force) return Error{ErrorCode::kBusy, "in use"};
-    return mountpoint == "/other";
+  Result<bool> unmount(const Context&, const UnmountRequest& request) override {
+    if (busy && !request.force) return Error{ErrorCode::kBusy, "in use"};
+    return request.mountpoint == "/other";
   }
   std::atomic<bool> busy{true};
   std::vector<std::string> options;
@@ -92,6 +92,7 @@ class SocketTest : public ::testing::Test {
                            .cache_dir = "/cache",
                            .layout = tree::Layout::kColab,
                            .docs = tree::DocsMode::kLink,
+                           .writes = {},
                            .quota_units_last_minute = nullptr};
   Dispatcher dispatcher_{identity_, vfs_, clock_, metrics_, &mounts_, 300s};
   std::unique_ptr<Server> server_;
@@ -180,6 +181,40 @@ TEST_F(SocketTest, MountsOnceMoreForTheSameSettingsOnly) {  // D5
     EXPECT_THAT(refused.error().message, ::testing::HasSubstr(part));
   }
   EXPECT_THAT(refused.error().message, ::testing::Not(::testing::HasSubstr("--docs")));
+}
+
+TEST_F(SocketTest, HowWhatIsWrittenGoesToDriveIsTheSameAtAllMountpoints) {  // D5
+  const MountRequest wanted{.mountpoint = "/new", .kernel_options = {}, .read_deadline = 5s};
+  Identity other = identity_;
+  other.writes = {.read_only = true,  // one of them may be for reading only
+                  .fsync = vfs::FsyncMode::kUpload,
+                  .settle = 1500ms,
+                  .max_backlog = {},
+                  .delete_permanently = true,
+                  .revisions = vfs::RevisionsMode::kKeep};
+  const auto refused = client().ask(soon(), mount_document(wanted, other));
+  ASSERT_TRUE(refused.failed_with(ErrorCode::kBusy));
+  for (const char* part :
+       {"--fsync journal (not upload)", "--settle 1s (not 1500ms)", "--max-backlog 10m (not 0s)",
+        "--delete trash (not permanent)", "--revisions auto (not keep)"}) {
+    EXPECT_THAT(refused.error().message, ::testing::HasSubstr(part));
+  }
+  for (const char* part : {"--read-only", "--docs"}) {
+    EXPECT_THAT(refused.error().message, ::testing::Not(::testing::HasSubstr(part)));
+  }
+  other.writes = {.read_only = true};
+  EXPECT_TRUE(client().ask(soon(), mount_document(wanted, other)).ok());
+}
+
+TEST_F(SocketTest, AMountForReadingIsNotJoinedByOneForWriting) {
+  Identity reading = identity_;
+  reading.writes.read_only = true;
+  Dispatcher dispatcher(reading, vfs_, clock_, metrics_, &mounts_, 300s);
+  const MountRequest wanted{.mountpoint = "/new", .kernel_options = {}, .read_deadline = 5s};
+  Collected reply;
+  const Status refused = dispatcher.handle({}, mount_document(wanted, identity_), reply);
+  ASSERT_TRUE(refused.failed_with(ErrorCode::kBusy));
+  EXPECT_THAT(refused.error().message, ::testing::HasSubstr("--read-only"));
 }
 
 TEST_F(SocketTest, AsksForWhatAListingDoesNotKnowYet) {  // the target of a shortcut

@@ -1,7 +1,6 @@
 // The tree against a simple model: random changes by another client, random reads, polls, lost
 // networks and reopening in between; then what is shown must be what is in Drive, each name that a
 // kernel would have kept must still be right (or have been invalidated), and inodes must be stable.
-#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <random>
@@ -474,13 +473,6 @@ void ModelTest::run(std::uint32_t seed, bool lagging) {
       ASSERT_NO_FATAL_FAILURE(reopen());
     }
   }
-}
-
-// Other seeds each time; DRIVEWAY_TEST_SEED repeats one.
-std::uint32_t first_seed() {
-  const char* const given = std::getenv("DRIVEWAY_TEST_SEED");
-  if (given == nullptr) return std::random_device{}();
-  return static_cast<std::uint32_t>(parse_uint(given).value_or(0));
 }
 
 class RandomModel : public ModelTest, public ::testing::WithParamInterface<std::uint32_t> {};

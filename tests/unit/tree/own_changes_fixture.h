@@ -35,6 +35,11 @@ class FakeOwnChanges final : public OwnChanges {
     const std::lock_guard lock(mutex_);
     wrote_.emplace(inode, hash_hex(HashKind::kMd5, content));
   }
+  void forgets(const FileId& id) {
+    const std::lock_guard lock(mutex_);
+    inodes_.erase(id);
+    removed_.erase(id);
+  }
   void removes_it(const FileId& id) {
     const std::lock_guard lock(mutex_);
     removed_.insert(id);

@@ -182,6 +182,21 @@ TEST_F(RenameOver, ATwinOfAnotherClientKeepsItsName) {
   EXPECT_EQ(names("MyDrive/data"), shown);
 }
 
+TEST_F(OwnChangesTest, ATwinThatTakesTheInodeTakesTheNameToo) {  // J6
+  const FileId twin = store.add_file(data, "a.txt", "twin");
+  poll();
+  ASSERT_EQ(at("MyDrive/data/a.txt").inode, before);
+  const InodeId replaced = tree->by_id({}, twin)->inode;
+  ours.knows(file, replaced);
+  ours.removes_it(file);
+  upload(twin, before, "renamed");
+  EXPECT_EQ(accept(twin), directory);
+  EXPECT_THAT(names("MyDrive/data"), ElementsAre("a.txt"));
+  EXPECT_EQ(at("MyDrive/data/a.txt").inode, before);
+  EXPECT_EQ(tree->node(before)->item->id, twin);
+  EXPECT_EQ(tree->node(replaced)->size, 4u);
+}
+
 TEST_F(OwnChangesTest, AConflictTakesTheInodeAlong) {  // J10
   ours.knows(file, before);
   store.set_content(file, "theirs");

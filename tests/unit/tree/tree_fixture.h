@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -26,6 +28,13 @@
 #include "unit/base/temporary_folder.h"
 
 namespace driveway::tree {
+
+// Other seeds each time; DRIVEWAY_TEST_SEED repeats one.
+inline std::uint32_t first_seed() {
+  const char* const given = std::getenv("DRIVEWAY_TEST_SEED");
+  if (given == nullptr) return std::random_device{}();
+  return static_cast<std::uint32_t>(parse_uint(given).value_or(0));
+}
 
 class CountingInodes final : public InodeSource {
  public:

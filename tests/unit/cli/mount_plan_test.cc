@@ -1,0 +1,106 @@
+#include "cli/mount_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "unit/base/temporary_folder.h"
+
+namespace driveway::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using namespace std::chrono_literals;
+
+class MountPlanTest : public ::testing::Test {
+ protected:
+  Result<Settings> settings(std::map<std::string, std::string> flags) {
+    flags.try_emplace("cache-dir", (folder_ / "cache").string());
+    return Settings::load(
+        std::move(flags), [](const std::string&) { return std::nullopt; },
+        folder_.path() / "none.toml");
+  }
+  Result<MountPlan> plan(std::map<std::string, std::string> flags,
+                         std::vector<std::string> options = {}) {
+    MountArguments arguments;
+    arguments.mountpoint = (folder_ / "mnt").string();
+    arguments.kernel_options = std::move(options);
+    DRIVEWAY_TRY(const Settings read, settings(std::move(flags)));
+    return plan_mount(read, arguments);
+  }
+  TemporaryFolder folder_;
+};
+
+TEST_F(MountPlanTest, MountsAreForWriting) {
+  const auto wanted = plan({});
+  ASSERT_TRUE(wanted.ok());
+  EXPECT_FALSE(wanted->vfs.read_only);
+  EXPECT_TRUE(wanted->mount.kernel_options.empty());
+  EXPECT_EQ(wanted->vfs.fsync, vfs::FsyncMode::kJournal);
+  EXPECT_EQ(wanted->vfs.changes.settle, 1s);
+  EXPECT_EQ(wanted->vfs.max_backlog, 10min);
+  EXPECT_FALSE(wanted->vfs.changes.delete_permanently);
+  EXPECT_EQ(wanted->vfs.revisions, vfs::RevisionsMode::kAuto);
+}
+
+TEST_F(MountPlanTest, EachWayToAskForReadingOnlyIsTakenByBothSides) {
+  for (const auto& wanted : {plan({{"read-only", "true"}}), plan({}, {"ro"}),
+                             plan({{"read-only", "1"}}, {"ro", "rw"})}) {
+    ASSERT_TRUE(wanted.ok());
+    EXPECT_TRUE(wanted->vfs.read_only);
+    EXPECT_THAT(wanted->mount.kernel_options, ElementsAre("ro"));
+  }
+}
+
+TEST_F(MountPlanTest, HowWhatIsWrittenGoesToDrive) {
+  const auto wanted = plan({{"fsync", "upload"},
+                            {"settle", "250ms"},
+                            {"max-backlog", "0"},
+                            {"delete", "permanent"},
+                            {"revisions", "drop"}});
+  ASSERT_TRUE(wanted.ok());
+  const control::WriteSettings writes = write_settings(wanted->vfs);
+  EXPECT_EQ(writes.fsync, vfs::FsyncMode::kUpload);
+  EXPECT_EQ(writes.settle, 250ms);
+  EXPECT_EQ(writes.max_backlog, Duration());
+  EXPECT_TRUE(writes.delete_permanently);
+  EXPECT_EQ(writes.revisions, vfs::RevisionsMode::kDrop);
+}
+
+TEST_F(MountPlanTest, WhatIsNoneOfThemIsNamed) {
+  for (const char* name : {"fsync", "settle", "max-backlog", "delete", "revisions"}) {
+    const auto refused = plan({{name, "sometimes"}});
+    ASSERT_TRUE(refused.failed_with(ErrorCode::kInvalidArgument)) << name;
+    EXPECT_THAT(refused.error().to_string(), HasSubstr(name));
+  }
+}
+
+// `driveway config` tells them beside the code that has them.
+TEST_F(MountPlanTest, TheBuiltInValuesAreWhatCountsWithoutThem) {
+  std::map<std::string, std::string> all;
+  for (const std::string_view name : Settings::names()) {
+    if (const std::string value = Settings::built_in(name); !value.empty()) {
+      all[std::string(name)] = value;
+    }
+  }
+  const auto told = plan(all);
+  const auto silent = plan({});
+  ASSERT_TRUE(told.ok() && silent.ok());
+  EXPECT_EQ(told->quota, silent->quota);
+  EXPECT_EQ(told->mount.read_deadline, silent->mount.read_deadline);
+  EXPECT_EQ(told->vfs.tree.layout, silent->vfs.tree.layout);
+  EXPECT_EQ(told->vfs.tree.docs, silent->vfs.tree.docs);
+  EXPECT_EQ(told->vfs.tree.poll_interval, silent->vfs.tree.poll_interval);
+  EXPECT_DOUBLE_EQ(told->vfs.cache.min_free_disk, silent->vfs.cache.min_free_disk);
+  EXPECT_EQ(told->vfs.read_only, silent->vfs.read_only);
+  EXPECT_EQ(told->vfs.fsync, silent->vfs.fsync);
+  EXPECT_EQ(told->vfs.changes.settle, silent->vfs.changes.settle);
+  EXPECT_EQ(told->vfs.max_backlog, silent->vfs.max_backlog);
+  EXPECT_EQ(told->vfs.changes.delete_permanently, silent->vfs.changes.delete_permanently);
+  EXPECT_EQ(told->vfs.revisions, silent->vfs.revisions);
+}
+
+}  // namespace
+}  // namespace driveway::cli

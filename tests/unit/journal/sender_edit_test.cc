@@ -1,0 +1,302 @@
+// What the sender makes of changes that go well, and of what it finds before it sends.
+#include "unit/journal/sender_fixture.h"
+
+namespace driveway::journal {
+namespace {
+
+using drive::some_bytes;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+using SenderEdit = SenderTest;
+
+TEST_F(SenderEdit, FoldersAndFilesAreMade) {
+  const InodeId folder = make_folder("d");
+  create("a.txt", "alpha", folder);
+  const InodeId empty = create("empty", "");
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(),
+              ElementsAre(Pair("d", "<folder>"), Pair("d/a.txt", "alpha"), Pair("empty", "")));
+  EXPECT_FALSE(side_.has_dirty(empty)) << "its content is not dirty any more";
+  EXPECT_EQ(side_.confirmed().size(), 2);
+  const auto item = store_.find(id_of("empty"));
+  EXPECT_EQ(item->mime_type, "text/plain");
+}
+
+TEST_F(SenderEdit, ANewContentAndItsNameAreOneCall) {
+  const FileId id = store_.add_file(store_.root(), "a", "old");
+  rewrite(id, "new");
+  rename(id, kRoot, "b");
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("b", "new")));
+  EXPECT_EQ(store_.calls(Method::kUpdate), 1);
+  EXPECT_EQ(store_.find(id)->name, "b");
+}
+
+TEST_F(SenderEdit, MovesAttributesAndRemovals) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  const FileId moved = store_.add_file(store_.root(), "a", "bytes");
+  const FileId doomed = store_.add_file(store_.root(), "b", "bytes");
+  known(folder);
+  rename(moved, known(folder), "c");
+  remove(doomed);
+  change([&](ChangeSet& set, WallTime now) {
+    know(set, folder);
+    Attributes attributes;
+    attributes.properties["driveway.mode"] = "0700";
+    return set.set_attributes(known(folder), attributes, now);
+  });
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("d", "<folder>"), Pair("d/c", "bytes")));
+  EXPECT_TRUE(store_.find(doomed)->explicitly_trashed);
+  EXPECT_THAT(store_.find(folder)->properties, ElementsAre(Pair("driveway.mode", "0700")));
+}
+
+// Coalescing: only what is left of many changes reaches Drive.
+TEST_F(SenderEdit, WhatIsQueuedCoalesces) {
+  const InodeId inode = create("a", "1");
+  for (int i = 2; i < 10; ++i) write(inode, std::to_string(i));
+  change([&](ChangeSet& set, WallTime now) { return set.rename(inode, place(kRoot, "b"), now); });
+  const InodeId gone = create("gone", "x");
+  change([&](ChangeSet& set, WallTime now) { return set.remove(gone, now); });
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("b", "9")));
+  EXPECT_EQ(changing_calls(), 1);
+}
+
+TEST_F(SenderEdit, AFileIsCopiedByTheServer) {
+  const FileId id = store_.add_file(store_.root(), "a", "bytes");
+  const InodeId inode = new_inode();
+  change([&](ChangeSet& set, WallTime now) {
+    NewEntry entry;
+    entry.modified = now;
+    entry.content = side_.copy_of(inode, *store_.find(id));
+    return set.create(inode, place(kRoot, "b"), entry, now);
+  });
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "bytes"), Pair("b", "bytes")));
+  EXPECT_EQ(store_.calls(Method::kCopy), 1);
+  EXPECT_EQ(store_.bytes_sent(), 0);
+  EXPECT_THAT(side_.confirmed(), IsEmpty()) << "no byte of it is here";
+}
+
+// The copy would have another content.
+TEST_F(SenderEdit, ACopyOfWhatHasChangedFails) {
+  const FileId id = store_.add_file(store_.root(), "a", "bytes");
+  const InodeId inode = new_inode();
+  const ContentState copy = side_.copy_of(inode, *store_.find(id));
+  store_.set_content(id, "other");
+  change([&](ChangeSet& set, WallTime now) {
+    NewEntry entry;
+    entry.modified = now;
+    entry.content = copy;
+    return set.create(inode, place(kRoot, "b"), entry, now);
+  });
+  ASSERT_TRUE(eventually([&] { return row(inode)->problem.has_value(); }));
+  EXPECT_EQ(row(inode)->problem->code, ErrorCode::kCorrupt);
+  EXPECT_EQ(store_.calls(Method::kCopy), 0);
+}
+
+// J6: the name keeps its id; what is replaced is fetched first.
+TEST_F(SenderEdit, ARenameOverAFileIsANewRevisionOfIt) {
+  const FileId id = store_.add_file(store_.root(), "a", "old");
+  const InodeId inode = create("tmp", "new");
+  change([&](ChangeSet& set, WallTime now) {
+    know(set, id);
+    return set.rename_over(inode, known(id), place(kRoot, "a"), now);
+  });
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "new")));
+  EXPECT_EQ(store_.content(id), "new");
+  EXPECT_EQ(store_.edits().size(), 1);
+  EXPECT_THAT(side_.replaced(), ElementsAre(known(id)));
+}
+
+// --- J8.
+
+TEST_F(SenderEdit, ATreeGoesToTheTrashInOneCall) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  const FileId inner = store_.add_folder(folder, "e");
+  const FileId file = store_.add_file(inner, "f", "bytes");
+  known(folder);
+  known(inner);
+  remove(file, known(inner));
+  remove(inner, known(folder));
+  remove(folder);
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), IsEmpty());
+  EXPECT_EQ(changing_calls(), 1);
+  EXPECT_TRUE(store_.find(folder)->explicitly_trashed);
+  EXPECT_FALSE(store_.find(file)->explicitly_trashed);
+}
+
+TEST_F(SenderEdit, AFolderWithSomethingElseInItStays) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  const FileId inner = store_.add_folder(folder, "e");
+  const FileId file = store_.add_file(inner, "f", "bytes");
+  known(folder);
+  known(inner);
+  remove(file, known(inner));
+  remove(inner, known(folder));
+  remove(folder);
+  store_.add_file(inner, "theirs", "precious");
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("d", "<folder>"), Pair("d/e", "<folder>"),
+                                  Pair("d/e/theirs", "precious")));
+  EXPECT_TRUE(store_.find(file)->explicitly_trashed) << "that was ours to remove";
+}
+
+// --- J9.
+
+TEST_F(SenderEdit, AFolderThatIsThereIsAdopted) {
+  const InodeId inode = make_folder("d");
+  create("a", "bytes", inode);
+  const FileId theirs = store_.add_folder(store_.root(), "d");
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("d", "<folder>"), Pair("d/a", "bytes")));
+  EXPECT_EQ(row(inode)->known.id, theirs);
+}
+
+TEST_F(SenderEdit, AFileThatIsThereKeepsItsName) {
+  create("a", "ours");
+  store_.add_file(store_.root(), "a", "theirs");
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "theirs"), Pair("a (conflict)", "ours")));
+}
+
+// Listings are late: what has left its name since is no conflict.
+TEST_F(SenderEdit, ANameThatWasLeftIsFree) {
+  store_.set_listing_lag(std::chrono::hours(1));
+  const FileId id = store_.add_file(store_.root(), "a", "old");
+  pass(std::chrono::hours(1));
+  rename(id, kRoot, "b");
+  ASSERT_TRUE(drain());
+  create("a", "new");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.find(id)->name, "b");
+  store_.set_listing_lag(Duration::zero());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "new"), Pair("b", "old")));
+}
+
+// --- J10.
+
+TEST_F(SenderEdit, WhatWasChangedByBothIsKeptTwice) {
+  const FileId id = store_.add_file(store_.root(), "a", "base");
+  rewrite(id, "ours");
+  store_.set_content(id, "theirs");
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "theirs"), Pair("a (conflict)", "ours")));
+  EXPECT_EQ(store_.content(id), "theirs");
+  EXPECT_EQ(metrics_.counter("sender.conflicts").value(), 1);
+}
+
+TEST_F(SenderEdit, WhatAnotherClientRemovedAndWeChangedIsMadeAnew) {
+  const FileId deleted = store_.add_file(store_.root(), "a", "base");
+  const FileId trashed = store_.add_file(store_.root(), "b", "base");
+  rewrite(deleted, "ours a");
+  rewrite(trashed, "ours b");
+  store_.remove(deleted);
+  store_.trash(trashed);
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "ours a"), Pair("b", "ours b")));
+}
+
+TEST_F(SenderEdit, WhatAnotherClientMovedIsEditedWhereItIs) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  const FileId id = store_.add_file(store_.root(), "a", "base");
+  known(folder);
+  rewrite(id, "ours");
+  store_.move(id, folder);
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("d", "<folder>"), Pair("d/a", "ours")));
+}
+
+TEST_F(SenderEdit, WhatHasLostItsFolderIsRecovered) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  const FileId recovered = store_.add_folder(store_.root(), "driveway-recovered");
+  side_.set_recovery(new_inode(), recovered);
+  known(folder);
+  store_.trash(folder);
+  create("a", "bytes", known(folder));
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("driveway-recovered", "<folder>"),
+                                  Pair("driveway-recovered/a", "bytes")));
+}
+
+// A folder that the journal has a row of is made anew where it was.
+TEST_F(SenderEdit, AFolderThatHasGoneIsMadeAnewForWhatIsInIt) {
+  const InodeId folder = make_folder("d");
+  ASSERT_TRUE(drain());
+  const FileId id = row(folder)->known.id;
+  store_.remove(id);
+  create("a", "bytes", folder);
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("d", "<folder>"), Pair("d/a", "bytes")));
+  EXPECT_NE(row(folder)->known.id, id);
+}
+
+// What another client wrote between our look and our last byte is kept, too.
+TEST_F(SenderEdit, WhatWasOverwrittenUnseenIsSaved) {
+  const FileId id = store_.add_file(store_.root(), "a", "base");
+  store_.faults().set_hook([&](const Context&, const drive::CallInfo& call) -> Status {
+    if (call.method == Method::kUpdate) store_.set_content(id, "theirs");
+    return {};
+  });
+  rewrite(id, "ours");
+  ASSERT_TRUE(drain());
+  store_.faults().clear();
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "ours"), Pair("a (conflict)", "theirs")));
+}
+
+// --- What is heard (J3, J10).
+
+TEST_F(SenderEdit, WhatIsHeardOfADirtyFileIsAConflict) {
+  const FileId id = store_.add_file(store_.root(), "a", "base");
+  rewrite(id, "ours");
+  store_.set_content(id, "theirs");
+  sender_->heard(id, store_.find(id), kRoot);
+  EXPECT_EQ(row(known(id))->name(), "a (conflict)") << "at once";
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "theirs"), Pair("a (conflict)", "ours")));
+}
+
+TEST_F(SenderEdit, WhatIsHeardWhileSomethingIsSentWaits) {
+  const FileId id = store_.add_file(store_.root(), "a", "base");
+  const auto gate = store_.faults().block(Method::kUpdate);
+  rename(id, kRoot, "ours");
+  ASSERT_TRUE(eventually([&] { return gate->arrived() > 0; }));
+  store_.set_content(id, "theirs");
+  const auto theirs = store_.find(id);
+  sender_->heard(id, theirs, kRoot);
+  EXPECT_NE(row(known(id))->known.version, theirs->version);
+  gate->open();
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("ours", "theirs")));
+  EXPECT_EQ(row(known(id))->known.head_revision, theirs->head_revision);
+}
+
+// J3: the row stays until the feed has told of it, and ten minutes.
+TEST_F(SenderEdit, RowsGoWhenTheyAreNeededNoMore) {
+  const InodeId inode = create("a", "bytes");
+  ASSERT_TRUE(drain());
+  pass(std::chrono::minutes(20));
+  const auto seen = journal_->changes();
+  ASSERT_TRUE(soon([&] { return journal_->changes() != seen; })) << "once a minute";
+  EXPECT_TRUE(row(inode)) << "nobody has echoed it";
+  const FileId id = row(inode)->known.id;
+  sender_->heard(id, store_.find(id), kRoot);
+  EXPECT_TRUE(eventually([&] { return !row(inode); }));
+  EXPECT_TRUE(journal_->empty());
+}
+
+TEST_F(SenderEdit, IdsAreAtHand) {
+  ASSERT_TRUE(soon([&] { return store_.calls(Method::kGenerateIds) > 0; }));
+  std::optional<FileId> id;
+  ASSERT_TRUE(soon([&] { return (id = sender_->take_id()).has_value(); }));
+  EXPECT_NE(sender_->take_id(), id);
+}
+
+}  // namespace
+}  // namespace driveway::journal

@@ -1,0 +1,236 @@
+// What is left of drafts after a stop: of the process (D1), and of the machine (D2).
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include "unit/vfs/draft_fixture.h"
+
+namespace driveway::vfs {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class DraftsCrashTest : public DraftTest {
+ protected:
+  // The file's bytes become others behind the drafts' back, as a machine leaves it that stops.
+  void damage(std::uint64_t number, Bytes offset) {
+    const auto file = file_of(number);
+    ASSERT_FALSE(file.empty());
+    const int fd = ::open(file.c_str(), O_WRONLY);
+    ASSERT_GE(fd, 0);
+    EXPECT_EQ(::pwrite(fd, "?", 1, static_cast<off_t>(offset)), 1);
+    ::close(fd);
+  }
+};
+
+// D1: what flush acknowledged is there after a kill, over a base that is partly here.
+TEST_F(DraftsCrashTest, WhatWasFlushedIsThereAgain) {
+  for (const Bytes size : {Bytes{3'000}, Bytes{400'000}}) {
+    std::string model = random_text(1, 3 * kMiB);
+    const drive::Item item = add(model);
+    const tree::Node node = node_of(item);
+    fetch(node, {0, 1});
+    auto draft = open_draft(node);
+    ok(write(*draft, 2 * kMiB, random_text(2, size)));
+    put(model, 2 * kMiB, random_text(2, size));
+    ok(write(*draft, std::nullopt, "end"));
+    model += "end";
+    draft->set_modified(WallTime(std::chrono::milliseconds(123'456)));
+    ok(draft->flush({}));
+    ok(write(*draft, std::nullopt, random_text(3, 100)));  // never acknowledged
+    draft.reset();
+    open();
+    draft = drafts_->find(node.inode);
+    ASSERT_NE(draft, nullptr);
+    EXPECT_TRUE(draft->dirty());
+    EXPECT_TRUE(all_of(*draft) == model);
+    EXPECT_EQ(draft->modified(), WallTime(std::chrono::milliseconds(123'456)));
+    EXPECT_THAT(drafts_->damaged(), IsEmpty());
+    EXPECT_THAT(journal_->unclosed(), IsEmpty());
+    value(send(node.inode));
+    EXPECT_TRUE(store_.content(item.id) == model);
+    EXPECT_FALSE(draft->dirty());
+  }
+}
+
+// J4
+TEST_F(DraftsCrashTest, WhatNobodyAcknowledgedIsKnownAsUnclosed) {
+  auto draft = create("a");
+  const InodeId inode = draft->inode();
+  ok(write(*draft, 0, "first bytes"));
+  draft.reset();
+  open();
+  EXPECT_THAT(journal_->unclosed(), ElementsAre(inode));
+  draft = drafts_->find(inode);
+  ASSERT_NE(draft, nullptr);
+  EXPECT_EQ(all_of(*draft), "first bytes");
+}
+
+TEST_F(DraftsCrashTest, ACopyIsACopyAgain) {
+  const std::string bytes = random_text(1, 2 * kMiB);
+  const drive::Item source = add(bytes);
+  auto draft = create("copy");
+  const InodeId inode = draft->inode();
+  ok(draft->become_copy({}, node_of(source)));
+  draft.reset();
+  open();
+  draft = drafts_->find(inode);
+  ASSERT_NE(draft, nullptr);
+  EXPECT_TRUE(all_of(*draft) == bytes);
+  ok(write(*draft, 5, "x"));
+  EXPECT_FALSE(content(inode)->bytes.copy);
+}
+
+// The base's content has the name that it had, so what is here of it is used.
+TEST_F(DraftsCrashTest, WhatIsHereOfTheBaseIsNotFetchedAgain) {
+  const std::string bytes = random_text(1, 3 * kMiB);
+  const tree::Node node = node_of(add(bytes));
+  auto draft = open_draft(node);
+  ok(write(*draft, 7, "x"));
+  ok(draft->flush({}));
+  EXPECT_TRUE(eventually([&] { return is_cached(*node.item); }));
+  draft.reset();
+  open();
+  store_.reset_calls();
+  EXPECT_TRUE(all_of(*drafts_->find(node.inode)) == bytes.substr(0, 7) + "x" + bytes.substr(8));
+  EXPECT_EQ(store_.calls(drive::Method::kRead), 0);
+}
+
+// D4: killed after Drive had it and before the record went.
+TEST_F(DraftsCrashTest, WhatDriveHasByThenBecomesCleanWithoutASnapshot) {
+  auto draft = create("a");
+  const InodeId inode = draft->inode();
+  ok(write(*draft, 0, random_text(1, 300'000)));
+  ok(draft->remove_writer({}));
+  auto step = value(begin(inode));
+  auto snapshot = value(drafts_->snapshot({}, inode));
+  const drive::Item item = value(upload(step, *snapshot));
+  for (const bool adopted : {false, true}) {
+    if (adopted) ok(drafts_->confirmed(inode, nullptr, item));
+    snapshot.reset();
+    draft.reset();
+    open();
+    draft = drafts_->find(inode);
+    ASSERT_NE(draft, nullptr);
+    EXPECT_TRUE(all_of(*draft) == random_text(1, 300'000)) << adopted;
+  }
+  const auto plan = journal_->look(
+      [&](const journal::ChangeSet& set) { return set.next(clock_.wall_now(), {.steps = 100}); });
+  ASSERT_EQ(plan.steps.size(), 1);
+  ASSERT_TRUE(plan.steps[0].resolve);
+  step = plan.steps[0];
+  ok(journal_->change({}, journal::Purpose::kProgress, [&](journal::ChangeSet& set, WallTime now) {
+    return set.began(step, {}, now);
+  }));
+  ok(finish(step, item, nullptr, {}));
+  EXPECT_FALSE(draft->dirty());
+  store_.reset_calls();
+  EXPECT_TRUE(all_of(*draft) == random_text(1, 300'000));
+  EXPECT_EQ(store_.calls(drive::Method::kRead), 0);
+}
+
+// D2: bytes that did not reach the disk are recognised, reported, and never sent.
+TEST_F(DraftsCrashTest, WhatDidNotReachTheDiskIsReported) {
+  auto draft = create("checkpoint.bin");
+  const InodeId inode = draft->inode();
+  ok(write(*draft, 0, random_text(1, 400'000)));
+  ok(draft->remove_writer({}));
+  const std::uint64_t number = content(inode)->bytes.number;
+  draft.reset();
+  close();
+  damage(number, 70'000);
+  open(/*machine_crashed=*/true);
+  ASSERT_EQ(drafts_->damaged().size(), 1);
+  EXPECT_EQ(drafts_->damaged()[0].inode, inode);
+  EXPECT_EQ(drafts_->damaged()[0].name, "checkpoint.bin");
+  EXPECT_THAT(drafts_->damaged()[0].ranges, ElementsAre(ByteRange{65'536, 65'536}));
+  const auto snapshot = drafts_->snapshot({}, inode);
+  ASSERT_TRUE(snapshot.failed_with(ErrorCode::kCorrupt));
+  EXPECT_THAT(snapshot.error().message, HasSubstr("checkpoint.bin"));
+  draft = drafts_->find(inode);
+  EXPECT_EQ(value(read(*draft, 0, 65'536)), random_text(1, 400'000).substr(0, 65'536));
+  EXPECT_TRUE(read(*draft, 65'536, 1).failed_with(ErrorCode::kCorrupt));
+}
+
+// D2: what fsync acknowledged survives; bytes written over it since may be there or not.
+TEST_F(DraftsCrashTest, WhatWasSyncedIsTakenAsItIs) {
+  auto draft = create("a.sqlite");
+  const InodeId inode = draft->inode();
+  ok(write(*draft, 0, random_text(1, 400'000)));
+  ok(draft->sync({}));
+  ok(draft->sync({}));
+  ok(write(*draft, 70'000, "?"));
+  const std::uint64_t number = content(inode)->bytes.number;
+  draft.reset();
+  close();
+  damage(number, 70'000);
+  open(/*machine_crashed=*/true);
+  EXPECT_THAT(drafts_->damaged(), IsEmpty());
+  std::string model = random_text(1, 400'000);
+  put(model, 70'000, "?");
+  EXPECT_TRUE(all_of(*drafts_->find(inode)) == model);
+  value(send(inode));
+}
+
+// Not those that were written after it.
+TEST_F(DraftsCrashTest, WhatWasRecordedAfterASyncIsComparedAgain) {
+  auto draft = create("a");
+  const InodeId inode = draft->inode();
+  ok(write(*draft, 0, random_text(1, 400'000)));
+  ok(draft->sync({}));
+  ok(write(*draft, 70'000, "later"));
+  ok(draft->flush({}));
+  const std::uint64_t number = content(inode)->bytes.number;
+  draft.reset();
+  close();
+  damage(number, 70'000);
+  open(/*machine_crashed=*/true);
+  EXPECT_EQ(drafts_->damaged().size(), 1);
+}
+
+// D2: the contents first, then the log.
+TEST_F(DraftsCrashTest, TheLogIsNotSyncedBeforeTheContents) {
+  const auto draft = create("a");
+  ok(write(*draft, 0, random_text(1, 400'000)));
+  ok(draft->flush({}));
+  ok(journal_->sync({}));
+  int syncs = 0;
+  const auto fail = [&] {
+    ++syncs;
+    return Status(Error{ErrorCode::kLocalDisk, "the disk fails"});
+  };
+  ok(write(*draft, 0, "x"));
+  const auto idle = create("b");
+  ok(write(*idle, 0, "in memory"));
+  ok(idle->sync({}));
+  fault::arm("cache.dirty_sync", fail);
+  ok(draft->flush({}));
+  EXPECT_FALSE(journal_->sync({}).ok()) << "a record names bytes that are not on the disk";
+  EXPECT_EQ(syncs, 1);
+  fault::disarm_all();
+  EXPECT_FALSE(draft->sync({}).ok()) << "the kernel tells of lost bytes only once";
+}
+
+TEST_F(DraftsCrashTest, AFileWhoseStateCannotBeReadIsReportedAndKept) {
+  auto draft = create("a");
+  const InodeId inode = draft->inode();
+  ok(write(*draft, 0, "bytes"));
+  ok(draft->remove_writer({}));
+  journal::ContentState state = content(inode)->bytes;
+  state.state = "no state";
+  ok(journal_->change({}, journal::Purpose::kNew, [&](journal::ChangeSet& set, WallTime now) {
+    return set.synced(inode, state, std::nullopt, now);
+  }));
+  draft.reset();
+  open();
+  EXPECT_EQ(drafts_->find(inode), nullptr);
+  ASSERT_EQ(drafts_->damaged().size(), 1);
+  EXPECT_EQ(drafts_->damaged()[0].name, "a");
+  EXPECT_TRUE(drafts_->snapshot({}, inode).failed_with(ErrorCode::kCorrupt));
+  EXPECT_TRUE(content(inode));
+}
+
+}  // namespace
+}  // namespace driveway::vfs

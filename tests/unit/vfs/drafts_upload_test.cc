@@ -1,0 +1,343 @@
+// What the sender takes of a draft, and what the draft is once Drive has it (D4, J4, J5, J7).
+#include <gmock/gmock.h>
+
+#include <atomic>
+
+#include "unit/vfs/draft_fixture.h"
+
+namespace driveway::vfs {
+namespace {
+
+using testing::HasSubstr;
+
+class DraftsUploadTest : public DraftTest {};
+
+// J4: the bytes of one moment, whatever is written from then on.
+TEST_F(DraftsUploadTest, ASnapshotStaysWhatItWas) {
+  std::string model = random_text(1, 2 * kMiB);
+  const auto draft = open_draft(node_of(add(model)));
+  ok(write(*draft, 500'000, random_text(2, 400'000)));
+  put(model, 500'000, random_text(2, 400'000));
+  const auto snapshot = value(drafts_->snapshot({}, draft->inode()));
+  EXPECT_EQ(snapshot->size(), model.size());
+  EXPECT_FALSE(snapshot->is_outdated(0));
+  ok(write(*draft, std::nullopt, random_text(3, 100'000)));
+  EXPECT_FALSE(snapshot->is_outdated(0)) << "appended";
+  ok(write(*draft, 600'000, random_text(4, 100'000)));
+  EXPECT_TRUE(snapshot->is_outdated(0));
+  EXPECT_FALSE(snapshot->is_outdated(model.size())) << "all of it was read";
+  ok(draft->truncate({}, 100, false));
+  EXPECT_TRUE(value(read_all(*snapshot)) == model);
+  EXPECT_EQ(snapshot->state().size, model.size());
+}
+
+TEST_F(DraftsUploadTest, WhatTheSenderTakesIsWhatTheRowSays) {
+  const auto draft = create("a");
+  ok(write(*draft, 0, random_text(2, 400'000)));
+  ok(draft->flush({}));
+  ok(draft->remove_writer({}));
+  const auto snapshot = value(drafts_->snapshot({}, draft->inode()));
+  EXPECT_EQ(snapshot->state(), content(draft->inode())->bytes);
+}
+
+TEST_F(DraftsUploadTest, WhatDriveHasIsCleanAndReadFromTheCache) {
+  std::string model = random_text(1, 3 * kMiB + 5);
+  const drive::Item item = add(model);
+  const tree::Node node = node_of(item);
+  fetch(node, {0, 3 * kMiB});
+  auto draft = open_draft(node);
+  ok(write(*draft, 1'500'000, "some bytes"));
+  put(model, 1'500'000, "some bytes");
+  ok(draft->remove_writer({}));
+  EXPECT_TRUE(eventually([&] { return is_cached(item); }));
+  const drive::Item sent = value(send(node.inode));
+  EXPECT_TRUE(store_.content(item.id) == model);
+  EXPECT_NE(sent.head_revision, item.head_revision);
+  EXPECT_FALSE(draft->dirty());
+  EXPECT_FALSE(content(node.inode));
+  EXPECT_EQ(drafts_->find(node.inode), nullptr);
+  store_.reset_calls();
+  EXPECT_TRUE(all_of(*draft) == model);
+  EXPECT_EQ(store_.calls(drive::Method::kRead), 0);
+  EXPECT_TRUE(value(cache_->open_content(*drive::content_id(sent), model.size()))->verified());
+  const std::weak_ptr<Draft> last = draft;
+  draft.reset();
+  EXPECT_TRUE(last.expired()) << "it holds what may be evicted";
+  EXPECT_EQ(metric("cache.dirty_contents"), 0);
+}
+
+// The next write begins another dirty content, over what Drive has now.
+TEST_F(DraftsUploadTest, AFileThatStaysOpenIsWrittenToAgain) {
+  const auto draft = create("a");
+  std::string model = random_text(1, 300'000);
+  ok(write(*draft, 0, model));
+  ok(draft->flush({}));
+  const auto first = content(draft->inode());
+  const drive::Item sent = value(send(draft->inode()));
+  EXPECT_EQ(drafts_->find(draft->inode()), draft);
+  EXPECT_FALSE(draft->dirty());
+  ok(write(*draft, std::nullopt, "more"));
+  model += "more";
+  const auto second = content(draft->inode());
+  ASSERT_TRUE(second);
+  EXPECT_NE(second->bytes.number, first->bytes.number);
+  EXPECT_EQ(second->bytes.base.revision, sent.head_revision);
+  EXPECT_TRUE(all_of(*draft) == model);
+  ok(draft->remove_writer({}));
+  value(send(draft->inode()));
+  EXPECT_TRUE(store_.content(sent.id) == model);
+}
+
+// J5: `uploaded` is true only of the generation that was sent; what came later is sent later, over
+// the new revision, from which the rest of the base is fetched.
+TEST_F(DraftsUploadTest, WhatIsWrittenDuringAnUploadIsKeptAndSentAfterIt) {
+  std::string model = random_text(1, 4 * kMiB);
+  const drive::Item item = add(model);
+  const auto draft = open_draft(node_of(item));
+  ok(write(*draft, 100, "before"));
+  put(model, 100, "before");
+  ok(draft->flush({}));
+  const std::string sent_model = model;
+  const drive::Item sent = value(send(draft->inode(), {.before_confirmed = [&] {
+                                        ok(write(*draft, 3 * kMiB + 9, "meanwhile"));
+                                        put(model, 3 * kMiB + 9, "meanwhile");
+                                      }}));
+  EXPECT_TRUE(store_.content(item.id) == sent_model);
+  const auto left = content(draft->inode());
+  ASSERT_TRUE(left) << "the journal knows of it";
+  EXPECT_EQ(left->bytes.base.revision, sent.head_revision);
+  EXPECT_FALSE(left->acknowledged);
+  EXPECT_TRUE(all_of(*draft) == model);
+  ok(draft->remove_writer({}));
+  value(send(draft->inode()));
+  EXPECT_TRUE(store_.content(item.id) == model);
+  EXPECT_FALSE(content(draft->inode()));
+}
+
+// The same, where the later bytes are acknowledged already: they stay so.
+TEST_F(DraftsUploadTest, WhatIsFlushedDuringAnUploadStaysAcknowledged) {
+  std::string model = random_text(1, 4 * kMiB);
+  const drive::Item item = add(model);
+  const auto draft = open_draft(node_of(item));
+  ok(write(*draft, 100, "before"));
+  ok(draft->flush({}));
+  const drive::Item sent = value(send(draft->inode(), {.before_confirmed = [&] {
+                                        ok(write(*draft, 200, "meanwhile"));
+                                        ok(draft->flush({}));
+                                        ok(write(*draft, 300, "later"));
+                                      }}));
+  const auto left = content(draft->inode());
+  ASSERT_TRUE(left);
+  EXPECT_TRUE(left->acknowledged);
+  EXPECT_EQ(left->bytes.base.revision, sent.head_revision);
+  ok(draft->remove_writer({}));
+  value(send(draft->inode()));
+  put(model, 100, "before");
+  put(model, 200, "meanwhile");
+  put(model, 300, "later");
+  EXPECT_TRUE(store_.content(item.id) == model);
+}
+
+// What is not here of the base comes from the revision that has taken its place.
+TEST_F(DraftsUploadTest, TheRestOfTheBaseComesFromTheNewRevision) {
+  std::string model = random_text(1, 4 * kMiB);
+  const drive::Item item = add(model);
+  const auto draft = open_draft(node_of(item));
+  store_.faults().fail(drive::Method::kRead, {ErrorCode::kUnavailable, "cut", false}, 100);
+  ok(write(*draft, 100, "before"));
+  put(model, 100, "before");
+  ok(draft->flush({}));
+  EXPECT_TRUE(drafts_->snapshot({}, draft->inode()).failed_with(ErrorCode::kUnavailable));
+  auto step = value(begin(draft->inode()));
+  // It came there all the same, as after a lost answer: nothing of the base is here.
+  store_.set_content(item.id, model);
+  ok(write(*draft, 3 * kMiB, "after"));
+  put(model, 3 * kMiB, "after");
+  ok(finish(step, *store_.find(item.id), nullptr, {}));
+  store_.faults().clear();
+  EXPECT_TRUE(all_of(*draft) == model);
+  ok(draft->remove_writer({}));
+  value(send(draft->inode()));
+  EXPECT_TRUE(store_.content(item.id) == model);
+}
+
+// A writer that comes between waits for neither, and finds the new one.
+TEST_F(DraftsUploadTest, AWriteBetweenAdoptionAndTheRecordIsKept) {
+  const auto draft = create("a");
+  std::string model = random_text(1, 300'000);
+  ok(write(*draft, 0, model));
+  ok(draft->flush({}));
+  const drive::Item sent = value(send(draft->inode(), {.after_confirmed = [&] {
+                                        ok(write(*draft, 7, "x"));
+                                        put(model, 7, "x");
+                                        ok(draft->flush({}));
+                                      }}));
+  ASSERT_TRUE(content(draft->inode()));
+  EXPECT_TRUE(all_of(*draft) == model);
+  ok(draft->remove_writer({}));
+  value(send(draft->inode()));
+  EXPECT_TRUE(store_.content(sent.id) == model);
+  EXPECT_EQ(metric("cache.dirty_contents"), 0);
+}
+
+// D4: each step of confirming can be repeated.
+TEST_F(DraftsUploadTest, ConfirmingTwiceIsAsOnce) {
+  const auto draft = create("a");
+  ok(write(*draft, 0, random_text(1, 300'000)));
+  ok(draft->remove_writer({}));
+  auto snapshot = value(drafts_->snapshot({}, draft->inode()));
+  auto step = value(begin(draft->inode()));
+  const drive::Item item = value(upload(step, *snapshot));
+  ok(drafts_->confirmed(step.inode, snapshot.get(), item));
+  ok(finish(step, item, snapshot.get(), {}));
+  EXPECT_FALSE(content(draft->inode()));
+  EXPECT_TRUE(all_of(*draft) == random_text(1, 300'000));
+}
+
+TEST_F(DraftsUploadTest, WhatCameWrongIsNotTakenForTheFile) {
+  const auto draft = create("a");
+  ok(write(*draft, 0, random_text(1, 300'000)));
+  ok(draft->remove_writer({}));
+  store_.corrupt_next_upload();
+  value(send(draft->inode()));
+  EXPECT_TRUE(draft->dirty());
+  EXPECT_TRUE(content(draft->inode()));
+  const drive::Item sent = value(send(draft->inode()));
+  EXPECT_FALSE(draft->dirty());
+  EXPECT_TRUE(store_.content(sent.id) == random_text(1, 300'000));
+}
+
+TEST_F(DraftsUploadTest, ACopyIsCleanOnceTheServerHasMadeIt) {
+  const std::string bytes = random_text(1, 2 * kMiB);
+  const drive::Item source = add(bytes);
+  const auto draft = create("copy");
+  ok(draft->become_copy({}, node_of(source)));
+  ok(draft->remove_writer({}));
+  auto step = value(begin(draft->inode()));
+  ASSERT_EQ(step.sent.action, journal::Action::kCopy);
+  drive::NewItem made;
+  made.id = step.sent.id;
+  made.name = *step.sent.name;
+  made.parent = step.sent.parent;
+  const drive::Item item = value(store_.copy({}, step.sent.content.copy->id, made));
+  ok(finish(step, item, nullptr, {}));
+  EXPECT_FALSE(draft->dirty());
+  EXPECT_EQ(store_.calls(drive::Method::kRead), 0);
+  EXPECT_TRUE(all_of(*draft) == bytes);
+}
+
+// J7
+TEST_F(DraftsUploadTest, ABaseThatHasGoneIsReportedAndTheLocalBytesAreKept) {
+  const std::string bytes = random_text(1, 4 * kMiB);
+  for (const bool deleted : {true, false}) {
+    const drive::Item item = add(bytes);
+    const tree::Node node = node_of(item);
+    if (deleted) {
+      store_.remove(item.id);
+    } else {
+      store_.set_content(item.id, random_text(2, 4 * kMiB));
+    }
+    auto draft = open_draft(node);
+    ok(write(*draft, 2'000'000, "local bytes"));
+    ok(draft->remove_writer({}));
+    for (const bool restarted : {false, true}) {
+      SCOPED_TRACE(cat("deleted ", deleted, ", restarted ", restarted));
+      const auto snapshot = drafts_->snapshot({}, node.inode);
+      ASSERT_TRUE(snapshot.failed_with(ErrorCode::kStale));
+      EXPECT_THAT(snapshot.error().message, HasSubstr(item.name));
+      const auto base_bytes = read(*draft, 3 * kMiB, 100);
+      ASSERT_TRUE(base_bytes.failed_with(ErrorCode::kStale));
+      EXPECT_THAT(base_bytes.error().message, HasSubstr(item.name));
+      std::string local;
+      for (const cache::Part& part : draft->parts({0, draft->size()})) {
+        if (part.kind != cache::PartKind::kLocal) continue;
+        EXPECT_EQ(part.range.offset, 2'000'000);
+        local += value(read(*draft, part.range.offset, part.range.length));
+      }
+      EXPECT_EQ(local, "local bytes");
+      EXPECT_TRUE(content(node.inode));
+      if (restarted) break;
+      draft.reset();
+      open();
+      draft = drafts_->find(node.inode);
+      ASSERT_NE(draft, nullptr);
+    }
+  }
+}
+
+// R1: an upload is of one revision of the base, also when that moves while it is read.
+TEST_F(DraftsUploadTest, ABaseThatIsReplacedWhileItIsReadIsNotMixedIn) {
+  const drive::Item item = add(random_text(1, 5 * kMiB));
+  const auto draft = open_draft(node_of(item));
+  store_.faults().fail(drive::Method::kRead, {ErrorCode::kUnavailable, "cut", true}, 1);
+  ok(write(*draft, 10, "x"));
+  ok(draft->remove_writer({}));
+  const auto sent = send(draft->inode(), {.with_snapshot = [&](journal::Snapshot& snapshot) {
+                           std::string first(100, '\0');
+                           ok(snapshot.read(0, std::as_writable_bytes(std::span(first))));
+                           store_.set_content(item.id, random_text(2, 5 * kMiB));
+                         }});
+  if (sent.ok()) {
+    std::string model = random_text(1, 5 * kMiB);
+    put(model, 10, "x");
+    EXPECT_TRUE(store_.content(item.id) == model);
+  } else {
+    EXPECT_EQ(sent.error().code, ErrorCode::kStale);
+  }
+}
+
+// Everything at once: for the sanitizers, and that nothing is lost.
+TEST_F(DraftsUploadTest, WritersReadersAndTheSenderAtOnce) {
+  const std::string base = random_text(1, 3 * kMiB);
+  const drive::Item item = add(base);
+  const tree::Node node = node_of(item);
+  const auto draft = open_draft(node);
+  constexpr int kWriters = 3;
+  constexpr int kWrites = 60;
+  constexpr Bytes kArea = 1 * kMiB;
+  std::atomic<int> writing = kWriters;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kWriters; ++i) {
+    threads.emplace_back([&, i] {
+      for (int n = 0; n < kWrites; ++n) {
+        const std::string bytes(3'000, static_cast<char>('a' + n % 26));
+        ok(write(*draft, i * kArea + static_cast<Bytes>(n) * 3'500, bytes));
+        if (n % 7 == 0) ok(draft->flush({}));
+        if (n % 20 == 0) ok(draft->sync({}));
+      }
+      --writing;
+    });
+  }
+  threads.emplace_back([&] {
+    for (Bytes at = 0; writing > 0; at = (at + 65'000) % (3 * kMiB)) {
+      const auto bytes = read(*draft, at, 65'000);
+      EXPECT_TRUE(bytes.ok()) << bytes.error().to_string();
+      EXPECT_EQ(draft->size(), 3 * kMiB);
+      drafts_->find(node.inode);
+      draft->next_hole(at);
+    }
+  });
+  while (writing > 0) {
+    if (content(node.inode)) {
+      const auto sent = send(node.inode);
+      EXPECT_TRUE(sent.ok()) << sent.error().to_string();
+    }
+    std::this_thread::yield();
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::string model = base;
+  for (int i = 0; i < kWriters; ++i) {
+    for (int n = 0; n < kWrites; ++n) {
+      put(model, i * kArea + static_cast<Bytes>(n) * 3'500,
+          std::string(3'000, static_cast<char>('a' + n % 26)));
+    }
+  }
+  ok(draft->remove_writer({}));
+  EXPECT_TRUE(all_of(*draft) == model);
+  if (content(node.inode)) value(send(node.inode));
+  EXPECT_TRUE(store_.content(item.id) == model);
+  EXPECT_FALSE(draft->dirty());
+}
+
+}  // namespace
+}  // namespace driveway::vfs

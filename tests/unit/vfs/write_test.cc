@@ -1,0 +1,292 @@
+// Files that are written, from the first byte until Drive has them.
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "unit/vfs/vfs_fixture.h"
+
+namespace driveway::vfs {
+namespace {
+
+using drive::Method;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+class WriteTest : public VfsFixture {};
+
+TEST_F(WriteTest, WhatIsWrittenAndClosedGoesToDrive) {
+  open();
+  write_new("MyDrive/notes.txt", "hello");
+  EXPECT_EQ(read("MyDrive/notes.txt"), "hello");
+  EXPECT_EQ(node_at("MyDrive/notes.txt").size, 5U);
+  EXPECT_THAT(names_in("MyDrive"), ElementsAre("notes.txt"));
+  EXPECT_THAT(drive_names(store_.root()), IsEmpty()) << "close does not wait for Drive";
+  const InodeId inode = inode_of("MyDrive/notes.txt");
+  flush();
+  const drive::Item item = item_named(store_.root(), "notes.txt");
+  EXPECT_EQ(store_.content(item.id), "hello");
+  EXPECT_EQ(item.mime_type, "text/plain");
+  EXPECT_EQ(inode_of("MyDrive/notes.txt"), inode) << "the inode stays when Drive has it";
+  EXPECT_EQ(read("MyDrive/notes.txt"), "hello");
+  EXPECT_EQ(store_.calls(Method::kRead), 0) << "what was written here is not fetched";
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  EXPECT_EQ(inode_of("MyDrive/notes.txt"), inode);
+  EXPECT_THAT(names_in("MyDrive"), ElementsAre("notes.txt"));
+}
+
+// D1, D3.
+TEST_F(WriteTest, WhatWasClosedSurvivesAKill) {
+  open();
+  make_folder("MyDrive/d");
+  write_new("MyDrive/d/a.bin", std::string(300'000, 'x'));
+  const InodeId inode = inode_of("MyDrive/d/a.bin");
+  kill_and_open();
+  EXPECT_EQ(inode_of("MyDrive/d/a.bin"), inode);
+  EXPECT_EQ(read("MyDrive/d/a.bin"), std::string(300'000, 'x'));
+  flush();
+  const drive::Item folder = item_named(store_.root(), "d");
+  ASSERT_THAT(items_in(folder.id), SizeIs(1));
+  EXPECT_EQ(store_.content(items_in(folder.id)[0].id), std::string(300'000, 'x'));
+}
+
+// D4: the same without what is known of Drive and what is cached of it.
+TEST_F(WriteTest, WhatWasClosedSurvivesTheLossOfMetaAndCache) {
+  store_.add_file(store_.root(), "other", "bytes");
+  open();
+  write_new("MyDrive/a", std::string(300'000, 'x'));
+  EXPECT_EQ(read("MyDrive/other"), "bytes");
+  vfs_.reset();
+  for (const char* part : {"meta", "cache"}) std::filesystem::remove_all(folder() / part);
+  open();
+  EXPECT_THAT(names_in("MyDrive"), ElementsAre("a", "other"));
+  EXPECT_EQ(read("MyDrive/a"), std::string(300'000, 'x'));
+  flush();
+  EXPECT_EQ(store_.content(item_named(store_.root(), "a").id), std::string(300'000, 'x'));
+}
+
+// J4.
+TEST_F(WriteTest, WhatNobodyClosedIsKeptBesideTheFile) {
+  const FileId id = store_.add_file(store_.root(), "a.txt", "before");
+  open();
+  auto file = open_to_write("MyDrive/a.txt");
+  ASSERT_TRUE(put(*file, 0, "AFTER").ok());
+  EXPECT_EQ(read("MyDrive/a.txt"), "AFTERe");
+  kill_and_open(std::move(file));
+  EXPECT_EQ(read("MyDrive/a.txt"), "before");
+  ASSERT_THAT(names_in("MyDrive"), ElementsAre(StartsWith("a (recovered "), "a.txt"));
+  EXPECT_EQ(read("MyDrive/" + names_in("MyDrive")[0]), "AFTERe");
+  flush();
+  EXPECT_EQ(store_.content(id), "before");
+  EXPECT_THAT(items_in(store_.root()), SizeIs(2));
+}
+
+TEST_F(WriteTest, FileIsChangedInPlace) {
+  const FileId id = store_.add_file(store_.root(), "a.txt", "0123456789");
+  open();
+  const InodeId inode = inode_of("MyDrive/a.txt");
+  const auto reader = *vfs_->open_file({}, inode, {});
+  EXPECT_EQ(read_all(*reader), "0123456789");
+  const auto file = open_to_write("MyDrive/a.txt");
+  ASSERT_TRUE(put(*file, 4, "xx").ok());
+  ASSERT_TRUE(file->write({}, std::nullopt, std::as_bytes(std::span("end", 3))).ok());
+  EXPECT_EQ(read_all(*reader), "0123xx6789end") << "who has it open reads what was written";
+  EXPECT_EQ(node_at("MyDrive/a.txt").size, 13U);
+  ASSERT_TRUE(file->truncate({}, 12).ok());
+  close(file);
+  flush();
+  EXPECT_EQ(store_.content(id), "0123xx6789en");
+  EXPECT_EQ(inode_of("MyDrive/a.txt"), inode);
+  EXPECT_EQ(read_all(*reader), "0123xx6789en");
+  EXPECT_EQ(read("MyDrive/a.txt"), "0123xx6789en");
+}
+
+TEST_F(WriteTest, ReaderOfBeforeReadsWhatWasWrittenAndUploadedMeanwhile) {
+  store_.add_file(store_.root(), "a.txt", "before");
+  open();
+  const auto reader = *vfs_->open_file({}, inode_of("MyDrive/a.txt"), {});
+  close(open_to_write("MyDrive/a.txt", /*truncate=*/true));
+  const auto file = open_to_write("MyDrive/a.txt");
+  ASSERT_TRUE(put(*file, 0, "after").ok());
+  close(file);
+  flush();
+  EXPECT_EQ(read_all(*reader), "after");
+}
+
+TEST_F(WriteTest, RemovedFileStaysWithWhoHasItOpenAndIsNeverSent) {
+  open();
+  const auto file = create("MyDrive/tmp");
+  const InodeId inode = file->node().inode;
+  ASSERT_TRUE(put(*file, 0, "scratch").ok());
+  ASSERT_TRUE(unlink("MyDrive/tmp").ok());
+  EXPECT_FALSE(exists("MyDrive/tmp"));
+  EXPECT_EQ(read_all(*file), "scratch");
+  ASSERT_TRUE(put(*file, 7, "!").ok());
+  const auto node = vfs_->node(inode);
+  ASSERT_TRUE(node.ok());
+  EXPECT_EQ(node->size, 8U);
+  close(file);
+  flush();
+  EXPECT_THAT(store_.edits(), IsEmpty());
+}
+
+// E3, E4.
+TEST_F(WriteTest, AttributesGoToDriveAsProperties) {
+  open();
+  write_new("MyDrive/run.sh", "#!/bin/sh");
+  const InodeId inode = inode_of("MyDrive/run.sh");
+  AttributeChange change;
+  change.mode = 0755;
+  change.modified = WallTime(std::chrono::milliseconds(1'234'567'890'123));
+  ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
+  ASSERT_TRUE(vfs_->set_attribute({}, inode, "user.note", "mine", AttributeMode::kAny).ok());
+  EXPECT_EQ(node_at("MyDrive/run.sh").mode & 07777, 0755U);
+  EXPECT_EQ(node_at("MyDrive/run.sh").modified, *change.modified);
+  EXPECT_EQ(vfs_->attribute(inode, "user.note").value_or(""), "mine");
+  flush();
+  const drive::Item item = item_named(store_.root(), "run.sh");
+  EXPECT_EQ(item.properties.at("driveway.mode"), "755");
+  EXPECT_EQ(item.properties.at("x-note"), "mine");
+  EXPECT_EQ(item.modified, *change.modified);
+  EXPECT_EQ(node_at("MyDrive/run.sh").mode & 07777, 0755U);
+
+  change = {};
+  change.mode = 0644;  // what it would be without
+  ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
+  ASSERT_TRUE(vfs_->remove_attribute({}, inode, "user.note").ok());
+  flush();
+  EXPECT_THAT(item_named(store_.root(), "run.sh").properties, IsEmpty());
+  EXPECT_TRUE(
+      vfs_->set_attribute({}, inode, "user.long", std::string(200, 'x'), AttributeMode::kAny)
+          .failed_with(ErrorCode::kTooLarge));
+  EXPECT_TRUE(vfs_->set_attribute({}, inode, "user.drive.id", "x", AttributeMode::kAny)
+                  .failed_with(ErrorCode::kPermissionDenied));
+}
+
+TEST_F(WriteTest, SymlinkIsASmallFileWithAMark) {
+  open();
+  const auto link = vfs_->make_symlink({}, inode_of("MyDrive"), "latest", "runs/17", {});
+  ASSERT_TRUE(link.ok()) << link.error().to_string();
+  EXPECT_EQ(link->kind, tree::NodeKind::kSymlink);
+  EXPECT_EQ(vfs_->read_link({}, link->inode).value_or(""), "runs/17");
+  flush();
+  const drive::Item item = item_named(store_.root(), "latest");
+  EXPECT_EQ(store_.content(item.id), "runs/17");
+  EXPECT_EQ(item.properties.at("driveway.symlink"), "1");
+  EXPECT_EQ(vfs_->read_link({}, inode_of("MyDrive/latest")).value_or(""), "runs/17");
+}
+
+TEST_F(WriteTest, WholeCleanFileIsCopiedByTheServer) {
+  const std::string bytes(3 * kMiB, 'c');
+  store_.add_file(store_.root(), "a.bin", bytes);
+  open();
+  const auto from = *vfs_->open_file({}, inode_of("MyDrive/a.bin"), {});
+  const auto to = create("MyDrive/b.bin");
+  const auto copied = vfs_->copy_range({}, *from, 0, *to, 0, 2 * kGiB);
+  ASSERT_TRUE(copied.ok()) << copied.error().to_string();
+  EXPECT_EQ(*copied, bytes.size());
+  close(to);
+  EXPECT_EQ(node_at("MyDrive/b.bin").size, bytes.size());
+  flush();
+  EXPECT_EQ(store_.calls(Method::kCopy), 1);
+  EXPECT_EQ(store_.bytes_read(), 0U);
+  EXPECT_EQ(store_.bytes_sent(), 0U);
+  EXPECT_TRUE(store_.content(item_named(store_.root(), "b.bin").id) == bytes);
+}
+
+TEST_F(WriteTest, PartOfAFileIsCopiedByHand) {
+  store_.add_file(store_.root(), "a.bin", "0123456789");
+  open();
+  const auto from = *vfs_->open_file({}, inode_of("MyDrive/a.bin"), {});
+  const auto to = create("MyDrive/b.bin");
+  EXPECT_EQ(vfs_->copy_range({}, *from, 2, *to, 0, 5).value_or(0), 5U);
+  EXPECT_EQ(vfs_->copy_range({}, *from, 9, *to, 5, 5).value_or(0), 1U);
+  EXPECT_EQ(vfs_->copy_range({}, *from, 10, *to, 6, 5).value_or(9), 0U);
+  close(to);
+  EXPECT_EQ(read("MyDrive/b.bin"), "234569");
+}
+
+TEST_F(WriteTest, ReadOnlyRefusesChangesAndShowsWhatIsUnsent) {
+  open();
+  write_new("MyDrive/a", std::string(200'000, 'a'));
+  vfs_.reset();
+  options_.read_only = true;
+  open();
+  EXPECT_EQ(read("MyDrive/a"), std::string(200'000, 'a'));
+  EXPECT_TRUE(unlink("MyDrive/a").failed_with(ErrorCode::kReadOnly));
+  EXPECT_TRUE(
+      vfs_->open_file({}, inode_of("MyDrive/a"), kToWrite).failed_with(ErrorCode::kReadOnly));
+  EXPECT_EQ(vfs_->journal(), nullptr);
+  vfs_.reset();
+  EXPECT_THAT(store_.edits(), IsEmpty());
+  options_.read_only = false;
+  open();
+  flush();
+  EXPECT_EQ(store_.content(item_named(store_.root(), "a").id), std::string(200'000, 'a'));
+}
+
+// E2.
+TEST_F(WriteTest, FullStorageIsToldToWhoWouldWriteMore) {
+  store_.set_storage_limit(10);
+  open();
+  write_new("MyDrive/a", std::string(100, 'a'));
+  while (vfs_->create_file({}, inode_of("MyDrive"), "probe", {.mode = 0644}, kToWrite).ok()) {
+    ASSERT_TRUE(unlink("MyDrive/probe").ok());
+    clock_.advance(std::chrono::seconds(1));
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(vfs_->create_file({}, inode_of("MyDrive"), "b", {.mode = 0644}, kToWrite)
+                  .failed_with(ErrorCode::kStorageFull));
+  EXPECT_EQ(read("MyDrive/a"), std::string(100, 'a'));
+}
+
+TEST_F(WriteTest, UnsentIsTakenOut) {
+  store_.add_file(store_.root(), "in-drive", "bytes");
+  open();
+  make_folder("MyDrive/d");
+  write_new("MyDrive/d/a.txt", "hello");
+  const auto target = temporary_ / "out";
+  const auto files = vfs_->export_unsent({}, target);
+  ASSERT_TRUE(files.ok()) << files.error().to_string();
+  EXPECT_EQ(*files, 1U);
+  std::ifstream in(target / "MyDrive/d/a.txt");
+  std::stringstream text;
+  text << in.rdbuf();
+  EXPECT_EQ(text.str(), "hello");
+  EXPECT_FALSE(std::filesystem::exists(target / "MyDrive/in-drive"));
+  EXPECT_TRUE(vfs_->export_unsent({}, target).failed_with(ErrorCode::kAlreadyExists));
+}
+
+TEST_F(WriteTest, FlushOfAFolderSendsWhatIsInIt) {
+  open();
+  make_folder("MyDrive/d");
+  write_new("MyDrive/d/a", "in");
+  write_new("MyDrive/b", "beside");
+  const Status flushed = vfs_->flush({}, inode_of("MyDrive/d"));
+  ASSERT_TRUE(flushed.ok()) << flushed.error().to_string();
+  EXPECT_THAT(drive_names(store_.root()), ElementsAre("d"));
+  EXPECT_THAT(drive_names(item_named(store_.root(), "d").id), ElementsAre("a"));
+}
+
+// J10.
+TEST_F(WriteTest, ChangeOfAnotherClientMeanwhileIsKeptToo) {
+  const FileId id = store_.add_file(store_.root(), "a.txt", "before");
+  open();
+  const auto file = open_to_write("MyDrive/a.txt", /*truncate=*/true);
+  ASSERT_TRUE(put(*file, 0, "ours").ok());
+  close(file);
+  store_.set_content(id, "theirs");
+  flush();
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  EXPECT_EQ(store_.content(id), "theirs");
+  ASSERT_THAT(names_in("MyDrive"), ElementsAre(StartsWith("a (conflict "), "a.txt"));
+  EXPECT_EQ(read("MyDrive/a.txt"), "theirs");
+  EXPECT_EQ(read("MyDrive/" + names_in("MyDrive")[0]), "ours");
+  flush();
+  ASSERT_THAT(items_in(store_.root()), SizeIs(2));
+  EXPECT_EQ(store_.content(items_in(store_.root())[0].id), "ours");
+}
+
+}  // namespace
+}  // namespace driveway::vfs
