@@ -30,22 +30,26 @@ Bytes default_cache_size(const std::filesystem::path& cache_dir) {
   return error ? kMaxDefaultCache : std::min<Bytes>(kMaxDefaultCache, space.available / 2);
 }
 
+vfs::RevisionsMode revisions_mode(const std::string& name) {
+  if (name == "keep") return vfs::RevisionsMode::kKeep;
+  return name == "drop" ? vfs::RevisionsMode::kDrop : vfs::RevisionsMode::kAuto;
+}
+
 // How what is written goes to Drive.
 Status plan_writes(const Settings& settings, vfs::VfsOptions& options) {
   DRIVEWAY_TRY(options.read_only, settings.boolean("read-only", false));
-  DRIVEWAY_TRY(const std::string fsync, settings.choice("fsync", {"journal", "upload"}, "journal"));
-  options.fsync = fsync == "upload" ? vfs::FsyncMode::kUpload : vfs::FsyncMode::kJournal;
+  const auto fsync = settings.choice("fsync", {"journal", "upload"}, "journal");
+  if (!fsync.ok()) return fsync.error();
+  options.fsync = *fsync == "upload" ? vfs::FsyncMode::kUpload : vfs::FsyncMode::kJournal;
   DRIVEWAY_TRY(const Duration settle, settings.duration("settle", std::chrono::seconds(1)));
   options.changes.settle = std::chrono::duration_cast<journal::Milliseconds>(settle);
   DRIVEWAY_TRY(options.max_backlog, settings.duration("max-backlog", std::chrono::minutes(10)));
-  DRIVEWAY_TRY(const std::string removal,
-               settings.choice("delete", {"trash", "permanent"}, "trash"));
-  options.changes.delete_permanently = removal == "permanent";
-  DRIVEWAY_TRY(const std::string revisions,
-               settings.choice("revisions", {"auto", "keep", "drop"}, "auto"));
-  options.revisions = revisions == "keep"   ? vfs::RevisionsMode::kKeep
-                      : revisions == "drop" ? vfs::RevisionsMode::kDrop
-                                            : vfs::RevisionsMode::kAuto;
+  const auto removal = settings.choice("delete", {"trash", "permanent"}, "trash");
+  if (!removal.ok()) return removal.error();
+  options.changes.delete_permanently = *removal == "permanent";
+  const auto revisions = settings.choice("revisions", {"auto", "keep", "drop"}, "auto");
+  if (!revisions.ok()) return revisions.error();
+  options.revisions = revisions_mode(*revisions);
   return {};
 }
 
