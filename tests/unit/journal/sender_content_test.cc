@@ -237,6 +237,15 @@ TEST_F(SenderContent, TheRowSaysWhatIsSent) {
   EXPECT_EQ(now.size, 2);
 }
 
+// A file that never rests: each look finds other bytes, and the flush ends all the same.
+TEST_F(SenderContent, AFlushOfAFileThatIsBeingWrittenEnds) {
+  const InodeId inode = create("a", "0");
+  side_.write_at_each_look(inode);
+  const Status flushed = sender_->flush({}, {inode});
+  EXPECT_TRUE(flushed.ok()) << flushed.error().to_string();
+  EXPECT_EQ(store_.content(id_of("a")), "0");
+}
+
 // J10: checked just before the last part.
 TEST_F(SenderContent, AHeadThatMovedWhileItWasSentIsAConflict) {
   const FileId id = store_.add_file(store_.root(), "a", "base");

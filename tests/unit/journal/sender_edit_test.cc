@@ -281,14 +281,25 @@ TEST_F(SenderEdit, WhatIsHeardWhileSomethingIsSentWaits) {
 TEST_F(SenderEdit, RowsGoWhenTheyAreNeededNoMore) {
   const InodeId inode = create("a", "bytes");
   ASSERT_TRUE(drain());
-  pass(std::chrono::minutes(20));
   const auto seen = journal_->changes();
+  pass(std::chrono::minutes(20));
   ASSERT_TRUE(soon([&] { return journal_->changes() != seen; })) << "once a minute";
   EXPECT_TRUE(row(inode)) << "nobody has echoed it";
   const FileId id = row(inode)->known.id;
   sender_->heard(id, store_.find(id), kRoot);
   EXPECT_TRUE(eventually([&] { return !row(inode); }));
   EXPECT_TRUE(journal_->empty());
+}
+
+// What the feed told just before a crash it does not tell again.
+TEST_F(SenderEdit, AnEchoThatWasMissedIsAskedFor) {
+  const InodeId inode = create("a", "bytes");
+  const FileId doomed = store_.add_file(store_.root(), "b", "bytes");
+  remove(doomed);
+  ASSERT_TRUE(drain());
+  store_.remove(doomed);
+  EXPECT_TRUE(eventually([&] { return journal_->empty(); }));
+  EXPECT_FALSE(row(inode));
 }
 
 TEST_F(SenderEdit, IdsAreAtHand) {
