@@ -14,7 +14,7 @@ _KEPT_BY_JOURNAL = ("journal", "log")
 def flush(mount, path=None, timeout=120):
     """Returns when Drive has all of it."""
     machine = mount.machine
-    machine.output_of("flush", path or mount.path, f"--timeout={timeout}s", timeout=timeout + 30)
+    machine.output_of("flush", path or mount.path, f"--timeout={int(timeout)}s", timeout=timeout + 30)
 
 
 def wipe_clean_state(machine):
