@@ -328,6 +328,8 @@ class ChangeSet {
   // J2, J3: whose create without an id has made the item, or is about to; 0: no one's. What is
   // heard of the item, or listed, waits for the outcome as if it had been found by its id.
   InodeId find_operation(const drive::Item& item) const;
+  // Whose the step is by now: a rename may have given it to another inode (J6). Null: nobody's.
+  const Change* holder(const Step& step) const;
   std::vector<InodeId> dirty() const;  // in the order of their last change
   bool is_dirty(const Change& change) const;
   Waiting waiting(InodeId inode, WallTime now) const;
