@@ -484,6 +484,16 @@ Rows ChangeSet::echoed(const FileId& id, std::uint64_t version) {
   return rows;
 }
 
+std::vector<InodeId> ChangeSet::unechoed(WallTime time) const {
+  std::vector<InodeId> inodes;
+  for (const auto& [inode, change] : changes_) {
+    if (change.confirmed_at && *change.confirmed_at < time && !change.echoed && !is_dirty(change)) {
+      inodes.push_back(inode);
+    }
+  }
+  return inodes;
+}
+
 Rows ChangeSet::forget(WallTime now) {
   Rows rows;
   std::vector<InodeId> done;

@@ -303,6 +303,8 @@ class ChangeSet {
   Result<Rows> rehome(InodeId from, const InodeId& to, const FileId& to_id, WallTime now);
   // J3: the feed told of this version.
   Rows echoed(const FileId& id, std::uint64_t version);
+  // Rows that were confirmed before `time` and of which the feed has not told since.
+  std::vector<InodeId> unechoed(WallTime time) const;
   // J3: rows that are needed no more.
   Rows forget(WallTime now);
 

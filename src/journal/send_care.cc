@@ -11,6 +11,9 @@ namespace {
 
 constexpr Duration kProbeLogin = std::chrono::seconds(10);
 constexpr Duration kForget = std::chrono::minutes(1);
+// A feed tells within minutes; what it told just before a crash it does not tell again.
+constexpr std::chrono::minutes kEchoMissed{60};
+constexpr std::size_t kAskedAtOnce = 50;
 constexpr Duration kTryAgain = std::chrono::seconds(10);
 
 void merge(Rows& rows, Rows&& later) {
@@ -141,6 +144,30 @@ void SenderCore::forget() {
   const Status forgotten = journal_.change(
       {}, Purpose::kProgress, [](ChangeSet& set, WallTime now) { return set.forget(now); });
   if (!forgotten.ok()) log::warn("the journal keeps what it need not: ", forgotten.error());
+  ask_for_echoes();
+}
+
+// J3: where the feed has not told of what we did, a get does as well.
+void SenderCore::ask_for_echoes() {
+  std::vector<FileId> ids;
+  journal_.look([&](const ChangeSet& set) {
+    for (const InodeId inode : set.unechoed(journal_.now() - kEchoMissed)) {
+      if (ids.size() < kAskedAtOnce) ids.push_back(set.find(inode)->known.id);
+    }
+  });
+  for (const FileId& id : ids) {
+    const auto item = get(cancellable().with_priority(Priority::kBackground), id);
+    if (!item.ok()) return;  // the next minute
+    InodeId parent;
+    if (*item) {
+      const auto accepted = local_.accept(**item);
+      if (!accepted.ok()) return;
+      parent = *accepted;
+    } else if (!local_.removed(id).ok()) {
+      return;
+    }
+    heard(id, *item, parent);
+  }
 }
 
 // J10: rows without a folder, from before a restart.

@@ -143,17 +143,15 @@ Result<bool> SenderCore::take_snapshot(Job& job) {
   }
   job.snapshot = *std::move(taken);
   if (job.snapshot->state() == job.step.sent.content) return true;
-  if (!job.step.resolve) {
-    DRIVEWAY_CHECK(take_state(job));
-    return false;
-  }
+  if (!job.step.resolve) return take_state(job);
   job.snapshot.reset();  // what was sent is not what is here now
   return true;
 }
 
-// What is here is not what the row says: it says so from now on, and is asked for again.
-Status SenderCore::take_state(const Job& job) {
-  const Step& step = job.step;
+// What is here is not what the row says: it says so from now on. Whether that may be sent at once,
+// as where somebody waits for it: another look at a file that is being written would find others.
+Result<bool> SenderCore::take_state(Job& job) {
+  Step& step = job.step;
   const ContentState& state = job.snapshot->state();
   const auto tell = [&](ChangeSet& set, WallTime now) -> Result<Rows> {
     const Change* const change = set.find(step.inode);
@@ -165,7 +163,16 @@ Status SenderCore::take_state(const Job& job) {
     const WallTime modified = change->wanted.modified.value_or(change->known.modified);
     return set.written(step.inode, state, modified, now);
   };
-  return journal_.change({}, Purpose::kProgress, tell);
+  DRIVEWAY_CHECK(journal_.change({}, Purpose::kProgress, tell));
+  Plan plan = journal_.look([&](const ChangeSet& set) {
+    return set.next(journal_.now(), {.steps = set.size(), .contents = true});
+  });
+  for (Step& offered : plan.steps) {
+    if (offered.inode != step.inode || offered.sent.content != state) continue;
+    step = std::move(offered);
+    return true;
+  }
+  return false;
 }
 
 Result<bool> SenderCore::begin(Job& job, const Begin& begun) {

@@ -71,6 +71,7 @@ void SenderCore::stop() {
     { const std::lock_guard asleep(mutex_); }
     condition->notify_all();
   }
+  journal_.wake();  // who waits in flush()
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
 }

@@ -86,7 +86,7 @@ class SenderCore final : public Sender {
   // Whether it is to be gone on with.
   Result<bool> prepare(Job& job);
   Result<bool> take_snapshot(Job& job);
-  Status take_state(const Job& job);
+  Result<bool> take_state(Job& job);
   Result<bool> begin(Job& job, const Begin& begin);
   Status finish(Job& job, const drive::Item& item);
   Status finish_removal(Job& job);
@@ -149,6 +149,7 @@ class SenderCore final : public Sender {
   Status find_home(InodeId inode);
   void probe_login();
   void forget();
+  void ask_for_echoes();
   void hear_later();
   bool hear(const FileId& id, const std::optional<drive::Item>& item, InodeId parent);
   // What a verdict asks for at once: within the change.

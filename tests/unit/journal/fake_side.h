@@ -57,6 +57,11 @@ class FakeSide final : public LocalSide {
     const std::lock_guard lock(mutex_);
     snapshot_error_ = std::move(error);
   }
+  // Before each snapshot the bytes change, without a word to the journal.
+  void write_at_each_look(InodeId inode) {
+    const std::lock_guard lock(mutex_);
+    restless_ = inode;
+  }
   std::vector<Confirmed> confirmed() const {
     const std::lock_guard lock(mutex_);
     return confirmed_;
@@ -81,6 +86,7 @@ class FakeSide final : public LocalSide {
     if (snapshot_error_) return *snapshot_error_;
     const auto found = contents_.find(inode);
     if (found == contents_.end()) return Error{ErrorCode::kNotFound, "no dirty content"};
+    if (inode == restless_) ++found->second.changes;
     return std::unique_ptr<Snapshot>(new Frozen(*this, inode, found->second));
   }
   Result<InodeId> accept(const drive::Item& item) override {
@@ -168,6 +174,7 @@ class FakeSide final : public LocalSide {
   std::optional<Error> snapshot_error_;
   Place recovery_;
   std::uint64_t numbers_ = 0;
+  InodeId restless_;
 };
 
 }  // namespace driveway::journal
