@@ -418,11 +418,13 @@ class ChangeSet {
   Outcome confirm(Change change, const drive::Item& item, InodeId parent, WallTime now);
   Verdict confirm_content(Change& change, const Sent& sent, const drive::Item& item, WallTime now);
   void confirm_removal(Change change, const Sent& sent, Rows& rows, WallTime now);
+  void learn(Known& known, const drive::Item& item, InodeId parent) const;
+  void clear_errors_like(const Change& change, Rows& rows);
+
+  // change_heard.cc
   Outcome hear(Change change, const drive::Item& item, InodeId parent, WallTime now);
   bool holds_wanted(InodeId folder) const;
   Outcome lost(Change change, WallTime now);
-  void learn(Known& known, const drive::Item& item, InodeId parent) const;
-  void clear_errors_like(const Change& change, Rows& rows);
 
   Options options_;
   std::uint64_t counter_ = 0;
