@@ -419,6 +419,11 @@ InodeId ChangeSet::find_id(const FileId& id) const {
   return found == by_id_.end() ? InodeId() : found->second;
 }
 
+const Change* ChangeSet::holder(const Step& step) const {
+  const auto found = tickets_.find(step.sent.ticket);
+  return found == tickets_.end() ? nullptr : find(found->second);
+}
+
 InodeId ChangeSet::find_operation(const drive::Item& item) const {
   const auto property = item.properties.find(std::string(kOperation));
   if (property == item.properties.end()) return {};

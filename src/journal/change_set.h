@@ -330,6 +330,8 @@ class ChangeSet {
   // J2, J3: whose create without an id has made the item, or is about to; 0: no one's. What is
   // heard of the item, or listed, waits for the outcome as if it had been found by its id.
   InodeId find_operation(const drive::Item& item) const;
+  // Whose the step is by now: a rename may have given it to another inode (J6). Null: nobody's.
+  const Change* holder(const Step& step) const;
   std::vector<InodeId> dirty() const;       // in the order of their last change
   // Rows whose folder is `parent` (parent()), deleted ones too; those that shall be there as `name`.
   std::vector<InodeId> wanted_in(InodeId parent) const;
@@ -424,11 +426,13 @@ class ChangeSet {
   Outcome confirm(Change change, const drive::Item& item, InodeId parent, WallTime now);
   Verdict confirm_content(Change& change, const Sent& sent, const drive::Item& item, WallTime now);
   void confirm_removal(Change change, const Sent& sent, Rows& rows, WallTime now);
+  void learn(Known& known, const drive::Item& item, InodeId parent) const;
+  void clear_errors_like(const Change& change, Rows& rows);
+
+  // change_heard.cc
   Outcome hear(Change change, const drive::Item& item, InodeId parent, WallTime now);
   bool holds_wanted(InodeId folder) const;
   Outcome lost(Change change, WallTime now);
-  void learn(Known& known, const drive::Item& item, InodeId parent) const;
-  void clear_errors_like(const Change& change, Rows& rows);
 
   Options options_;
   std::uint64_t counter_ = 0;

@@ -101,6 +101,11 @@ class ModelRemote : public ModelTree {
     unheard_.erase(id);
     heard_.erase(id);
     graveyard_.erase(inode);
+    if (set_.find(inode) != nullptr) {  // it may know an older state of the item
+      unheard_.insert(id);
+      hear(id);
+      if (!nodes_.contains(inode) || nodes_.at(inode).id != id) return;
+    }
     if (taken) set_aside(inode);
     for (const FileId& child : drive_.children(id)) {  // as its listing shows
       const InodeId known = set_.find_id(child);
@@ -196,10 +201,10 @@ class ModelRemote : public ModelTree {
     }
     drive_.changed(entry);
     note("  theirs: ", id, " ", entry.item.name, " in ", *entry.item.parent, ": ",
-         what < 3    ? "content"
+         what < 3                 ? "content"
          : what == 3 || what == 7 ? "renamed"
-         : what == 4 ? "moved"
-                     : "trashed");
+         : what == 4              ? "moved"
+                                  : "trashed");
   }
 
   // The other client is about to change it.

@@ -214,7 +214,7 @@ class ModelSender : public ModelRemote {
         if (const InodeId shown = inode_of(id); shown != InodeId()) know(shown);
         return set_.adopted(step, *item, parent_of(id), now_);
       }
-      const InodeId inode = holder_of(sent.ticket);
+      const InodeId inode = set_.holder(step)->inode;
       const std::string name = cat("conflict ", std::to_string(++names_));
       Result<Rows> rows = set_.conflict(inode, name, now_);
       if (!rows.ok()) return Result<Outcome>(rows.error());
@@ -222,15 +222,6 @@ class ModelSender : public ModelRemote {
       return Result<Outcome>(Outcome{*rows, Verdict::kAgain, inode});
     }
     return std::nullopt;
-  }
-
-  // A rename may have given it to another inode (J6).
-  InodeId holder_of(std::uint64_t ticket) {
-    for (const auto& [inode, row] : rows_) {
-      const Change* const change = set_.find(inode);
-      if (change != nullptr && change->sent && change->sent->ticket == ticket) return inode;
-    }
-    return {};
   }
 
   void expect_no_twin(const Step& step, const drive::Item& item) {

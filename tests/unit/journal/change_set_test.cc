@@ -121,6 +121,19 @@ TEST_F(ChangeSetTest, J6ASmallSourceThatWasSentBecomesAnUpdateAndItsOwnGoes) {
   EXPECT_EQ(drive_.at(FileId("id10")).content, "new");
 }
 
+TEST_F(ChangeSetTest, J6WhatWasSentGoesToWhoTakesTheName) {
+  clean(10, "ckpt", "old");
+  rewrite(10, "newer");
+  pass(kSettle);
+  const Step update = begin(only());
+  EXPECT_EQ(set_.holder(update)->inode, InodeId(10));
+  file(11, "tmp", "new");
+  must(set_.rename_over(InodeId(11), InodeId(10), in_root("ckpt"), now_));
+  EXPECT_EQ(set_.holder(update)->inode, InodeId(11));
+  EXPECT_EQ(finish(update).inode, InodeId(11));
+  EXPECT_EQ(set_.holder(update), nullptr);
+}
+
 TEST_F(ChangeSetTest, J6ALargeSourceIsRenamedAndTheTargetTrashedAfterwards) {
   clean(10, "ckpt", "old");
   clean(11, "tmp", "new");
