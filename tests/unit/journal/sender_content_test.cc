@@ -179,6 +179,25 @@ TEST_F(SenderContent, LostAnswersMakeNothingTwice) {
   EXPECT_EQ(metrics_.counter("sender.conflicts").value(), 0) << "it is all our own work";
 }
 
+// J1: an earlier try of the same call has made the item: it is ours.
+TEST_F(SenderContent, AnIdThatIsTakenIsOurOwnWork) {
+  bool is_first = true;
+  store_.faults().set_hook([&](const Context& context, const drive::CallInfo& call) -> Status {
+    if (call.method != Method::kCreate || !std::exchange(is_first, false)) return {};
+    drive::NewItem item;
+    item.id = call.id;
+    item.name = "a";
+    item.parent = store_.root();
+    drive::StringSource content("bytes");
+    return store_.create(context, item, &content).ok() ? Status() : Status(kCut);
+  });
+  const InodeId inode = create("a", "bytes");
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "bytes")));
+  EXPECT_EQ(side_.confirmed().size(), 1);
+  EXPECT_FALSE(row(inode)->problem);
+}
+
 // --- J5.
 
 TEST_F(SenderContent, WhatDriveDamagedIsSentAgain) {
