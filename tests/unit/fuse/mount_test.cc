@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -444,10 +445,11 @@ TEST_F(MountTest, WhatWasWrittenIsReadFromTheKernel) {
   EXPECT_EQ(vfs_.calls("read"), 0);
 }
 
-TEST_F(MountTest, WhatIsOpenWhenTheMountEndsIsClosed) {  // J4
+TEST_F(MountTest, WhatIsOpenWhenTheMountIsAbortedIsClosed) {  // J4
   const UniqueFd file = open("a", O_RDWR | O_CREAT);
   ASSERT_EQ(::write(file.get(), "x", 1), 1);
-  mount_->stop();
+  ASSERT_EQ(::umount2(path("").c_str(), MNT_FORCE | MNT_DETACH), 0);
+  mount_->wait();
   mount_.reset();
   EXPECT_EQ(vfs_.calls("close"), 1);
 }
