@@ -59,7 +59,10 @@ void Drain::run(const DrainLimits& limits) {
   if (vfs_.journal() != nullptr && backlog_document(vfs_, clock_)["changes"] > 0) {
     log::info("before the end: ", backlog_text(backlog_document(vfs_, clock_)));
     const Context context{.deadline = clock_.now() + limits.longest, .cancel = source_.token()};
-    status = send(context, limits.stall);
+    // A flush would send it at once, however soon its time is over.
+    const bool sends = limits.longest > Duration();
+    status = sends ? send(context, limits.stall)
+                   : Status(Error{ErrorCode::kDeadlineExceeded, "not waited for"});
     const std::string left = backlog_text(backlog_document(vfs_, clock_));
     if (!left.empty()) log::warn(left, ": the next mount of this account sends it");
   }

@@ -48,6 +48,13 @@ def is_sending(mount):
     return [one for one in writes_of(mount)["sending"] if one["sent"] > 0]
 
 
+def mount_and_list(machine, *options):
+    """What is listed is known, whatever Drive does afterwards."""
+    mount = machine.mount(*options)
+    assert os.listdir(mount.my_drive) == []
+    return mount
+
+
 @pytest.fixture
 def refusing(simulator):
     """Drive takes no content: its storage is full."""
@@ -108,7 +115,7 @@ def test_flush_tells_its_progress_as_json_lines(simulator, machine):
 
 
 def test_flush_whose_time_is_over(simulator, machine):
-    mount = machine.mount()
+    mount = mount_and_list(machine)
     simulator.set(faults={"dead": True})
     data = content(1000)
     (mount.my_drive / "a.bin").write_bytes(data)
@@ -130,11 +137,12 @@ def test_flush_when_the_storage_is_full(refusing, machine):  # E2
     assert paused["code"] == "storage_full" and paused["until"]
     assert "stopped:" in machine.output_of("status")
     give_storage(refusing)
+    machine.output_of("retry")  # or within a minute by itself
     mount.unmount()
 
 
 def test_flush_without_a_login(simulator, machine):  # E1
-    mount = machine.mount()
+    mount = mount_and_list(machine)
     simulator.revoke_tokens()
     (mount.my_drive / "a.bin").write_bytes(content(1000))
     done = machine.run("flush", "--timeout", "60s")
@@ -148,7 +156,7 @@ def test_flush_without_a_login(simulator, machine):  # E1
 
 
 def test_ctrl_c_ends_a_flush_and_not_the_upload(simulator, machine):
-    mount = machine.mount()
+    mount = mount_and_list(machine)
     simulator.set(faults={"dead": True})
     (mount.my_drive / "a.bin").write_bytes(content(1000))
     running = machine.start("flush", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -304,7 +312,7 @@ def test_unmount_sends_what_is_left(simulator, machine):
 
 
 def test_unmount_says_what_it_leaves_and_the_next_mount_sends_it(simulator, machine):
-    mount = machine.mount()
+    mount = mount_and_list(machine)
     data = content(1000)
     simulator.set(faults={"dead": True})
     (mount.my_drive / "a.bin").write_bytes(data)
@@ -350,7 +358,7 @@ def test_an_unmount_of_one_of_two_does_not_wait(simulator, machine):
 
 
 def test_ctrl_c_at_unmount_leaves_the_daemon_to_send(simulator, machine):
-    mount = machine.mount()
+    mount = mount_and_list(machine)
     data = content(1000)
     simulator.set(faults={"dead": True})
     (mount.my_drive / "a.bin").write_bytes(data)
@@ -369,7 +377,7 @@ def test_ctrl_c_at_unmount_leaves_the_daemon_to_send(simulator, machine):
 
 
 def test_a_mount_takes_over_from_a_daemon_that_drains(simulator, machine):
-    mount = machine.mount()
+    mount = mount_and_list(machine)
     data = content(1000)
     simulator.set(faults={"dead": True})
     (mount.my_drive / "a.bin").write_bytes(data)
@@ -395,7 +403,7 @@ def test_a_signal_sends_what_is_left(simulator, machine, number):
 
 
 def test_a_second_signal_ends_the_daemon_at_once(simulator, machine):
-    mount = machine.mount()
+    mount = mount_and_list(machine)
     simulator.set(faults={"dead": True})
     (mount.my_drive / "a.bin").write_bytes(content(1000))
     pid = mount.pid

@@ -374,6 +374,14 @@ TEST_F(WriteRequestsTest, ADrainEndsWhenNothingMoves) {
   EXPECT_EQ(flushes_, 1);
 }
 
+TEST_F(WriteRequestsTest, ADrainOfNoTimeSendsNothing) {
+  make_writable();
+  vfs_.add_unsent(100, "data", ItemKind::kFile, 3000);
+  block_flushes();
+  dispatcher_->drain({.longest = {}, .stall = {}});
+  EXPECT_EQ(flushes_, 0);
+}
+
 TEST_F(WriteRequestsTest, ADrainGoesOnWithTheRestWhenSomethingFails) {
   FakeClock clock(/*auto_advance=*/true);
   make_writable(&clock);
