@@ -29,7 +29,7 @@ OverlayView DraftSnapshot::view(ByteRange range) const {
 
 Status DraftSnapshot::read(Bytes offset, std::span<std::byte> buffer) {
   DRIVEWAY_CHECK(read_view(context_, view({offset, buffer.size()}), offset, buffer, kAhead));
-  // R1: before the last byte leaves. What came later than it all is of no concern here.
+  // R1: before the last byte leaves. By then all that was fetched is kept, too, for adoption.
   if (base_ != nullptr && offset + buffer.size() == size()) return base_->confirm(context_);
   return {};
 }

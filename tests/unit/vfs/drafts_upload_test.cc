@@ -98,15 +98,21 @@ TEST_F(DraftsUploadTest, WhatIsWrittenDuringAnUploadIsKeptAndSentAfterIt) {
   put(model, 100, "before");
   ok(draft->flush({}));
   const std::string sent_model = model;
-  const drive::Item sent = value(send(draft->inode(), {.before_confirmed = [&] {
-                                        ok(write(*draft, 3 * kMiB + 9, "meanwhile"));
-                                        put(model, 3 * kMiB + 9, "meanwhile");
-                                      }}));
+  const auto sent_content = content(draft->inode());
+  Hooks hooks;
+  hooks.before_confirmed = [&] {
+    ok(write(*draft, 3 * kMiB, "meanwhile"));
+    put(model, 3 * kMiB, "meanwhile");
+  };
+  hooks.after_confirmed = [&] {
+    const auto later = content(draft->inode());
+    EXPECT_GT(later->generation, sent_content->generation) << "before the record goes";
+    EXPECT_EQ(later->bytes.base.revision, store_.find(item.id)->head_revision);
+  };
+  value(send(draft->inode(), hooks));
   EXPECT_TRUE(store_.content(item.id) == sent_model);
-  const auto left = content(draft->inode());
-  ASSERT_TRUE(left) << "the journal knows of it";
-  EXPECT_EQ(left->bytes.base.revision, sent.head_revision);
-  EXPECT_FALSE(left->acknowledged);
+  ASSERT_TRUE(content(draft->inode()));
+  EXPECT_FALSE(content(draft->inode())->acknowledged);
   EXPECT_TRUE(all_of(*draft) == model);
   ok(draft->remove_writer({}));
   value(send(draft->inode()));
@@ -156,6 +162,37 @@ TEST_F(DraftsUploadTest, TheRestOfTheBaseComesFromTheNewRevision) {
   ok(finish(step, *store_.find(item.id), nullptr, {}));
   store_.faults().clear();
   EXPECT_TRUE(all_of(*draft) == model);
+  ok(draft->remove_writer({}));
+  value(send(draft->inode()));
+  EXPECT_TRUE(store_.content(item.id) == model);
+}
+
+// D4: in the middle of an adoption readers have the file as it is, and writers wait for the end.
+TEST_F(DraftsUploadTest, AFileIsReadAndWrittenWhileItsContentIsAdopted) {
+  std::string model = random_text(1, 4 * kMiB);
+  const drive::Item item = add(model);
+  const auto draft = open_draft(node_of(item));
+  store_.faults().fail(drive::Method::kRead, {ErrorCode::kUnavailable, "cut", false}, 100);
+  ok(write(*draft, 1'500'000, random_text(2, 200'000)));
+  put(model, 1'500'000, random_text(2, 200'000));
+  ok(draft->flush({}));
+  auto step = value(begin(draft->inode()));
+  store_.set_content(item.id, model);
+  EXPECT_TRUE(eventually([&] { return metric("transfer.in_flight_bytes") == 0; }));
+  store_.faults().clear();
+  std::thread writer;
+  fault::arm("cache.adopt_before_row", [&] {
+    EXPECT_TRUE(all_of(*draft) == model);
+    writer = std::thread([&] { ok(write(*draft, 7, "late")); });
+    return Status();
+  });
+  ok(finish(step, *store_.find(item.id), nullptr, {}));
+  fault::disarm_all();
+  ASSERT_TRUE(writer.joinable());
+  writer.join();
+  put(model, 7, "late");
+  EXPECT_TRUE(all_of(*draft) == model);
+  EXPECT_TRUE(content(draft->inode()));
   ok(draft->remove_writer({}));
   value(send(draft->inode()));
   EXPECT_TRUE(store_.content(item.id) == model);
