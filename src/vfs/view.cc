@@ -75,9 +75,9 @@ void overlay_item(const Change& change, drive::Item& item) {
 }
 
 const FileId& own_id(const tree::Node& node) {
-  static const FileId kNone;
+  static const FileId none;
   if (node.shortcut) return node.shortcut->id;
-  return node.item ? node.item->id : kNone;
+  return node.item ? node.item->id : none;
 }
 
 // Whether a name may be one that was made of another, with a suffix or cut (tree/names.h).
