@@ -154,7 +154,8 @@ Status check_properties(const drive::Item& item, const Properties& properties) {
 }
 
 void add_rows(journal::Rows& rows, journal::Rows more) {
-  for (auto& [inode, change] : more.changed) rows.changed[inode] = std::move(change);
+  more.changed.merge(rows.changed);
+  rows = std::move(more);
 }
 
 }  // namespace driveway::vfs

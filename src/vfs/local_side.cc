@@ -56,8 +56,9 @@ bool JournalChanges::wrote(InodeId inode, const drive::Item& item) const {
     if (is_of_another && sent_them(*holder->sent, item)) return holder->replaces == inode;
     if (holder->inode != inode) return false;
     if (holder->sent && sent_them(*holder->sent, item)) return true;
+    // What a rename has left to be removed was another inode's (J6).
     const journal::Known& known = holder->known;
-    if (!known.exists || holder->replaces != InodeId()) return false;
+    if (!known.exists || holder->replaces != InodeId() || holder->wanted.deleted) return false;
     return same_bytes(known.md5, known.size, item) ||
            (!known.head_revision.empty() && known.head_revision == item.head_revision);
   });

@@ -1,7 +1,7 @@
 #include "vfs/view.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <numeric>
 #include <unordered_set>
 #include <utility>
 
@@ -75,9 +75,9 @@ void overlay_item(const Change& change, drive::Item& item) {
 }
 
 const FileId& own_id(const tree::Node& node) {
-  static const FileId kNone;
+  static const FileId none;
   if (node.shortcut) return node.shortcut->id;
-  return node.item ? node.item->id : kNone;
+  return node.item ? node.item->id : none;
 }
 
 // Whether a name may be one that was made of another, with a suffix or cut (tree/names.h).
@@ -214,19 +214,18 @@ Result<InodeId> View::real_directory(InodeId directory) const {
   return folder.real;
 }
 
-// What is shown for the tree's entry `inode`, of the item `id` (may be empty: not known), under the
-// entry's name; nothing: it is not shown there.
+// What is shown for the tree's entry `inode`, of the item `id`, under the entry's name; nothing: it
+// is not shown there. A row may be about another item than the tree has for its inode (J6).
 std::optional<InodeId> View::shown_for(InodeId inode, const FileId& id) const {
   return journal_->look([&](const ChangeSet& set) -> std::optional<InodeId> {
-    if (const Change* const change = dirty_row(set, inode)) {
-      if (in_place(*change)) return inode;
-      return std::nullopt;
-    }
-    if (id.empty()) return inode;
-    const Change* const holder = dirty_row(set, set.find_id(id));
-    if (holder == nullptr) return inode;
-    if (in_place(*holder)) return holder->inode;
-    return std::nullopt;
+    const Change* const change = dirty_row(set, inode);
+    const auto shown = [](const Change& row) {
+      return in_place(row) ? std::optional(row.inode) : std::nullopt;
+    };
+    if (change != nullptr && (id.empty() || change->known.id == id)) return shown(*change);
+    const Change* const holder = id.empty() ? nullptr : dirty_row(set, set.find_id(id));
+    if (holder != nullptr) return shown(*holder);
+    return change == nullptr ? std::optional(inode) : std::nullopt;
   });
 }
 
@@ -314,33 +313,34 @@ Result<tree::Node> View::lookup(const Context& context, InodeId parent,
   return Error{ErrorCode::kNotFound, cat("no '", name, "' here")};
 }
 
-// Leaves of the tree's entries those that are shown where it has them.
+// Leaves of the tree's entries those that are shown where it has them, as what is shown there.
 void View::keep_shown(const Folder& folder, std::vector<tree::DirEntry>& entries) const {
-  std::unordered_set<InodeId> seen;
-  seen.reserve(entries.size());
-  std::unordered_map<FileId, std::optional<Change>> held;  // items that another inode has here
+  std::vector<std::size_t> concerned;  // entries that a row may be about
   journal_->look([&](const ChangeSet& set) {
-    std::erase_if(entries, [&](const tree::DirEntry& entry) {
-      seen.insert(entry.inode);
-      const Change* const change = dirty_row(set, entry.inode);
-      return change != nullptr && !in_place(*change);
-    });
-    if (folder.id.empty()) return;
-    for (const InodeId inode : set.in_drive(folder.id)) {
-      const Change* const change = dirty_row(set, inode);
-      if (change == nullptr || seen.contains(inode) || change->known.id.empty()) continue;
-      held[change->known.id] = in_place(*change) ? std::optional(*change) : std::nullopt;
+    std::unordered_set<InodeId> seen;
+    seen.reserve(entries.size());
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      seen.insert(entries[i].inode);
+      if (dirty_row(set, entries[i].inode) != nullptr) concerned.push_back(i);
     }
+    if (folder.id.empty()) return;
+    const auto inside = set.in_drive(folder.id);
+    const bool any = std::any_of(inside.begin(), inside.end(), [&](InodeId inode) {
+      return !seen.contains(inode) && dirty_row(set, inode) != nullptr;
+    });
+    if (!any) return;  // else an item here has another inode by now
+    concerned.resize(entries.size());
+    std::iota(concerned.begin(), concerned.end(), std::size_t{0});
   });
-  if (held.empty()) return;
+  if (concerned.empty()) return;
   std::vector<InodeId> inodes;
-  inodes.reserve(entries.size());
-  for (const tree::DirEntry& entry : entries) inodes.push_back(entry.inode);
+  inodes.reserve(concerned.size());
+  for (const std::size_t i : concerned) inodes.push_back(entries[i].inode);
   const auto nodes = tree_.nodes(inodes);
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const auto found = nodes[i] ? held.find(own_id(*nodes[i])) : held.end();
-    if (found == held.end()) continue;
-    entries[i].inode = found->second ? found->second->inode : InodeId();
+  for (std::size_t i = 0; i < concerned.size(); ++i) {
+    tree::DirEntry& entry = entries[concerned[i]];
+    entry.inode =
+        shown_for(entry.inode, nodes[i] ? own_id(*nodes[i]) : FileId()).value_or(InodeId());
   }
   std::erase_if(entries, [](const tree::DirEntry& entry) { return entry.inode == InodeId(); });
 }

@@ -26,7 +26,7 @@ def world(module_folder):
     with Simulator(f"{module_folder}/simulator") as simulator:
         seed_everything(simulator)
         with Machine(f"{module_folder}/machine", simulator, life=900) as machine:
-            yield machine.mount("--poll", "1s")
+            yield machine.mount("--read-only", "--poll", "1s")
 
 
 @pytest.fixture(scope="module")
