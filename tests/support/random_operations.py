@@ -319,7 +319,7 @@ def random_run(make_pair, seed, steps, **chances):
         return operations, run(pair, draw(Chooser(seed, root, **chances)))
 
 
-def shrink(make_pair, operations, difference, seconds=60):
+def shrink(make_pair, operations, difference, seconds=30):
     """The shortest list found within the time of which the difference still comes, as far as it does:
     (operations, Difference), or None where it does not come again."""
     deadline = time.monotonic() + seconds
