@@ -4,12 +4,18 @@ Both lie in a temporary folder and end with the test, however it ends."""
 
 import itertools
 import shutil
+import signal
 import tempfile
 
 import pytest
 
 from support.driveway import Machine
 from support.simulator import FIRST_ACCOUNT, Simulator
+
+
+# A shell gives its background jobs a SIGINT that is ignored, and so would their children be: those
+# that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _folder():
