@@ -20,7 +20,7 @@ bool is_among(const std::vector<FileId>& ids, const FileId& id) {
 }
 
 Error replaced_source(const std::string& name) {
-  return {ErrorCode::kCorrupt,
+  return {ErrorCode::kStale,
           cat("the file that ", name, " is a copy of has another content by now: copy it again")};
 }
 
@@ -63,7 +63,7 @@ drive::ItemPatch SenderCore::patch_of(const Step& step) {
   if (sent.restored) patch.trashed = false;
   patch.modified = sent.modified;
   patch.properties = sent.properties;
-  if (sent.generation != 0 && !step.mime_type.empty()) patch.mime_type = step.mime_type;
+  if (moves_bytes(step) && !step.mime_type.empty()) patch.mime_type = step.mime_type;
   return patch;
 }
 
@@ -120,9 +120,39 @@ Result<bool> SenderCore::look_at_folder(Job& job) {
   return false;
 }
 
+// It may have another name by now, so all of the folder is listed.
+Result<std::optional<drive::Item>> SenderCore::find_made(Job& job) {
+  const std::string* const operation = operation_of(job.step);
+  if (operation == nullptr) return std::optional<drive::Item>();
+  drive::ListQuery query;
+  query.parents = {job.step.sent.parent};
+  if (!job.drive.empty()) query.drive = job.drive;
+  FileId made;
+  const Status listed =
+      for_each_item(store_, call_context(job.context.priority), query, [&](const auto& item) {
+        const auto property = item.properties.find(std::string(kOperation));
+        if (property == item.properties.end() || property->second != *operation) return true;
+        made = item.id;
+        return false;
+      });
+  if (listed.failed_with(ErrorCode::kNotFound)) return std::optional<drive::Item>();
+  DRIVEWAY_CHECK(listed);
+  if (made.empty()) return std::optional<drive::Item>();
+  return get(job.context, made);  // a listing may be late
+}
+
 // J9: whether somebody has made an item of this name.
 Result<bool> SenderCore::look_for_name(Job& job) {
   const Step& step = job.step;
+  const auto made = find_made(job);
+  if (!made.ok()) {
+    DRIVEWAY_CHECK(fail(job, made.error(), false));
+    return true;
+  }
+  if (*made && !(*made)->trashed) {
+    DRIVEWAY_CHECK(finish(job, **made));
+    return true;
+  }
   drive::ListQuery query;
   query.parents = {step.sent.parent};
   if (!job.drive.empty()) query.drive = job.drive;
@@ -172,13 +202,10 @@ Status SenderCore::adopt_folder(Job& job, const drive::Item& folder) {
 }
 
 Status SenderCore::make_conflict(Job& job) {
-  const std::uint64_t ticket = job.step.sent.ticket;
   return record(job.step, [&](ChangeSet& set, WallTime /*now*/) -> Result<Outcome> {
-    const Change* const change = set.find(set.find_id(job.step.sent.id));
-    if (change == nullptr || !change->sent || change->sent->ticket != ticket) {
-      return Error{ErrorCode::kNotFound, "no such step is out"};
-    }
-    return Outcome{{}, Verdict::kConflict, change->inode};
+    const Change* const holder = set.holder(job.step);
+    if (holder == nullptr) return Error{ErrorCode::kNotFound, "no such step is out"};
+    return Outcome{{}, Verdict::kConflict, holder->inode};
   });
 }
 

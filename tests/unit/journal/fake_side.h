@@ -36,9 +36,19 @@ class FakeSide final : public LocalSide {
     Dirty& bytes = contents_[inode];
     if (bytes.number == 0) bytes.number = ++numbers_;
     bytes.text = std::make_shared<const std::string>(std::move(text));
+    bytes.copy.reset();
     ++bytes.changes;
     return state_of(bytes);
   }
+  // The dirty content of `inode` becomes a copy of `item`, whose bytes `text` are here.
+  ContentState copy_of(InodeId inode, const drive::Item& item, std::string text) {
+    write(inode, std::move(text));
+    const std::lock_guard lock(mutex_);
+    Dirty& bytes = contents_.at(inode);
+    bytes.copy = CopySource{item.id, item.head_revision};
+    return state_of(bytes);
+  }
+  // As above, but that none of them are.
   ContentState copy_of(InodeId inode, const drive::Item& item) {
     const std::lock_guard lock(mutex_);
     ContentState state;
@@ -162,6 +172,7 @@ class FakeSide final : public LocalSide {
     state.number = bytes.number;
     state.size = bytes.text->size();
     state.state = cat("state ", std::to_string(bytes.changes));
+    state.copy = bytes.copy;
     return state;
   }
 
