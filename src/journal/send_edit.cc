@@ -141,50 +141,49 @@ Result<std::optional<drive::Item>> SenderCore::find_made(Job& job) {
   return get(job.context, made);  // a listing may be late
 }
 
-// J9: whether somebody has made an item of this name.
-Result<bool> SenderCore::look_for_name(Job& job) {
+// J9: an item of the step's name that somebody else has made; a folder before others.
+Result<std::optional<drive::Item>> SenderCore::find_namesake(Job& job) {
   const Step& step = job.step;
-  const auto made = find_made(job);
-  if (!made.ok()) {
-    DRIVEWAY_CHECK(fail(job, made.error(), false));
-    return true;
-  }
-  if (*made && !(*made)->trashed) {
-    DRIVEWAY_CHECK(finish(job, **made));
-    return true;
-  }
   drive::ListQuery query;
   query.parents = {step.sent.parent};
   if (!job.drive.empty()) query.drive = job.drive;
   query.name = step.sent.name.value_or("");
   std::vector<FileId> candidates;
-  const Status listed =
+  DRIVEWAY_CHECK(
       for_each_item(store_, call_context(job.context.priority), query, [&](const auto& item) {
         if (item.id != step.sent.id && !is_among(step.beside, item.id)) {
           candidates.push_back(item.id);
         }
         return true;
-      });
-  if (!listed.ok()) {
-    DRIVEWAY_CHECK(fail(job, listed.error(), false));
-    return true;
-  }
+      }));
   std::optional<drive::Item> found;
   for (const FileId& id : candidates) {
     // A listing may be late; what it shows may have left the name since.
-    const auto item = get(job.context, id);
-    if (!item.ok()) {
-      DRIVEWAY_CHECK(fail(job, item.error(), false));
-      return true;
-    }
-    const bool has_name = *item && !(*item)->trashed && (*item)->name == query.name &&
-                          (*item)->parent == step.sent.parent;
+    DRIVEWAY_TRY(auto item, get(job.context, id));
+    const bool has_name =
+        item && !item->trashed && item->name == query.name && item->parent == step.sent.parent;
     if (!has_name) continue;
-    if (!found || (*item)->kind == drive::ItemKind::kFolder) found = *item;
+    if (!found || item->kind == drive::ItemKind::kFolder) found = std::move(item);
   }
-  if (!found) return false;
-  if (found->kind == drive::ItemKind::kFolder && step.kind == drive::ItemKind::kFolder) {
-    DRIVEWAY_CHECK(adopt_folder(job, *found));
+  return found;
+}
+
+// Whether the item, or another of its name, is there already.
+Result<bool> SenderCore::look_for_name(Job& job) {
+  const auto made = find_made(job);
+  if (made.ok() && *made && !(*made)->trashed) {
+    DRIVEWAY_CHECK(finish(job, **made));
+    return true;
+  }
+  const auto found = made.ok() ? find_namesake(job) : made;
+  if (!found.ok()) {
+    DRIVEWAY_CHECK(fail(job, found.error(), false));
+    return true;
+  }
+  if (!*found) return false;
+  const bool is_folder = (*found)->kind == drive::ItemKind::kFolder;
+  if (is_folder && job.step.kind == drive::ItemKind::kFolder) {
+    DRIVEWAY_CHECK(adopt_folder(job, **found));
   } else {
     DRIVEWAY_CHECK(make_conflict(job));
   }

@@ -113,6 +113,7 @@ class SenderCore final : public Sender {
   Result<bool> look_for_name(Job& job);
   // J2: what an earlier try of an operation without an id has made.
   Result<std::optional<drive::Item>> find_made(Job& job);
+  Result<std::optional<drive::Item>> find_namesake(Job& job);
   Result<bool> look_at_head(Job& job);
   Result<bool> look_into(Job& job);
   Status adopt_folder(Job& job, const drive::Item& folder);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -72,6 +73,8 @@ class FakeSide final : public LocalSide {
     const std::lock_guard lock(mutex_);
     restless_ = inode;
   }
+  // Called with what is to be shown, before it is. To be set before anything is sent.
+  void on_accept(std::function<void(const drive::Item&)> call) { on_accept_ = std::move(call); }
   std::vector<Confirmed> confirmed() const {
     const std::lock_guard lock(mutex_);
     return confirmed_;
@@ -100,6 +103,7 @@ class FakeSide final : public LocalSide {
     return std::unique_ptr<Snapshot>(new Frozen(*this, inode, found->second));
   }
   Result<InodeId> accept(const drive::Item& item) override {
+    if (on_accept_) on_accept_(item);
     const std::lock_guard lock(mutex_);
     if (item.trashed || !item.parent) return InodeId();
     const auto found = inodes_.find(*item.parent);
@@ -183,6 +187,7 @@ class FakeSide final : public LocalSide {
   std::vector<FileId> removed_;
   std::vector<InodeId> replaced_;
   std::optional<Error> snapshot_error_;
+  std::function<void(const drive::Item&)> on_accept_;
   Place recovery_;
   std::uint64_t numbers_ = 0;
   InodeId restless_;

@@ -152,6 +152,11 @@ TEST_F(SenderEdit, ACopyThatIsToldOfAgainIsAnUpdateWithBytes) {
 
 TEST_F(SenderEdit, WhatDriveTakesNoIdForIsMadeWithout) {
   refuse_ids();
+  side_.on_accept([this](const drive::Item& item) {
+    const InodeId inode =
+        journal_->look([&](const ChangeSet& set) { return set.find_id(item.id); });
+    EXPECT_NE(inode, InodeId()) << "the tree is to know whose inode " << item.name << " has";
+  });
   const InodeId folder = make_folder("d");
   const InodeId file = create("a", "bytes", folder);
   const std::string large = some_bytes(kLarge, 1);
