@@ -44,6 +44,10 @@ class WatchedBody final : public http::UploadBody {
   http::UploadBody& body_;
 };
 
+// Of one call. A fresh token may have ended by the time it gets to Drive; a login that has ended
+// shows when the token is refreshed.
+constexpr int kMostTokens = 3;
+
 // Drive commits an upload between its last byte and the answer, and takes its time for a large one.
 constexpr Duration kUploadIdle = std::chrono::seconds(60);
 
@@ -103,7 +107,7 @@ Error DriveClient::refused(const http::Response& response, std::string_view what
 Result<http::Response> DriveClient::send(
     const Context& context, const http::Request& request,
     const std::function<Result<http::Response>(http::Request)>& exchange) {
-  for (bool again : {false, true}) {
+  for (int tries = 1;; ++tries) {
     DRIVEWAY_TRY(const auth::AccessToken token, tokens_.token(context));
     http::Request authorised = request;
     authorised.bearer = token.value;
@@ -113,9 +117,8 @@ Result<http::Response> DriveClient::send(
     auto response = exchange(std::move(authorised));
     if (!response.ok() || response->status != 401) return response;
     tokens_.refused(token);
-    if (again) return response;
+    if (tries == kMostTokens) return response;
   }
-  return Error{ErrorCode::kInternal, "unreachable"};
 }
 
 Result<std::string> DriveClient::get_json(const Context& context, const std::string& path,

@@ -1,11 +1,11 @@
 // Google Drive v3 behind RemoteStore (drive-api reference).
 //
 // One HTTP request per call (about: two; shared_drives, revisions: one a page), without retries,
-// pacing or counting: those are decorators (store_stack.h). A 401 is answered once with a fresh
-// token; after the second it is kLoginNeeded (E1). An answer of success that is not Drive's JSON (a
-// captive portal's page) is kUnavailable, retryable; JSON that is not understood is kCorrupt,
-// retryable. A read asks for the head revision and checks status, Content-Range, length and total
-// of the answer; bytes of any other answer never reach the sink (R1).
+// pacing or counting: those are decorators (store_stack.h). A 401 is answered twice with a
+// fresh token; after the third it is kLoginNeeded (E1). An answer of success that is not Drive's
+// JSON (a captive portal's page) is kUnavailable, retryable; JSON that is not understood is
+// kCorrupt, retryable. A read asks for the head revision and checks status, Content-Range, length
+// and total of the answer; bytes of any other answer never reach the sink (R1).
 //
 // An answer to a change must be about the item that was asked for, else it is kCorrupt, retryable;
 // so is one that says more or less of an upload than can be true. Upload sessions on another host

@@ -285,6 +285,24 @@ Error corrupt(std::string_view what) {
 
 }  // namespace
 
+bool is_permanent(const Error& error) {
+  if (error.retryable) return false;
+  switch (error.code) {
+    case ErrorCode::kLoginNeeded:
+    case ErrorCode::kRateLimited:
+    case ErrorCode::kQuotaExceeded:
+    case ErrorCode::kStorageFull:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kDeadlineExceeded:
+    case ErrorCode::kCancelled:
+    case ErrorCode::kStale:
+    case ErrorCode::kBusy:
+      return false;
+    default:
+      return true;
+  }
+}
+
 std::string encode(const Change& change) {
   Packer packer;
   Change copy = change;  // fields() goes both ways, so it wants one that could be written to

@@ -206,6 +206,13 @@ struct Change {
 // E2: it stays here until a probe, a retry or another change of the item.
 inline bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
 
+// Of an operation: whether time alone does not help.
+bool is_permanent(const Error& error);
+// Whether it stops all contents of a drive, or of all drives (E2).
+inline bool is_block(ErrorCode code) {
+  return code == ErrorCode::kStorageFull || code == ErrorCode::kQuotaExceeded;
+}
+
 // Version 1 (docs/FORMAT.md). Errors of decode: kCorrupt, also for other versions.
 std::string encode(const Change& change);
 Result<Change> decode_change(std::string_view bytes);

@@ -32,25 +32,6 @@ bool shows(const drive::Item& item, const Sent& sent) {
   });
 }
 
-// Whether time alone may help.
-bool is_permanent(const Error& error) {
-  if (error.retryable) return false;
-  switch (error.code) {
-    case ErrorCode::kLoginNeeded:
-    case ErrorCode::kRateLimited:
-    case ErrorCode::kQuotaExceeded:
-    case ErrorCode::kStorageFull:
-    case ErrorCode::kUnavailable:
-    case ErrorCode::kDeadlineExceeded:
-    case ErrorCode::kCancelled:
-    case ErrorCode::kStale:
-    case ErrorCode::kBusy:
-      return false;
-    default:
-      return true;
-  }
-}
-
 // Whether Drive does not copy, or what was to be copied is no more.
 bool refuses_copy(const Error& error) {
   return error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kPermissionDenied ||
@@ -157,6 +138,7 @@ Verdict ChangeSet::confirm_content(Change& change, const Sent& sent, const drive
     if (++change.mismatches < kMostMismatches) return Verdict::kAgain;
     change.problem =
         Problem{ErrorCode::kCorrupt, "Drive has other bytes than were sent", true, now};
+    item_probe_at_ = std::max(item_probe_at_, now + options_.probe);
     return Verdict::kFailed;
   }
   change.mismatches = 0;
@@ -270,7 +252,7 @@ Result<Outcome> ChangeSet::failed(const Step& step, const Error& error, bool may
     item_probe_at_ = std::max(item_probe_at_, now + options_.probe);
   } else if (error.code == ErrorCode::kLoginNeeded) {
     login_needed_ = true;
-  } else if (error.code == ErrorCode::kStorageFull || error.code == ErrorCode::kQuotaExceeded) {
+  } else if (is_block(error.code)) {
     const bool is_full = error.code == ErrorCode::kStorageFull;
     const std::string key = is_full ? change.drive.value() : kAllDrives;
     blocks_[key] = Block{*change.problem, now + options_.probe};

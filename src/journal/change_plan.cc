@@ -175,6 +175,16 @@ Result<Rows> ChangeSet::began(Step& step, const Begin& begin, WallTime now) {
   return rows;
 }
 
+Result<Rows> ChangeSet::identified(const Step& step, const FileId& id) {
+  const auto holder = tickets_.find(step.sent.ticket);
+  if (holder == tickets_.end()) return Error{ErrorCode::kNotFound, "no such step is out"};
+  Change change = changes_.at(holder->second);
+  change.known.id = change.sent->id = id;
+  Rows rows;
+  put(std::move(change), rows);
+  return rows;
+}
+
 Result<Rows> ChangeSet::uploading(const Step& step, const Secret& session, Bytes offset,
                                   const std::string& md5) {
   const auto holder = tickets_.find(step.sent.ticket);
@@ -210,6 +220,7 @@ Flush ChangeSet::raise(std::span<const InodeId> inodes) {
     note(inode);
     raised_[inode] = goal;  // a later goal holds the earlier one
     flush.goals.push_back(goal);
+    ask_for_probe(*change);
   }
   return flush;
 }
@@ -229,10 +240,11 @@ FlushProgress ChangeSet::progress(const Flush& flush) const {
   FlushProgress progress;
   for (const Flush::Goal& goal : flush.goals) {
     if (is_reached(goal)) continue;
-    if (obstacle(*find(goal.inode)) != nullptr) {
-      progress.failed.push_back(goal.inode);
-    } else {
+    const Problem* const problem = obstacle(*find(goal.inode));
+    if (problem == nullptr || is_asked(*problem)) {
       ++progress.waiting;
+    } else {
+      progress.failed.push_back(goal.inode);
     }
   }
   return progress;
@@ -250,6 +262,22 @@ const Problem* ChangeSet::obstacle(const Change& change) const {
   if (is_failed(*end)) return &*end->problem;
   const std::string* const block = moves_bytes(*end, true) ? block_key(*end) : nullptr;
   return block == nullptr ? nullptr : &blocks_.at(*block).problem;
+}
+
+void ChangeSet::ask_for_probe(const Change& change) {
+  if (blocks_.empty()) return;
+  const Problem* const problem = obstacle(change);
+  for (auto& [key, block] : blocks_) {
+    if (&block.problem != problem) continue;
+    block.asked = true;
+    block.probe_at = WallTime();
+  }
+}
+
+bool ChangeSet::is_asked(const Problem& problem) const {
+  return std::any_of(blocks_.begin(), blocks_.end(), [&problem](const auto& entry) {
+    return &entry.second.problem == &problem && entry.second.asked;
+  });
 }
 
 std::optional<Problem> ChangeSet::obstacle(InodeId inode) const {

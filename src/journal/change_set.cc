@@ -8,9 +8,6 @@
 namespace driveway::journal {
 namespace {
 
-// Of the properties that are ours (E3).
-constexpr std::string_view kOurs = "driveway.";
-
 // All properties as they shall be.
 std::map<std::string, std::string> wanted_properties(const Change& change) {
   std::map<std::string, std::string> all = change.known.properties;
@@ -301,7 +298,7 @@ void ChangeSet::take_over(Change& source, Change& target) const {
   source.wanted.properties.clear();
   for (auto& [key, value] : properties) source.wanted.properties[key] = std::move(value);
   const auto without = [&source](const std::string& key) {
-    if (key.starts_with(kOurs)) source.wanted.properties.try_emplace(key, std::nullopt);
+    source.wanted.properties.try_emplace(key, std::nullopt);
   };
   for (const auto& [key, value] : source.known.properties) without(key);
   if (source.sent) {

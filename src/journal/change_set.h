@@ -249,6 +249,9 @@ class ChangeSet {
   // Fills in what the step lacks; it names the operation from then on. Errors: kStale (the inode
   // has changed since next()), kInvalidArgument (a create without an id).
   Result<Rows> began(Step& step, const Begin& begin, WallTime now);
+  // J2: Drive has given `id` to what the step, which has none, made. It is known by that from now
+  // on, also to who asks whose item that is; its outcome is still to come.
+  Result<Rows> identified(const Step& step, const FileId& id);
   // How far an upload has come; `md5` (if not empty) before its last byte leaves (J2).
   Result<Rows> uploading(const Step& step, const Secret& session, Bytes offset,
                          const std::string& md5);
@@ -278,7 +281,8 @@ class ChangeSet {
   Result<Outcome> failed(const Step& step, const Error& error, bool may_be_done, WallTime now);
   // J2: a create or a copy was refused for the id that it has. From now on it is offered without
   // one and with a property kOperation: before it is sent again, and to resolve it, an item with
-  // this property is looked for in its folder; if there is one, that is it: finished().
+  // this property is looked for in its folder; if there is one, that is it: identified(), then
+  // finished().
   Result<Outcome> id_refused(const Step& step, WallTime now);
   // J9: a folder of this name is there already. Our inode takes its id, and the row of the inode
   // that has shown it so far goes (if there is one: know() first). Not if ours was removed
@@ -310,6 +314,7 @@ class ChangeSet {
 
   // --- Flush, errors.
 
+  // What is blocked for its whole drive is probed at once (E2), and is no failure before that.
   Flush raise(std::span<const InodeId> inodes);
   Flush raise_all();
   FlushProgress progress(const Flush& flush) const;
@@ -332,8 +337,9 @@ class ChangeSet {
   InodeId find_operation(const drive::Item& item) const;
   // Whose the step is by now: a rename may have given it to another inode (J6). Null: nobody's.
   const Change* holder(const Step& step) const;
-  std::vector<InodeId> dirty() const;       // in the order of their last change
-  // Rows whose folder is `parent` (parent()), deleted ones too; those that shall be there as `name`.
+  std::vector<InodeId> dirty() const;  // in the order of their last change
+  // Rows whose folder is `parent` (parent()), deleted ones too; those that shall be there as
+  // `name`.
   std::vector<InodeId> wanted_in(InodeId parent) const;
   std::vector<InodeId> wanted_in(InodeId parent, const std::string& name) const;
   // Rows of what Drive has in `folder`, or may have once what is sent has been carried out.
@@ -363,6 +369,7 @@ class ChangeSet {
   struct Block {
     Problem problem;
     WallTime probe_at{};
+    bool asked = false;  // a flush has asked for a probe, whose outcome is to come
   };
 
   // change_undo.cc
@@ -420,6 +427,8 @@ class ChangeSet {
   std::optional<InodeId> probe_candidate(WallTime now) const;
   bool is_reached(const Flush::Goal& goal) const;
   const Problem* obstacle(const Change& change) const;
+  void ask_for_probe(const Change& change);
+  bool is_asked(const Problem& problem) const;
 
   // change_outcome.cc
   Result<Change> take_out(const Step& step);

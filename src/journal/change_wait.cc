@@ -229,6 +229,13 @@ Waiting ChangeSet::sent_wait(const Change& change, WallTime now, bool raised) co
   if (in_flight_.contains(change.sent->ticket)) return {Wait::kSent, {}, {}};
   if (is_failed(change)) return {Wait::kFailed, {}, item_probe_at_};
   if (login_needed_) return {Wait::kLogin, {}, {}};
+  // What another client had written finds no room beside ours (J10).
+  if (change.problem && is_block(change.problem->code)) {
+    const std::string* const key = block_key(change);
+    if (key != nullptr && blocks_.at(*key).probe_at > now) {
+      return {Wait::kBlocked, {}, blocks_.at(*key).probe_at};
+    }
+  }
   if (change.not_before > now && !raised) return {Wait::kPause, {}, change.not_before};
   return {Wait::kNothing, {}, {}};
 }

@@ -10,31 +10,38 @@ constexpr std::size_t kLow = 500;
 
 }  // namespace
 
+// `low`: refill() is due.
+std::optional<FileId> IdPool::pop(bool* low) {
+  const std::lock_guard lock(mutex_);
+  is_used_ = true;
+  *low = ids_.size() <= kLow;
+  if (ids_.empty()) return std::nullopt;
+  FileId id = std::move(ids_.front());
+  ids_.pop_front();
+  return id;
+}
+
 std::optional<FileId> IdPool::take() {
-  std::optional<FileId> id;
   bool low = false;
-  {
-    const std::lock_guard lock(mutex_);
-    low = ids_.size() <= kLow;
-    if (!ids_.empty()) {
-      id = std::move(ids_.front());
-      ids_.pop_front();
-    }
-  }
+  auto id = pop(&low);
   if (low) ask_();
   return id;
 }
 
 Result<FileId> IdPool::take_or_fetch(const Context& context) {
   for (;;) {
-    if (auto id = take()) return *std::move(id);
+    bool low = false;
+    if (auto id = pop(&low)) {
+      if (low) ask_();
+      return *std::move(id);
+    }
     DRIVEWAY_CHECK(refill(context));
   }
 }
 
 bool IdPool::is_low() const {
   const std::lock_guard lock(mutex_);
-  return ids_.size() <= kLow;
+  return is_used_ && ids_.size() <= kLow;
 }
 
 Status IdPool::refill(const Context& context) {

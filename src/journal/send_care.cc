@@ -20,13 +20,18 @@ void merge(Rows& rows, Rows&& later) {
   for (auto& [inode, row] : later.changed) rows.changed[inode] = std::move(row);
 }
 
+InodeId row_of(const ChangeSet& set, const FileId& id, const std::optional<drive::Item>& item) {
+  const InodeId inode = set.find_id(id);
+  return inode == InodeId() && item ? set.find_operation(*item) : inode;
+}
+
 }  // namespace
 
 // --- What is heard (J3, J10).
 
 void SenderCore::heard(const FileId& id, const std::optional<drive::Item>& item, InodeId parent) {
   const bool has_row =
-      journal_.look([&](const ChangeSet& set) { return set.find_id(id) != InodeId(); });
+      journal_.look([&](const ChangeSet& set) { return row_of(set, id, item) != InodeId(); });
   if (!has_row || hear(id, item, parent)) return;
   const std::lock_guard lock(mutex_);
   const auto [entry, is_new] = later_.try_emplace(id, Heard{item, parent});
@@ -41,7 +46,7 @@ bool SenderCore::hear(const FileId& id, const std::optional<drive::Item>& item, 
   const Status recorded =
       journal_.change({}, Purpose::kProgress, [&](ChangeSet& set, WallTime now) -> Result<Rows> {
         outcome.reset();
-        const InodeId inode = set.find_id(id);
+        const InodeId inode = row_of(set, id, item);
         const Change* const change = set.find(inode);
         if (change == nullptr) return Rows{};
         const std::uint64_t version = item ? item->version : change->known.version;

@@ -49,6 +49,41 @@ class StringSink final : public ByteSink {
   std::string bytes;
 };
 
+// Null: there is none (any more).
+const drive::RevisionInfo* find_revision(const std::vector<drive::RevisionInfo>& revisions,
+                                         const Revision& id) {
+  const auto found = std::find_if(revisions.begin(), revisions.end(),
+                                  [&](const auto& revision) { return revision.id == id; });
+  return found == revisions.end() ? nullptr : &*found;
+}
+
+// The revision that stood where ours is now. Null: it was the base, or ours is not there.
+const drive::RevisionInfo* replaced_by_ours(const Step& step,
+                                            const std::vector<drive::RevisionInfo>& revisions,
+                                            const Revision& head) {
+  const Sent& sent = step.sent;
+  const auto has_our_bytes = [&](const drive::RevisionInfo& revision) {
+    return !revision.md5.empty() && revision.md5 == sent.md5;
+  };
+  const drive::RevisionInfo* ours = find_revision(revisions, head);
+  if (step.resolve && ours != nullptr && !has_our_bytes(*ours)) {
+    // Another client may have written once more since.
+    const drive::RevisionInfo* const base = find_revision(revisions, sent.base_revision);
+    const auto after =
+        base == nullptr ? revisions.begin() : revisions.begin() + (base - revisions.data()) + 1;
+    const auto found = std::find_if(after, revisions.end(), has_our_bytes);
+    ours = found == revisions.end() ? nullptr : &*found;
+  }
+  if (ours == nullptr) return nullptr;
+  // A call that was repeated may have made ours twice.
+  for (const drive::RevisionInfo* before = ours; before != revisions.data();) {
+    --before;
+    if (before->id == sent.base_revision) return nullptr;
+    if (!has_our_bytes(*before)) return before;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Status SenderCore::send_content(Job& job) {
@@ -72,8 +107,8 @@ Status SenderCore::send_small(Job& job) {
   if (!item.ok()) return refused(job, item.error());
   meter_.add(job.meter, job.small.size());
   figures_.upload.record(clock_.now() - begun);
-  if (step.sent.action == Action::kUpdate) DRIVEWAY_CHECK(save_overwritten(job, *item));
-  return finish(job, *item);
+  DRIVEWAY_TRY(const bool saved, save_overwritten(job, *item));
+  return saved ? finish(job, *item) : Status();
 }
 
 // --- In a session.
@@ -228,8 +263,8 @@ Status SenderCore::send_end(Job& job, UploadSource& source) {
     return fail(job, {ErrorCode::kUnavailable, "Drive has all of it and names no file", true},
                 true);
   }
-  if (sent.action == Action::kUpdate) DRIVEWAY_CHECK(save_overwritten(job, *progress->item));
-  return finish(job, *progress->item);
+  DRIVEWAY_TRY(const bool saved, save_overwritten(job, *progress->item));
+  return saved ? finish(job, *progress->item) : Status();
 }
 
 Status SenderCore::note_progress(Job& job, const std::string& md5) {
@@ -251,32 +286,51 @@ void SenderCore::cancel_session(Job& job) {
 
 // --- What was overwritten (J10).
 
-Status SenderCore::save_overwritten(Job& job, const drive::Item& item) {
+Result<bool> SenderCore::save_overwritten(Job& job, const drive::Item& item) {
   const Sent& sent = job.step.sent;
-  if (sent.action != Action::kUpdate || sent.base_revision.empty()) return {};
-  const auto revisions = store_.revisions(call_context(job.context.priority), item.id);
-  if (!revisions.ok()) {
-    if (stopping_) return revisions.error();
-    log::warn("cannot see what ", job.name, " has replaced: ", revisions.error());
-    return {};
+  if (sent.action != Action::kUpdate || sent.base_revision.empty()) return true;
+  if (!sent.overwritten && item.head_revision == sent.base_revision) return true;
+  const Context context = call_context(job.context.priority);
+  const auto revisions = store_.revisions(context, item.id);
+  if (!revisions.ok()) return not_saved(job, revisions.error());
+  const drive::RevisionInfo* const theirs =
+      sent.overwritten ? find_revision(*revisions, sent.overwritten->revision)
+                       : replaced_by_ours(job.step, *revisions, item.head_revision);
+  if (!sent.overwritten) {
+    if (theirs == nullptr) return true;
+    const auto id = ids_.take_or_fetch(context);
+    if (!id.ok()) return not_saved(job, id.error());
+    DRIVEWAY_CHECK(note_overwritten(job, {theirs->id, *id}));
   }
-  const auto ours = std::find_if(revisions->begin(), revisions->end(), [&](const auto& revision) {
-    return revision.id == item.head_revision;
-  });
-  if (ours == revisions->end() || ours == revisions->begin()) return {};
-  const drive::RevisionInfo& before = *std::prev(ours);
-  const bool is_base =
-      before.id == sent.base_revision || (!before.md5.empty() && before.md5 == sent.md5);
-  if (is_base) return {};
-  const Status saved = copy_revision(job, item, before);
-  if (stopping_ && !saved.ok()) return saved;
-  if (!saved.ok()) {
-    log::error(job.name,
-               " has replaced what another client had just written. It could not be "
-               "copied; it is revision ",
-               before.id, " of ", item.id, " in Drive: ", saved.error());
+  if (theirs == nullptr) return not_saved(job, {ErrorCode::kNotFound, "Drive has it no more"});
+  const Status saved = copy_revision(job, item, *theirs);
+  // An earlier try has made it.
+  if (saved.ok() || saved.failed_with(ErrorCode::kAlreadyExists)) return true;
+  return not_saved(job, saved.error());
+}
+
+Result<bool> SenderCore::not_saved(Job& job, const Error& error) {
+  if (!is_permanent(error)) {
+    DRIVEWAY_CHECK(fail(job, error, true));
+    return false;
   }
-  return {};
+  const Sent& sent = job.step.sent;
+  log::error(job.name, " may have replaced what another client had just written, and that could ",
+             "not be copied; it is among the revisions of ", sent.id, " in Drive",
+             sent.overwritten ? cat(" (", sent.overwritten->revision, ")") : std::string(), ": ",
+             error);
+  return true;
+}
+
+// On the disk, too: with another id it would be made twice.
+Status SenderCore::note_overwritten(Job& job, const Overwritten& theirs) {
+  figures_.conflicts.add();
+  const Status noted = journal_.change(
+      {}, Purpose::kProgress,
+      [&](ChangeSet& set, WallTime /*now*/) { return set.overwrote(job.step, theirs); });
+  if (!noted.failed_with(ErrorCode::kNotFound)) DRIVEWAY_CHECK(noted);
+  job.step.sent.overwritten = theirs;
+  return journal_.sync(cancellable());
 }
 
 Status SenderCore::copy_revision(Job& job, const drive::Item& item,
@@ -284,29 +338,37 @@ Status SenderCore::copy_revision(Job& job, const drive::Item& item,
   const Context context = call_context(job.context.priority);
   DRIVEWAY_CHECK(store_.keep_revision(context, item.id, lost.id, true));
   drive::NewItem copy;
+  copy.id = job.step.sent.overwritten->saved_as;
   copy.name = local_.conflict_name(item.name);
   copy.parent = item.parent.value_or(FileId());
   copy.mime_type = item.mime_type;
   copy.modified = lost.modified;
   copy.properties = item.properties;
-  DRIVEWAY_TRY(copy.id, ids_.take_or_fetch(context));
-  figures_.conflicts.add();
+  copy.properties.erase(std::string(kOperation));  // of one item
   log::warn("another client has changed ", item.name, " at the same time: its content becomes ",
             copy.name);
   const Bytes size = lost.size.value_or(0);
-  const auto read = [&](ByteRange range) -> Result<std::string> {
+  return make_copy(job, copy, size, [&](ByteRange range) -> Result<std::string> {
     StringSink sink;
     if (range.empty()) return std::string();
     DRIVEWAY_CHECK(store_.read_revision(job.context, item.id, lost.id, size, range, sink));
     return std::move(sink.bytes);
+  });
+}
+
+Status SenderCore::make_copy(Job& job, const drive::NewItem& copy, Bytes size,
+                             const ReadBytes& read) {
+  const auto accept = [this](const drive::Item& made) {
+    const auto accepted = local_.accept(made);
+    return accepted.ok() ? Status() : Status(accepted.error());
   };
   if (size <= drive::kMostInOneRequest) {
     DRIVEWAY_TRY(const std::string bytes, read({0, size}));
     StringContent content(bytes);
     DRIVEWAY_TRY(const drive::Item made, store_.create(job.context, copy, &content));
-    const auto accepted = local_.accept(made);
-    return accepted.ok() ? Status() : Status(accepted.error());
+    return accept(made);
   }
+  const Context context = call_context(job.context.priority);
   DRIVEWAY_TRY(const drive::UploadSession session, store_.begin_create(context, copy, size));
   for (Bytes offset = 0; offset < size;) {
     const ByteRange range{offset, std::min(kSavedAtOnce, size - offset)};
@@ -314,10 +376,7 @@ Status SenderCore::copy_revision(Job& job, const drive::Item& item,
     StringContent content(bytes, offset, size);
     DRIVEWAY_TRY(const drive::UploadProgress progress,
                  store_.send(job.context, session, range, content));
-    if (progress.item) {
-      const auto accepted = local_.accept(*progress.item);
-      return accepted.ok() ? Status() : Status(accepted.error());
-    }
+    if (progress.item) return accept(*progress.item);
     if (progress.stored <= offset) {
       return Error{ErrorCode::kUnavailable, "Drive takes nothing more of the copy", true};
     }

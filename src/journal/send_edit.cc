@@ -20,7 +20,7 @@ bool is_among(const std::vector<FileId>& ids, const FileId& id) {
 }
 
 Error replaced_source(const std::string& name) {
-  return {ErrorCode::kCorrupt,
+  return {ErrorCode::kStale,
           cat("the file that ", name, " is a copy of has another content by now: copy it again")};
 }
 
@@ -63,7 +63,7 @@ drive::ItemPatch SenderCore::patch_of(const Step& step) {
   if (sent.restored) patch.trashed = false;
   patch.modified = sent.modified;
   patch.properties = sent.properties;
-  if (sent.generation != 0 && !step.mime_type.empty()) patch.mime_type = step.mime_type;
+  if (moves_bytes(step) && !step.mime_type.empty()) patch.mime_type = step.mime_type;
   return patch;
 }
 
@@ -120,41 +120,70 @@ Result<bool> SenderCore::look_at_folder(Job& job) {
   return false;
 }
 
-// J9: whether somebody has made an item of this name.
-Result<bool> SenderCore::look_for_name(Job& job) {
+// It may have another name by now, so all of the folder is listed.
+Result<std::optional<drive::Item>> SenderCore::find_made(Job& job) {
+  const std::string* const operation = operation_of(job.step);
+  if (operation == nullptr) return std::optional<drive::Item>();
+  drive::ListQuery query;
+  query.parents = {job.step.sent.parent};
+  if (!job.drive.empty()) query.drive = job.drive;
+  FileId made;
+  const Status listed =
+      for_each_item(store_, call_context(job.context.priority), query, [&](const auto& item) {
+        const auto property = item.properties.find(std::string(kOperation));
+        if (property == item.properties.end() || property->second != *operation) return true;
+        made = item.id;
+        return false;
+      });
+  if (listed.failed_with(ErrorCode::kNotFound)) return std::optional<drive::Item>();
+  DRIVEWAY_CHECK(listed);
+  if (made.empty()) return std::optional<drive::Item>();
+  return get(job.context, made);  // a listing may be late
+}
+
+// J9: an item of the step's name that somebody else has made; a folder before others.
+Result<std::optional<drive::Item>> SenderCore::find_namesake(Job& job) {
   const Step& step = job.step;
   drive::ListQuery query;
   query.parents = {step.sent.parent};
   if (!job.drive.empty()) query.drive = job.drive;
   query.name = step.sent.name.value_or("");
   std::vector<FileId> candidates;
-  const Status listed =
+  DRIVEWAY_CHECK(
       for_each_item(store_, call_context(job.context.priority), query, [&](const auto& item) {
         if (item.id != step.sent.id && !is_among(step.beside, item.id)) {
           candidates.push_back(item.id);
         }
         return true;
-      });
-  if (!listed.ok()) {
-    DRIVEWAY_CHECK(fail(job, listed.error(), false));
-    return true;
-  }
+      }));
   std::optional<drive::Item> found;
   for (const FileId& id : candidates) {
     // A listing may be late; what it shows may have left the name since.
-    const auto item = get(job.context, id);
-    if (!item.ok()) {
-      DRIVEWAY_CHECK(fail(job, item.error(), false));
-      return true;
-    }
-    const bool has_name = *item && !(*item)->trashed && (*item)->name == query.name &&
-                          (*item)->parent == step.sent.parent;
+    DRIVEWAY_TRY(auto item, get(job.context, id));
+    const bool has_name =
+        item && !item->trashed && item->name == query.name && item->parent == step.sent.parent;
     if (!has_name) continue;
-    if (!found || (*item)->kind == drive::ItemKind::kFolder) found = *item;
+    if (!found || item->kind == drive::ItemKind::kFolder) found = std::move(item);
   }
-  if (!found) return false;
-  if (found->kind == drive::ItemKind::kFolder && step.kind == drive::ItemKind::kFolder) {
-    DRIVEWAY_CHECK(adopt_folder(job, *found));
+  return found;
+}
+
+// Whether the item, or another of its name, is there already.
+Result<bool> SenderCore::look_for_name(Job& job) {
+  const auto made = find_made(job);
+  if (made.ok() && *made && !(*made)->trashed) {
+    DRIVEWAY_CHECK(finish(job, **made));
+    return true;
+  }
+  const auto found = made.ok() ? find_namesake(job) : made;
+  if (!found.ok()) {
+    DRIVEWAY_CHECK(fail(job, found.error(), false));
+    return true;
+  }
+  if (!*found) return false;
+  const bool is_folder = (*found)->kind == drive::ItemKind::kFolder;
+  if (is_folder && job.step.kind == drive::ItemKind::kFolder) {
+    DRIVEWAY_CHECK(adopt_folder(job, **found));
   } else {
     DRIVEWAY_CHECK(make_conflict(job));
   }
@@ -172,13 +201,10 @@ Status SenderCore::adopt_folder(Job& job, const drive::Item& folder) {
 }
 
 Status SenderCore::make_conflict(Job& job) {
-  const std::uint64_t ticket = job.step.sent.ticket;
   return record(job.step, [&](ChangeSet& set, WallTime /*now*/) -> Result<Outcome> {
-    const Change* const change = set.find(set.find_id(job.step.sent.id));
-    if (change == nullptr || !change->sent || change->sent->ticket != ticket) {
-      return Error{ErrorCode::kNotFound, "no such step is out"};
-    }
-    return Outcome{{}, Verdict::kConflict, change->inode};
+    const Change* const holder = set.holder(job.step);
+    if (holder == nullptr) return Error{ErrorCode::kNotFound, "no such step is out"};
+    return Outcome{{}, Verdict::kConflict, holder->inode};
   });
 }
 

@@ -27,8 +27,8 @@ Status SenderCore::resolve_session(Job& job) {
     return fail(job, error, true);
   }
   if (progress->item) {
-    DRIVEWAY_CHECK(save_overwritten(job, *progress->item));
-    return finish(job, *progress->item);
+    DRIVEWAY_TRY(const bool saved, save_overwritten(job, *progress->item));
+    return saved ? finish(job, *progress->item) : Status();
   }
   if (job.snapshot) {
     job.stored = progress->stored;
@@ -44,7 +44,8 @@ Status SenderCore::resolve_session(Job& job) {
 }
 
 Status SenderCore::resolve_by_get(Job& job) {
-  const auto item = get(job.context, job.step.sent.id);
+  const auto item =
+      operation_of(job.step) == nullptr ? get(job.context, job.step.sent.id) : find_made(job);
   if (!item.ok()) return fail(job, item.error(), true);
   return resolve_by(job, *item);
 }
@@ -53,14 +54,20 @@ Status SenderCore::resolve_by(Job& job, const std::optional<drive::Item>& item) 
   const Sent& sent = job.step.sent;
   InodeId parent;
   if (item) {
-    if (sent.action == Action::kUpdate && is_done(job.step, *item)) {
-      DRIVEWAY_CHECK(save_overwritten(job, *item));
+    DRIVEWAY_CHECK(note_id(job, *item));
+    if (job.step.resolve || is_done(job.step, *item)) {
+      DRIVEWAY_TRY(const bool saved, save_overwritten(job, *item));
+      if (!saved) return {};
     }
     auto accepted = local_.accept(*item);
     if (!accepted.ok()) return fail(job, accepted.error(), true);
     parent = *accepted;
     adopt_content(job, *item);
   } else if (sent.action != Action::kCreate && sent.action != Action::kCopy) {
+    if (sent.overwritten) {
+      log::error(job.name, " has gone from Drive, and with it revision ",
+                 sent.overwritten->revision, ", which it had replaced");
+    }
     const Status gone = local_.removed(sent.id);
     if (!gone.ok()) return fail(job, gone.error(), true);
   }

@@ -13,7 +13,11 @@ namespace {
 
 bool makes_an_item(Action action) { return action == Action::kCreate || action == Action::kCopy; }
 
-bool moves_bytes(const Step& step) { return step.sent.generation != 0 && !step.sent.content.copy; }
+// The draft of a copy says so of its bytes also where these are sent.
+ContentState as_bytes(ContentState state) {
+  state.copy.reset();
+  return state;
+}
 
 Result<std::string> read_all(Snapshot& snapshot) {
   std::string bytes(static_cast<std::size_t>(snapshot.size()), '\0');
@@ -32,6 +36,14 @@ Error as_reported(const Error& error) {
 }
 
 }  // namespace
+
+bool moves_bytes(const Step& step) { return step.sent.generation != 0 && !step.sent.content.copy; }
+
+const std::string* operation_of(const Step& step) {
+  if (!makes_an_item(step.sent.action) || !step.sent.id.empty()) return nullptr;
+  const auto found = step.sent.properties.find(std::string(kOperation));
+  return found == step.sent.properties.end() || !found->second ? nullptr : &*found->second;
+}
 
 bool may_be_done(const Error& error) {
   switch (error.code) {
@@ -121,7 +133,7 @@ Result<bool> SenderCore::prepare(Job& job) {
       }
     }
   }
-  if (!step.resolve && step.sent.id.empty()) {
+  if (!step.resolve && step.sent.id.empty() && operation_of(step) == nullptr) {
     auto id = ids_.take_or_fetch(call_context(job.context.priority));
     if (id.failed_with(ErrorCode::kLoginNeeded)) {
       journal_.adjust([](ChangeSet& set) { set.login_refused(); });
@@ -142,7 +154,7 @@ Result<bool> SenderCore::take_snapshot(Job& job) {
     return true;
   }
   job.snapshot = *std::move(taken);
-  if (job.snapshot->state() == job.step.sent.content) return true;
+  if (as_bytes(job.snapshot->state()) == job.step.sent.content) return true;
   if (!job.step.resolve) return take_state(job);
   job.snapshot.reset();  // what was sent is not what is here now
   return true;
@@ -156,7 +168,7 @@ Result<bool> SenderCore::take_state(Job& job) {
   const auto tell = [&](ChangeSet& set, WallTime now) -> Result<Rows> {
     const Change* const change = set.find(step.inode);
     if (change == nullptr || !change->wanted.content ||
-        change->wanted.content->bytes != step.sent.content) {
+        as_bytes(change->wanted.content->bytes) != step.sent.content) {
       return Rows{};  // it says something else already
     }
     if (change->wanted.content->acknowledged) return set.synced(step.inode, state, {}, now);
@@ -168,7 +180,7 @@ Result<bool> SenderCore::take_state(Job& job) {
     return set.next(journal_.now(), {.steps = set.size(), .contents = true});
   });
   for (Step& offered : plan.steps) {
-    if (offered.inode != step.inode || offered.sent.content != state) continue;
+    if (offered.inode != step.inode || offered.sent.content != as_bytes(state)) continue;
     step = std::move(offered);
     return true;
   }
@@ -201,6 +213,7 @@ Status SenderCore::before_first_byte(Job& job) {
 
 Status SenderCore::finish(Job& job, const drive::Item& item) {
   DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("sender.after_answer"));
+  DRIVEWAY_CHECK(note_id(job, item));
   const auto parent = local_.accept(item);
   if (!parent.ok()) return fail(job, parent.error(), true);
   DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("sender.after_accept"));
@@ -211,6 +224,17 @@ Status SenderCore::finish(Job& job, const drive::Item& item) {
   }));
   DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("sender.after_record"));
   settle(job.step);
+  return {};
+}
+
+Status SenderCore::note_id(Job& job, const drive::Item& item) {
+  if (operation_of(job.step) == nullptr) return {};
+  const Status noted = journal_.change(
+      {}, Purpose::kProgress,
+      [&](ChangeSet& set, WallTime /*now*/) { return set.identified(job.step, item.id); });
+  if (noted.failed_with(ErrorCode::kNotFound)) return {};
+  DRIVEWAY_CHECK(noted);
+  job.step.sent.id = item.id;
   return {};
 }
 
@@ -233,8 +257,8 @@ void SenderCore::adopt_content(const Job& job, const drive::Item& item) {
   const bool was_adopted = job.unreadable && job.unreadable->code == ErrorCode::kNotFound;
   if (!job.snapshot && !was_adopted) return;
   const bool is_its = journal_.look([&](const ChangeSet& set) {
-    const Change* const change = set.find(step.inode);  // J6: another one may have got the item
-    return change != nullptr && change->sent && change->sent->ticket == step.sent.ticket;
+    const Change* const holder = set.holder(step);  // J6: another one may have got the item
+    return holder != nullptr && holder->inode == step.inode;
   });
   if (!is_its) return;
   const Status adopted = local_.confirmed(step.inode, job.snapshot.get(), item);
@@ -261,6 +285,11 @@ Status SenderCore::refused(Job& job, const Error& error) {
   const bool is_new = makes_an_item(sent.action);
   // J2: somebody, and that can only be we, has made an item of this id.
   if (is_new && error.code == ErrorCode::kAlreadyExists) return resolve_by_get(job);
+  if (is_new && error.code == ErrorCode::kInvalidArgument && operation_of(job.step) == nullptr) {
+    log::info("Drive refuses to make ", job.name, " with an id of ours: ", error);
+    return record(job.step,
+                  [&](ChangeSet& set, WallTime now) { return set.id_refused(job.step, now); });
+  }
   if (error.code == ErrorCode::kNotFound) {
     if (sent.action == Action::kTrash || sent.action == Action::kRemove) return finish_removal(job);
     if (!sent.parent.empty()) {

@@ -102,15 +102,15 @@ class Sender {
   // Cancels what is on its way, and joins. What was sent is resolved by the next one.
   virtual void stop() = 0;
 
-  // An id for a new item, fetched ahead; nothing when there is none at hand (the sender takes one
-  // later). Never waits.
+  // An id for a new item, fetched ahead from the first call on; nothing when there is none at hand
+  // (the sender takes one later). Never waits.
   virtual std::optional<FileId> take_id() = 0;
   // What the feed, a get or a listing said of an item that has a row (J3, J10); nothing: it has
   // gone. Returns at once where there is no row.
   virtual void heard(const FileId& id, const std::optional<drive::Item>& item, InodeId parent) = 0;
   // Returns when Drive has what `inodes` (none: all) have now, md5 compared; all of it overtakes
-  // the queue. Errors: what failed for good (its own code), kLoginNeeded, kDeadlineExceeded,
-  // kCancelled.
+  // the queue, and what Drive has no room for is tried once more (E2). Errors: what failed for good
+  // (its own code), kLoginNeeded, kDeadlineExceeded, kCancelled.
   virtual Status flush(const Context& context, const std::vector<InodeId>& inodes) = 0;
   // J11: returns when the backlog is not older than `longest`, or at once if nothing moves.
   virtual Status wait_for_backlog(const Context& context, Duration longest) = 0;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -67,6 +68,7 @@ class SenderCore final : public Sender {
     Histogram& upload;
   };
   using Tell = std::function<Result<Outcome>(ChangeSet& set, WallTime now)>;
+  using ReadBytes = std::function<Result<std::string>(ByteRange range)>;
 
   // --- sender.cc. Their errors end nothing: a thread goes on until stop().
 
@@ -93,6 +95,8 @@ class SenderCore final : public Sender {
   Status fail(Job& job, const Error& error, bool may_be_done);
   // What a call that would change something said. Finds out what it means where that is not clear.
   Status refused(Job& job, const Error& error);
+  // J2: `item` is what was made without an id of ours. Before anybody is told of it.
+  Status note_id(Job& job, const drive::Item& item);
   // J1: what began() recorded is on the disk.
   Status before_first_byte(Job& job);
   void adopt_content(const Job& job, const drive::Item& item);
@@ -107,6 +111,9 @@ class SenderCore final : public Sender {
   Result<bool> look_before(Job& job);
   Result<bool> look_at_folder(Job& job);
   Result<bool> look_for_name(Job& job);
+  // J2: what an earlier try of an operation without an id has made.
+  Result<std::optional<drive::Item>> find_made(Job& job);
+  Result<std::optional<drive::Item>> find_namesake(Job& job);
   Result<bool> look_at_head(Job& job);
   Result<bool> look_into(Job& job);
   Status adopt_folder(Job& job, const drive::Item& folder);
@@ -128,9 +135,13 @@ class SenderCore final : public Sender {
   Status main_part_failed(Job& job, const Error& error, UploadSource& source, bool* again);
   Status note_progress(Job& job, const std::string& md5);
   void cancel_session(Job& job);
-  // J10: what another client wrote in the moment before our last byte is kept beside ours.
-  Status save_overwritten(Job& job, const drive::Item& item);
+  // J10: what another client wrote in the moment before our last byte is kept beside ours. False:
+  // it could not be, and the step has been dealt with: this comes first at the next try.
+  Result<bool> save_overwritten(Job& job, const drive::Item& item);
+  Result<bool> not_saved(Job& job, const Error& error);
+  Status note_overwritten(Job& job, const Overwritten& theirs);
   Status copy_revision(Job& job, const drive::Item& item, const drive::RevisionInfo& lost);
+  Status make_copy(Job& job, const drive::NewItem& copy, Bytes size, const ReadBytes& read);
 
   // --- send_resolve.cc
 
@@ -189,6 +200,11 @@ class SenderCore final : public Sender {
   TimePoint ids_at_{};
 };
 
+// Whether bytes go from here to Drive: not what the server copies, nor what has no content.
+bool moves_bytes(const Step& step);
+// The property of a create that has no id of ours, by which its item is known again (J2). Null: it
+// has an id.
+const std::string* operation_of(const Step& step);
 // Whether Drive may have carried out what a call answered with `error`.
 bool may_be_done(const Error& error);
 // J2: whether `item` is what the step was to make of it. Of removals: whether it has gone.

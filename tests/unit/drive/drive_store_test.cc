@@ -114,18 +114,21 @@ TEST_F(DriveStoreTest, TheTrashHoldsOnlyWhatWasTrashedItselfAndIsMine) {
   EXPECT_EQ(page->items[0].id, FileId("1"));
 }
 
-TEST_F(DriveStoreTest, A401IsTriedOnceMoreWithAFreshToken) {
+TEST_F(DriveStoreTest, A401IsTriedTwiceMoreWithAFreshToken) {
   answer(R"({"error":{"code":401}})", 401);
   answer(R"({"startPageToken":"5"})");
   EXPECT_EQ(store->start_page_token(context, {}).value(), "5");
   EXPECT_EQ(http.requests.at(0).bearer.reveal(), "token-1");
   EXPECT_EQ(http.requests.at(1).bearer.reveal(), "token-2");
+  answer("", 401);  // the fresh one had ended, too
   answer("", 401);
-  answer("", 401);
+  answer(R"({"startPageToken":"6"})");
+  EXPECT_EQ(store->start_page_token(context, {}).value(), "6");
+  for (int i = 0; i < 3; ++i) answer("", 401);
   const auto refused = store->start_page_token(context, {});
   EXPECT_TRUE(refused.failed_with(ErrorCode::kLoginNeeded));
   EXPECT_THAT(refused.error().message, HasSubstr("stored login demo"));
-  EXPECT_EQ(http.requests.size(), 4U);
+  EXPECT_EQ(http.requests.size(), 8U);
 }
 
 TEST_F(DriveStoreTest, ALoginPageIsNotDrive) {

@@ -57,6 +57,49 @@ TEST_F(ChangeErrorsTest, E2FullStorageStopsBytesButNotRemovals) {
   EXPECT_EQ(offered().size(), 2u) << "one probe, and the removal";
 }
 
+// Who made room need not wait for the next probe.
+TEST_F(ChangeErrorsTest, E2AFlushProbesWhatIsFullAtOnce) {
+  file(10, "a");
+  file(11, "b");
+  file(12, "c");
+  pass(kSettle);
+  must(set_.failed(begin(offered()[0]), full_, false, now_));
+  EXPECT_TRUE(offered().empty());
+  const std::vector<InodeId> wanted{InodeId(11)};
+  Flush flush = set_.raise(wanted);
+  EXPECT_EQ(set_.progress(flush).waiting, 1u) << "not before the probe's outcome";
+  const Step probe = begin(only());
+  EXPECT_EQ(probe.inode, InodeId(11));
+  EXPECT_TRUE(offered().empty()) << "one probe";
+  must(set_.failed(probe, full_, false, now_));
+  EXPECT_EQ(set_.progress(flush).failed, wanted);
+  EXPECT_TRUE(offered().empty());
+  flush = set_.raise(wanted);
+  finish(begin(only()));
+  EXPECT_TRUE(set_.progress(flush).done());
+  EXPECT_EQ(offered().size(), 2u) << "there is room";
+}
+
+TEST_F(ChangeErrorsTest, J10WhatFindsNoRoomBesideOursWaitsForAProbe) {
+  clean(10, "a", "x");
+  rewrite(10, "mine");
+  pass(kSettle);
+  const Step update = begin(only());
+  drive_.carry_out(update);
+  must(set_.overwrote(update, {Revision("theirs"), FileId("saved")}));
+  must(set_.failed(update, full_, true, now_));
+  EXPECT_EQ(wait_of(10), Wait::kBlocked);
+  const Flush flush = set_.raise_all();
+  must(set_.failed(begin(only()), full_, true, now_));
+  EXPECT_EQ(set_.progress(flush).failed.size(), 1u);
+  EXPECT_TRUE(offered().empty());
+  pass(options_.probe);
+  const Step again = begin(only());
+  EXPECT_TRUE(again.resolve);
+  must(set_.resolved(again, drive_.get(FileId("id10")), kRoot, now_));
+  EXPECT_TRUE(set_.dirty().empty());
+}
+
 TEST_F(ChangeErrorsTest, J5ThreeMismatchesAreReported) {
   file(10, "a");
   pass(kSettle);
@@ -69,6 +112,7 @@ TEST_F(ChangeErrorsTest, J5ThreeMismatchesAreReported) {
   }
   EXPECT_EQ(wait_of(10), Wait::kFailed);
   EXPECT_TRUE(set_.find(InodeId(10))->wanted.content.has_value());
+  EXPECT_TRUE(offered().empty()) << "not before the next probe (E2)";
 }
 
 TEST_F(ChangeErrorsTest, J11AFlushRaisesWhatItsFileWaitsFor) {
@@ -166,6 +210,23 @@ TEST_F(ChangeErrorsTest, J2WhatDriveTakesNoIdForIsKnownByItsOperation) {
   EXPECT_TRUE(set_.dirty().empty());
   EXPECT_EQ(set_.find(InodeId(10))->known.id, *made);
   EXPECT_EQ(set_.find_operation(*drive_.get(*made)), InodeId());
+}
+
+// It is known before its outcome is: to the tree, say.
+TEST_F(ChangeErrorsTest, J2TheIdThatDriveChoseIsThatOfTheStep) {
+  file(10, "a", "bytes");
+  pass(kSettle);
+  must(set_.id_refused(begin(only()), now_));
+  Step without = only();
+  must(set_.began(without, {FileId(), md5_of("bytes")}, now_));
+  const drive::Item made = *drive_.carry_out(without);
+  must(set_.identified(without, made.id));
+  EXPECT_EQ(set_.find_id(made.id), InodeId(10));
+  reload();
+  const Step again = begin(only());
+  EXPECT_EQ(again.sent.id, made.id);
+  must(set_.resolved(again, made, kRoot, now_));
+  EXPECT_TRUE(set_.dirty().empty());
 }
 
 TEST_F(ChangeErrorsTest, J2WhatIsRefusedWithoutAnIdTooIsReported) {

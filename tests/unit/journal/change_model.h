@@ -21,7 +21,7 @@ struct Node {
   std::string name;
   bool folder = false;
   std::string content;
-  std::string mode;
+  std::map<std::string, std::string> properties;
   FileId id;  // as of the last row
   int writers = 0;
   std::uint64_t number = 0;  // of its content
@@ -54,7 +54,7 @@ class ModelTree {
       const InodeId parent = i == 2 ? InodeId(next_inode_ - 1) : kRoot;
       drive_.add(id, parent == kRoot ? "root" : "clean1", cat("c", std::to_string(i)), folder, id);
       const InodeId inode(next_inode_++);
-      nodes_[inode] = {parent,    cat("c", std::to_string(i)), folder, folder ? "" : id, "",
+      nodes_[inode] = {parent,    cat("c", std::to_string(i)), folder, folder ? "" : id, {},
                        FileId(id)};
     }
   }
@@ -78,6 +78,14 @@ class ModelTree {
 
   // --- The tree.
 
+  // As compare() shows it.
+  static std::string words_of(const std::map<std::string, std::string>& properties) {
+    std::string text;
+    for (const auto& [key, value] : properties) {
+      if (key != kOperation) text += cat(" ", key, "=", value);
+    }
+    return text;
+  }
   std::vector<InodeId> where(const std::function<bool(InodeId, const Node&)>& wanted) {
     std::vector<InodeId> found;
     for (const auto& [inode, node] : nodes_) {
@@ -218,7 +226,7 @@ class ModelTree {
     if (below(2) == 0) entry.id = new_id();
     entry.modified = now_;
     note("  create ", inode, " in ", parent, ": ", name, folder ? "/" : "", " id ", entry.id);
-    nodes_[inode] = {parent, name, folder, "", "", entry.id};
+    nodes_[inode] = {parent, name, folder, "", {}, entry.id};
     const InodeId source = !folder && below(6) == 0 ? any_file() : InodeId();
     const auto copy = source == InodeId() ? std::nullopt : copy_of(nodes_.at(source));
     if (copy) nodes_.at(inode).content = drive_.at(copy->id).content;
@@ -322,10 +330,18 @@ class ModelTree {
       rename(node, parent, name);
     } else if (what == 8 && node != InodeId()) {
       know(node);
-      note("  chmod ", node, " ", nodes_.at(node).name);
+      const std::string key = below(2) == 0 ? "driveway.mode" : "x-colour";
+      const std::uint32_t value = below(4);
+      note("  attribute ", key, " of ", node, " ", nodes_.at(node).name, ": ", value);
       Attributes attributes;
-      nodes_.at(node).mode = std::to_string(below(3));
-      attributes.properties["driveway.mode"] = nodes_.at(node).mode;
+      auto& properties = nodes_.at(node).properties;
+      if (value == 0) {
+        properties.erase(key);
+        attributes.properties[key] = std::nullopt;
+      } else {
+        properties[key] = std::to_string(value);
+        attributes.properties[key] = properties[key];
+      }
       apply(must(set_.set_attributes(node, attributes, now_)));
     } else if (what == 9 && node != InodeId()) {
       if (nodes_.at(node).folder) {

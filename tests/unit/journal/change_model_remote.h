@@ -94,9 +94,9 @@ class ModelRemote : public ModelTree {
     note("    show ", id, " ", item->name, " in ", parent, " as ", inode);
     const bool taken = lookup(parent, item->name) != InodeId();
     Node node{parent, item->name, item->kind == drive::ItemKind::kFolder, drive_.at(id).content,
-              "",     id};
-    const auto mode = item->properties.find("driveway.mode");
-    if (mode != item->properties.end()) node.mode = mode->second;
+              {},     id};
+    node.properties = item->properties;
+    node.properties.erase(std::string(kOperation));
     nodes_[inode] = node;
     unheard_.erase(id);
     heard_.erase(id);

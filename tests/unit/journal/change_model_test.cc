@@ -188,7 +188,7 @@ class Model final : public ModelSender {
       for (InodeId up = node.parent; up != kRoot; up = parent_of_node(up, depth++)) {
         path = cat(nodes_.at(up).name, "/", path);
       }
-      shown[path] = node.folder ? "folder " + node.mode : cat(node.content, " ", node.mode);
+      shown[path] = cat(node.folder ? "folder" : node.content, words_of(node.properties));
     }
     std::map<std::string, std::string> found;
     collect(kRootId, "", found);
@@ -202,13 +202,11 @@ class Model final : public ModelSender {
                std::map<std::string, std::string>& found) {
     for (const FileId& id : drive_.children(folder)) {
       const TinyDrive::Entry& entry = drive_.at(id);
-      const auto mode = entry.item.properties.find("driveway.mode");
-      const std::string text = mode == entry.item.properties.end() ? "" : mode->second;
       const bool is_folder = entry.item.kind == drive::ItemKind::kFolder;
       const std::string path = prefix + entry.item.name;
-      EXPECT_TRUE(
-          found.emplace(path, is_folder ? "folder " + text : cat(entry.content, " ", text)).second)
-          << "two of " << path;
+      const std::string what =
+          cat(is_folder ? "folder" : entry.content, words_of(entry.item.properties));
+      EXPECT_TRUE(found.emplace(path, what).second) << "two of " << path;
       if (is_folder) collect(id, path + "/", found);
     }
   }

@@ -111,6 +111,7 @@ class ChangeSetTest : public testing::Test {
   static std::string cat_id(InodeId inode) { return "id" + std::to_string(inode.value()); }
 
   const Error cut_{ErrorCode::kUnavailable, "cut", true};
+  const Error full_{ErrorCode::kStorageFull, "full", false};
   const Error refused_{ErrorCode::kPermissionDenied, "no", false};
   Options options_;
   ChangeSet set_{options_};

@@ -106,6 +106,23 @@ TEST_F(ChangeSetTest, J6RenameOverIsARevisionOfTheTarget) {
   EXPECT_TRUE(set_.dirty().empty());
 }
 
+TEST_F(ChangeSetTest, J6TheAttributesAreThoseOfTheSource) {
+  drive_.add("id10", "root", "a", false, "old");
+  auto& properties = drive_.at(FileId("id10")).item.properties;
+  properties = {{"x-colour", "red"}, {"x-shape", "round"}, {"driveway.mode", "0600"}};
+  know(10);
+  file(11, "tmp", "new");
+  Attributes attributes;
+  attributes.properties = {{"x-shape", "square"}, {"x-size", "9"}};
+  must(set_.set_attributes(InodeId(11), attributes, now_));
+  must(set_.rename_over(InodeId(11), InodeId(10), in_root("a"), now_));
+  pass(kSettle);
+  send_only();
+  EXPECT_EQ(properties,
+            (std::map<std::string, std::string>{{"x-shape", "square"}, {"x-size", "9"}}));
+  EXPECT_TRUE(set_.dirty().empty());
+}
+
 TEST_F(ChangeSetTest, J6ASmallSourceThatWasSentBecomesAnUpdateAndItsOwnGoes) {
   clean(10, "ckpt", "old");
   file(11, "tmp", "new");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,9 +37,19 @@ class FakeSide final : public LocalSide {
     Dirty& bytes = contents_[inode];
     if (bytes.number == 0) bytes.number = ++numbers_;
     bytes.text = std::make_shared<const std::string>(std::move(text));
+    bytes.copy.reset();
     ++bytes.changes;
     return state_of(bytes);
   }
+  // The dirty content of `inode` becomes a copy of `item`, whose bytes `text` are here.
+  ContentState copy_of(InodeId inode, const drive::Item& item, std::string text) {
+    write(inode, std::move(text));
+    const std::lock_guard lock(mutex_);
+    Dirty& bytes = contents_.at(inode);
+    bytes.copy = CopySource{item.id, item.head_revision};
+    return state_of(bytes);
+  }
+  // As above, but that none of them are.
   ContentState copy_of(InodeId inode, const drive::Item& item) {
     const std::lock_guard lock(mutex_);
     ContentState state;
@@ -62,6 +73,8 @@ class FakeSide final : public LocalSide {
     const std::lock_guard lock(mutex_);
     restless_ = inode;
   }
+  // Called with what is to be shown, before it is. To be set before anything is sent.
+  void on_accept(std::function<void(const drive::Item&)> call) { on_accept_ = std::move(call); }
   std::vector<Confirmed> confirmed() const {
     const std::lock_guard lock(mutex_);
     return confirmed_;
@@ -90,6 +103,7 @@ class FakeSide final : public LocalSide {
     return std::unique_ptr<Snapshot>(new Frozen(*this, inode, found->second));
   }
   Result<InodeId> accept(const drive::Item& item) override {
+    if (on_accept_) on_accept_(item);
     const std::lock_guard lock(mutex_);
     if (item.trashed || !item.parent) return InodeId();
     const auto found = inodes_.find(*item.parent);
@@ -162,6 +176,7 @@ class FakeSide final : public LocalSide {
     state.number = bytes.number;
     state.size = bytes.text->size();
     state.state = cat("state ", std::to_string(bytes.changes));
+    state.copy = bytes.copy;
     return state;
   }
 
@@ -172,6 +187,7 @@ class FakeSide final : public LocalSide {
   std::vector<FileId> removed_;
   std::vector<InodeId> replaced_;
   std::optional<Error> snapshot_error_;
+  std::function<void(const drive::Item&)> on_accept_;
   Place recovery_;
   std::uint64_t numbers_ = 0;
   InodeId restless_;

@@ -10,7 +10,36 @@ using testing::IsEmpty;
 using testing::Pair;
 using testing::UnorderedElementsAre;
 
-using SenderEdit = SenderTest;
+class SenderEdit : public SenderTest {
+ protected:
+  void create_with(InodeId inode, const std::string& name, const ContentState& content) {
+    change([&](ChangeSet& set, WallTime now) {
+      NewEntry entry;
+      entry.mime_type = "text/plain";
+      entry.modified = now;
+      entry.content = content;
+      return set.create(inode, place(kRoot, name), entry, now);
+    });
+  }
+  // Drive makes items with ids of its own only.
+  void refuse_ids() {
+    store_.faults().set_hook([this](const Context&, const drive::CallInfo& call) -> Status {
+      const bool makes = call.method == Method::kCreate || call.method == Method::kBeginUpload;
+      if (!makes || call.id.empty() || store_.find(call.id)) return {};
+      return Error{ErrorCode::kInvalidArgument, "The provided file ID is not usable."};
+    });
+  }
+  // Another client writes between our look at the head and our last byte.
+  void overwrite_in_the_last_moment(const FileId& id) {
+    store_.faults().set_hook(
+        [this, id, first = true](const Context&, const drive::CallInfo& call) mutable -> Status {
+          if (call.method == Method::kUpdate && std::exchange(first, false)) {
+            store_.set_content(id, "theirs");
+          }
+          return {};
+        });
+  }
+};
 
 TEST_F(SenderEdit, FoldersAndFilesAreMade) {
   const InodeId folder = make_folder("d");
@@ -69,12 +98,7 @@ TEST_F(SenderEdit, WhatIsQueuedCoalesces) {
 TEST_F(SenderEdit, AFileIsCopiedByTheServer) {
   const FileId id = store_.add_file(store_.root(), "a", "bytes");
   const InodeId inode = new_inode();
-  change([&](ChangeSet& set, WallTime now) {
-    NewEntry entry;
-    entry.modified = now;
-    entry.content = side_.copy_of(inode, *store_.find(id));
-    return set.create(inode, place(kRoot, "b"), entry, now);
-  });
+  create_with(inode, "b", side_.copy_of(inode, *store_.find(id)));
   ASSERT_TRUE(drain());
   EXPECT_THAT(tree(), ElementsAre(Pair("a", "bytes"), Pair("b", "bytes")));
   EXPECT_EQ(store_.calls(Method::kCopy), 1);
@@ -82,21 +106,101 @@ TEST_F(SenderEdit, AFileIsCopiedByTheServer) {
   EXPECT_THAT(side_.confirmed(), IsEmpty()) << "no byte of it is here";
 }
 
-// The copy would have another content.
-TEST_F(SenderEdit, ACopyOfWhatHasChangedFails) {
+// The server's copy would have another content.
+TEST_F(SenderEdit, ACopyOfWhatHasChangedGoesAsBytes) {
+  const FileId id = store_.add_file(store_.root(), "a", "bytes");
+  const InodeId inode = new_inode();
+  const ContentState copy = side_.copy_of(inode, *store_.find(id), "bytes");
+  store_.set_content(id, "other");
+  create_with(inode, "b", copy);
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "other"), Pair("b", "bytes")));
+  EXPECT_EQ(store_.calls(Method::kCopy), 0);
+}
+
+TEST_F(SenderEdit, ACopyOfWhatHasChangedAndIsNotHereIsReported) {
   const FileId id = store_.add_file(store_.root(), "a", "bytes");
   const InodeId inode = new_inode();
   const ContentState copy = side_.copy_of(inode, *store_.find(id));
   store_.set_content(id, "other");
-  change([&](ChangeSet& set, WallTime now) {
-    NewEntry entry;
-    entry.modified = now;
-    entry.content = copy;
-    return set.create(inode, place(kRoot, "b"), entry, now);
-  });
+  create_with(inode, "b", copy);
+  side_.fail_snapshots(Error{ErrorCode::kStale, "the base has gone"});
   ASSERT_TRUE(eventually([&] { return row(inode)->problem.has_value(); }));
-  EXPECT_EQ(row(inode)->problem->code, ErrorCode::kCorrupt);
+  EXPECT_TRUE(row(inode)->problem->permanent);
   EXPECT_EQ(store_.calls(Method::kCopy), 0);
+}
+
+// Drive copies to new items only, and takes no other type without a content.
+TEST_F(SenderEdit, ACopyThatIsToldOfAgainIsAnUpdateWithBytes) {
+  const FileId id = store_.add_file(store_.root(), "a", "bytes");
+  const InodeId inode = new_inode();
+  const drive::Item source = *store_.find(id);
+  store_.faults().set_hook([&](const Context&, const drive::CallInfo& call) -> Status {
+    if (call.method != Method::kCopy) return {};
+    change([&](ChangeSet& set, WallTime now) {
+      return set.synced(inode, side_.copy_of(inode, source, "bytes"), now, now);
+    });
+    return {};
+  });
+  create_with(inode, "b", side_.copy_of(inode, source, "bytes"));
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "bytes"), Pair("b", "bytes")));
+  EXPECT_FALSE(row(inode)->problem);
+}
+
+// --- J2: ids that Drive does not take.
+
+TEST_F(SenderEdit, WhatDriveTakesNoIdForIsMadeWithout) {
+  refuse_ids();
+  side_.on_accept([this](const drive::Item& item) {
+    const InodeId inode =
+        journal_->look([&](const ChangeSet& set) { return set.find_id(item.id); });
+    EXPECT_NE(inode, InodeId()) << "the tree is to know whose inode " << item.name << " has";
+  });
+  const InodeId folder = make_folder("d");
+  const InodeId file = create("a", "bytes", folder);
+  const std::string large = some_bytes(kLarge, 1);
+  create("large", large, folder);
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(),
+              ElementsAre(Pair("d", "<folder>"), Pair("d/a", "bytes"), Pair("d/large", large)));
+  EXPECT_EQ(side_.confirmed().size(), 2);
+  const auto made = store_.find(row(file)->known.id);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->name, "a");
+  write(file, "more");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content(made->id), "more");
+}
+
+TEST_F(SenderEdit, WhatWasMadeWithoutAnIdIsFoundAgain) {
+  refuse_ids();
+  // Where the answer to the create is lost, and where that to the look for what it has made is.
+  for (const Method lost : {Method::kCreate, Method::kList}) {
+    SCOPED_TRACE(drive::to_string(lost));
+    const std::string name(drive::to_string(lost));
+    const InodeId inode = new_inode();
+    create_with(inode, name, side_.write(inode, name));
+    store_.faults().lose_answer(Method::kCreate);
+    if (lost == Method::kList) store_.faults().lose_answer(Method::kList, 3);
+    ASSERT_TRUE(drain());
+    EXPECT_TRUE(store_.find(row(inode)->known.id));
+    EXPECT_EQ(tree().at(name), name);
+  }
+  EXPECT_EQ(tree().size(), 2) << "nothing was made twice";
+}
+
+// J9.
+TEST_F(SenderEdit, ANameThatIsTakenWhileAnIdIsRefusedIsAConflict) {
+  bool is_first = true;
+  store_.faults().set_hook([&](const Context&, const drive::CallInfo& call) -> Status {
+    if (call.method != Method::kCreate || call.id.empty()) return {};
+    if (std::exchange(is_first, false)) store_.add_file(store_.root(), "a", "theirs");
+    return Error{ErrorCode::kInvalidArgument, "The provided file ID is not usable."};
+  });
+  create("a", "ours");
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "theirs"), Pair("a (conflict)", "ours")));
 }
 
 // J6: the name keeps its id; what is replaced is fetched first.
@@ -250,6 +354,53 @@ TEST_F(SenderEdit, WhatWasOverwrittenUnseenIsSaved) {
   EXPECT_THAT(tree(), ElementsAre(Pair("a", "ours"), Pair("a (conflict)", "theirs")));
 }
 
+// Drive made the copy, and nobody was told.
+TEST_F(SenderEdit, WhatWasOverwrittenIsSavedOnce) {
+  const FileId id = store_.add_file(store_.root(), "a", "base");
+  store_.edit(id, [](drive::Item& item) {
+    item.properties = {{std::string(kOperation), "another"}, {"x-colour", "red"}};
+  });
+  overwrite_in_the_last_moment(id);
+  store_.faults().lose_answer(Method::kCreate);
+  rewrite(id, "ours");
+  ASSERT_TRUE(drain());
+  store_.faults().clear();
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "ours"), Pair("a (conflict)", "theirs")));
+  EXPECT_THAT(store_.find(id_of("a (conflict)"))->properties, ElementsAre(Pair("x-colour", "red")))
+      << "J2: an operation is that of one item";
+  EXPECT_EQ(metrics_.counter("sender.conflicts").value(), 1);
+}
+
+// Also where it takes a restart, and others go on writing.
+TEST_F(SenderEdit, WhatWasOverwrittenIsSavedInTheEnd) {
+  const FileId id = store_.add_file(store_.root(), "a", "base");
+  overwrite_in_the_last_moment(id);
+  for (const Method method : {Method::kRevisions, Method::kKeepRevision, Method::kReadRevision}) {
+    store_.faults().fail(method, {ErrorCode::kUnavailable, "cut", true});
+  }
+  rewrite(id, "ours");
+  const InodeId inode = known(id);
+  ASSERT_TRUE(eventually([&] { return row(inode)->sent && row(inode)->sent->overwritten; }));
+  reopen();
+  store_.set_content(id, "theirs again");
+  ASSERT_TRUE(drain());
+  const auto found = tree();
+  std::vector<std::string> contents;
+  for (const auto& [name, content] : found) contents.push_back(content);
+  EXPECT_THAT(contents, UnorderedElementsAre("ours", "theirs", "theirs again"));
+  EXPECT_EQ(found.at("a"), "theirs again");
+}
+
+// What Drive has thrown away holds up nothing.
+TEST_F(SenderEdit, WhatWasOverwrittenAndHasGoneIsReported) {
+  const FileId id = store_.add_file(store_.root(), "a", "base");
+  overwrite_in_the_last_moment(id);
+  store_.faults().fail(Method::kKeepRevision, {ErrorCode::kNotFound, "no such revision"});
+  rewrite(id, "ours");
+  ASSERT_TRUE(drain());
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "ours")));
+}
+
 // --- What is heard (J3, J10).
 
 TEST_F(SenderEdit, WhatIsHeardOfADirtyFileIsAConflict) {
@@ -304,7 +455,12 @@ TEST_F(SenderEdit, AnEchoThatWasMissedIsAskedFor) {
   EXPECT_FALSE(row(inode));
 }
 
-TEST_F(SenderEdit, IdsAreAtHand) {
+// Who only reads, or changes what is there, asks for none.
+TEST_F(SenderEdit, IdsAreAtHandOnceOneWasAskedFor) {
+  rename(store_.add_file(store_.root(), "a", "bytes"), kRoot, "b");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.calls(Method::kGenerateIds), 0);
+  EXPECT_FALSE(sender_->take_id());
   ASSERT_TRUE(soon([&] { return store_.calls(Method::kGenerateIds) > 0; }));
   std::optional<FileId> id;
   ASSERT_TRUE(soon([&] { return (id = sender_->take_id()).has_value(); }));

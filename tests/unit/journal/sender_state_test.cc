@@ -43,10 +43,20 @@ TEST_F(SenderState, AFullStorageStopsContentsAndNothingElse) {
   ASSERT_TRUE(eventually([&] { return !id_of("d").empty(); })) << "a folder needs no room";
   EXPECT_TRUE(sender_->flush({}, {inode}).failed_with(ErrorCode::kStorageFull));
   const int calls = store_.calls(Method::kCreate);
-  EXPECT_LE(calls, 3) << "who is blocked does not ask";
+  EXPECT_LE(calls, 3) << "who is blocked does not ask, but once for a flush";
   store_.set_storage_limit(std::nullopt);
   ASSERT_TRUE(drain()) << "a probe each minute";
   EXPECT_THAT(tree(), ElementsAre(Pair("a", "bytes"), Pair("b", "more"), Pair("d", "<folder>")));
+}
+
+TEST_F(SenderState, AFlushFindsTheRoomThatWasMade) {
+  store_.set_storage_limit(0);
+  const InodeId inode = create("a", "bytes");
+  ASSERT_TRUE(eventually([&] { return store_.calls(Method::kCreate) > 0 && !is_busy(); }));
+  store_.set_storage_limit(std::nullopt);
+  const Status flushed = sender_->flush({}, {inode});
+  EXPECT_TRUE(flushed.ok()) << flushed.error().to_string();
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "bytes")));
 }
 
 TEST_F(SenderState, AnUploadQuotaIsAPause) {
