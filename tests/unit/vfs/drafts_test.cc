@@ -115,6 +115,27 @@ TEST_F(DraftsTest, TheJournalIsToldWhenWritingBeginsAndAtFlushes) {
   EXPECT_EQ(content(draft->inode()), flushed) << "nothing had changed";
 }
 
+// J4: what is recovered after a kill is not older than a second, as long as it is written to.
+TEST_F(DraftsTest, WhatNobodyAcknowledgedIsRecordedNowAndThen) {
+  const auto draft = open_draft(node_of(add("some bytes")));
+  ok(draft->truncate({}, 0, /*opening=*/true));
+  ok(write(*draft, 0, "one"));
+  EXPECT_EQ(content(draft->inode())->bytes.size, 0);
+  clock_.advance(std::chrono::seconds(1));
+  ok(write(*draft, 3, "two"));
+  const auto recorded = content(draft->inode());
+  EXPECT_EQ(recorded->bytes.size, 6);
+  EXPECT_FALSE(recorded->acknowledged);
+  EXPECT_FALSE(recorded->bytes.truncated_only);
+  ok(write(*draft, 6, "three"));
+  EXPECT_EQ(content(draft->inode()), recorded);
+  ok(draft->flush({}));
+  const auto flushed = content(draft->inode());
+  clock_.advance(std::chrono::seconds(10));
+  ok(write(*draft, 0, "four"));
+  EXPECT_EQ(content(draft->inode()), flushed) << "what is acknowledged stays so";
+}
+
 TEST_F(DraftsTest, TheLastWriterLetsTheFileGo) {
   const auto draft = create("a");
   ok(draft->add_writer({}));
