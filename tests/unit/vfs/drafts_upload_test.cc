@@ -197,7 +197,7 @@ TEST_F(DraftsUploadTest, ASnapshotIsOfWhatTheRowHasAsAcknowledged) {
 
 // J5: what the journal could not be told when Drive had the rest is told with the next record.
 TEST_F(DraftsUploadTest, WhatCouldNotBeToldAfterAnUploadIsToldLater) {
-  if (!fault::compiled_in()) GTEST_SKIP() << "without fault points";
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   const auto draft = create("a");
   const InodeId inode = draft->inode();
   ok(write(*draft, 0, random_text(1, 400'000)));
@@ -253,6 +253,7 @@ TEST_F(DraftsUploadTest, TheRestOfTheBaseComesFromTheNewRevision) {
 
 // D4: in the middle of an adoption readers have the file as it is, and writers wait for the end.
 TEST_F(DraftsUploadTest, AFileIsReadAndWrittenWhileItsContentIsAdopted) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   std::string model = random_text(1, 4 * kMiB);
   const drive::Item item = add(model);
   const auto draft = open_draft(node_of(item));
