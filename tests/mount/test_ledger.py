@@ -128,6 +128,13 @@ def test_what_fsync_saw_is_acknowledged(ledger):
     assert ledger.problems(beside(NEW.part(0, 2000))), "in the recovered file alone"
 
 
+def test_what_fsync_was_called_for_may_be_there(ledger):
+    ledger.begin(Write("a", NEW, syncing=1000))
+    assert not ledger.problems(found())
+    assert not ledger.problems(found(a=NEW.part(0, 1000)))
+    assert ledger.problems(found(a=NEW.part(0, 999)))
+
+
 def test_a_new_file_in_flight_may_be_empty_or_missing():
     ledger = Ledger()
     ledger.begin(Write("n.txt", NEW))

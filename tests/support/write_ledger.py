@@ -5,10 +5,10 @@ operation and done() after it returned; acknowledged is what is done. What had b
 the crash came may have happened or not, and no third thing:
 
 * names: the operation as a whole, or nothing of it;
-* a file that was being written: the old content, the new one, or, once fsync has returned, the new one as
-  far as fsync saw it, or further; a new file also empty. Written in place, it may also be the old one, of
-  its old size, with some bytes that are the new one's already: so it is where Drive did not have the old
-  one yet, as on any local disk. What was written and never acknowledged may stand beside it as
+* a file that was being written: the old content, the new one, or, once fsync was called, the new one as far
+  as fsync saw it, or further; nothing less than that once it has returned; a new file also empty. Written in
+  place, it may also be the old one, of its old size, with some bytes that are the new one's already: so it
+  is where Drive did not have the old one yet, as on any local disk. What was written and never acknowledged may stand beside it as
   "NAME (recovered DATE)" (J4): the new content as far as it came, over the old one if it is written in
   place.
 
@@ -31,12 +31,14 @@ _PIECE = 1 << 20
 @dataclasses.dataclass(eq=False)
 class Write:
     """`new` is what the file will hold. `in_place`: written over the old content, which is not cut first.
-    The writer moves `synced` on when fsync returns: `new` is safe up to there."""
+    The writer moves `syncing` on before it calls fsync, and `synced` when that has returned: `new` may be,
+    and is, safe up to there."""
 
     path: str
     new: Content
     in_place: bool = False
     synced: Optional[int] = None
+    syncing: Optional[int] = None
 
     def apply(self, state):
         return {**state, self.path: self.new}
@@ -50,6 +52,8 @@ class Write:
             variants.append({**state, self.path: EMPTY})
         elif self.in_place:
             variants.append({**state, self.path: Mixture(old, self.new)})
+        if self.syncing is not None:
+            variants.append({**state, self.path: Partial(self.base(state), self.new, self.syncing)})
         return variants
 
     def base(self, state):
