@@ -17,7 +17,6 @@ Status check_may_change(const tree::Node& node) {
   return {};
 }
 
-// As nothing but its handles knows it any more.
 void apply(const AttributeChange& change, tree::Node& node) {
   if (change.mode) node.mode = (node.mode & ~mode_t{07777}) | (*change.mode & 07777);
   if (change.uid) node.uid = *change.uid;
@@ -57,14 +56,14 @@ Result<tree::Node> AttributeChanges::set(const Context& context, const tree::Nod
     if (const auto draft = parts_.drafts.find(node.inode)) draft->set_modified(*change.modified);
   }
   const Status changed = this->change(context, node, attributes);
-  if (changed.failed_with(ErrorCode::kNotFound)) {
-    if (auto open = parts_.open_nodes.find(node.inode)) {
-      apply(change, *open);
-      parts_.open_nodes.set(*open);
-      return *std::move(open);
-    }
+  const bool has_no_name = changed.failed_with(ErrorCode::kNotFound);
+  if (!has_no_name) DRIVEWAY_CHECK(changed);
+  // Also for later, when it may have lost its name.
+  auto open = parts_.open_nodes.change(node.inode, [&](tree::Node& its) { apply(change, its); });
+  if (has_no_name) {
+    if (open) return *std::move(open);
+    return changed.error();
   }
-  DRIVEWAY_CHECK(changed);
   parts_.observers.attributes_changed(node.inode);
   return parts_.view.node(node.inode);
 }

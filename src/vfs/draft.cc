@@ -27,7 +27,8 @@ OverlayDraft::OverlayDraft(const Services& services, InodeId inode, std::optiona
 
 OverlayDraft::~OverlayDraft() {
   if (has_no_name_.load() && now_.dirty != nullptr) discard(now_.dirty);
-  for (const auto& dirty : retired_) discard(dirty);
+  const bool is_named = acknowledged_ && !has_no_name_.load();
+  drop_retired(is_named ? acknowledged_->record.bytes.number : 0);
 }
 
 std::shared_ptr<DraftBase> OverlayDraft::make_base(const drive::Item& item,
@@ -132,6 +133,7 @@ OverlayDraft::Row OverlayDraft::row() const {
     row.removed = change->wanted.deleted;
     const auto& content = change->wanted.content;
     if (content) row.number = content->bytes.number;
+    row.is_copy = content && content->bytes.copy;
     if (!change->sent) return row;
     row.sent_md5 = change->sent->md5;
     row.sent_is_last = content && change->sent->generation == content->generation;

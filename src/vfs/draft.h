@@ -8,7 +8,12 @@
 //
 // What the journal's row says of it is kept as a Record. The journal is told at once of the first
 // change of one that was clean or has just been created, and of each change while nobody has the
-// file open for writing; of others by flush, sync and the last close.
+// file open for writing; of others by flush, sync and the last close, and, until one of these has
+// been, now and then.
+//
+// J4: where a writer cuts a dirty content to nothing that the row has as acknowledged, another one
+// takes its place here, and the row goes on naming the acknowledged one, untouched, until the other
+// one is acknowledged too, or Drive has the former: no crash leaves new bytes in the old file.
 //
 // Sources: draft.cc (reads, what is there), draft_changes.cc (changes), draft_records.cc (what the
 // journal is told), draft_uploads.cc (what the sender takes and confirms).
@@ -91,6 +96,8 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   Result<std::unique_ptr<journal::Snapshot>> snapshot(const Context& context);
   Status confirmed(const journal::Snapshot* snapshot, const drive::Item& item);
   void settled();
+  // Whether its bytes are those of another dirty content than `number`.
+  bool has_begun_anew(std::uint64_t number) const;
 
  private:
   using Edit = std::function<Status(cache::DirtyContent& dirty)>;
@@ -117,11 +124,17 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
     WallTime modified{};
     bool modified_told = true;  // by the last record
   };
+  // What the row goes on naming while others are here (J4).
+  struct Acknowledged {
+    Facts facts;
+    Record record;
+  };
   // What the journal's row says.
   struct Row {
     bool missing = true;
     bool removed = false;      // the file
     std::uint64_t number = 0;  // of its content; 0: it names none
+    bool is_copy = false;      // that the server is to make
     std::string sent_md5;
     bool sent_is_last = false;  // what was sent is of the generation that it names
   };
@@ -142,13 +155,18 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
 
   // draft_changes.cc; those below: with turn_ held.
   Status change(const Context& context, const Edit& edit, const Kind& kind);
+  bool is_record_due() const;
   Result<bool> try_change(const Facts& before, const Edit& edit, const Kind& kind);
+  void note_change(const Kind& kind);
   Status become_dirty();
+  bool must_begin_anew(const Facts& before, const Kind& kind) const;
+  void begin_anew(const Facts& before);
   bool undo(const Facts& before);
   void fetch_or_stop();
 
   // draft_records.cc
   Result<Record> take_record(bool on_disk);
+  Result<Record> take_record(const Facts& of, const std::optional<Record>& last, bool on_disk);
   static Status describe(Record& record, const DraftBase* base);
   using Tell = std::function<Result<journal::Rows>(journal::ChangeSet& set, InodeId inode,
                                                    const Facts& now, WallTime time)>;
@@ -165,6 +183,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
 
   // draft_uploads.cc
   Result<std::unique_ptr<journal::Snapshot>> take_snapshot();
+  void drop_copy();
   Status check_undamaged(const cache::DirtyContent& dirty) const;
   Status adopt(const std::shared_ptr<cache::DirtyContent>& dirty, const drive::Item& item,
                std::uint64_t generation, bool verified);
@@ -182,7 +201,11 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   std::atomic<int> writers_ = 0;
   int untold_closes_ = 0;           // the journal counts so many writers more
   std::optional<Record> recorded_;  // of the dirty content that is here now
+  TimePoint recorded_at_{};
   bool writing_told_ = false;
+  // It was changed, and no record says so. (Where one says something else: recorded_.)
+  bool untold_ = false;
+  std::optional<Acknowledged> acknowledged_;  // untold_, and in retired_ too
   // It was removed: nobody will ask for its bytes once it is closed.
   std::atomic<bool> has_no_name_ = false;
   // Adopted, or replaced: the row may name them still.

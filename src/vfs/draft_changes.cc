@@ -1,9 +1,19 @@
 // OverlayDraft: changes. What fails has not happened, and a draft that was clean is so again.
+#include <chrono>
 #include <utility>
 
+#include "base/log.h"
 #include "vfs/draft.h"
 
 namespace driveway::vfs {
+namespace {
+
+// A state has some 4 bytes for each 64 KiB that were written: recorded each second, that of a GiB
+// is what the log takes lightly, and that of more is not.
+constexpr Duration kBetweenRecords = std::chrono::seconds(1);
+constexpr Bytes kRecordedEachTime = kGiB;
+
+}  // namespace
 
 Status OverlayDraft::write(const Context& context, std::optional<Bytes> offset,
                            std::span<const std::byte> data) {
@@ -36,7 +46,7 @@ Status OverlayDraft::change(const Context& context, const Edit& edit, const Kind
     if (!is_done) {
       DRIVEWAY_TRY(is_done, try_change(before, edit, kind));
       if (!is_done) return {};
-      must_tell = !writing_told_ || !has_writers() || before.copy;
+      must_tell = !has_writers() || (!acknowledged_ && (!writing_told_ || before.copy));
     }
     if (must_tell) {
       Status told = tell_written(context, journal::Purpose::kNew);
@@ -44,14 +54,31 @@ Status OverlayDraft::change(const Context& context, const Edit& edit, const Kind
         is_done = !undo(before);  // what was dirty before stays changed: only the telling is left
         return told;
       }
+    } else if (is_record_due()) {
+      const Status told = tell_written(context, journal::Purpose::kProgress);
+      if (!told.ok()) log::debug("what was written is not recorded yet: ", told.error());
     }
     if (must_tell || kind.is_truncation) fetch_or_stop();
     return {};
   });
 }
 
+// J4: what nobody has acknowledged is recovered as the last record has it. (A record that is
+// acknowledged stands until the next one that is: it is worth more than newer bytes.)
+bool OverlayDraft::is_record_due() const {
+  if (!recorded_ || recorded_->acknowledged) return false;
+  const auto pause = kBetweenRecords * (1 + size() / kRecordedEachTime);
+  return parts_.clock.now() - recorded_at_ >= pause;
+}
+
 // Whether there is a change to be told of.
 Result<bool> OverlayDraft::try_change(const Facts& before, const Edit& edit, const Kind& kind) {
+  if (must_begin_anew(before, kind)) {
+    begin_anew(before);
+    const std::lock_guard lock(mutex_);
+    note_change(kind);
+    return true;
+  }
   if (before.dirty == nullptr) DRIVEWAY_CHECK(become_dirty());
   const auto dirty = dirty_content();
   const std::uint64_t generation = dirty->generation();
@@ -66,11 +93,32 @@ Result<bool> OverlayDraft::try_change(const Facts& before, const Edit& edit, con
     return false;
   }
   const std::lock_guard lock(mutex_);
+  note_change(kind);
+  return true;
+}
+
+// With mutex_ held, too.
+void OverlayDraft::note_change(const Kind& kind) {
   now_.modified = parts_.clock.wall_now();
   now_.modified_told = false;
   now_.copy.reset();
   now_.truncated_only = kind.is_truncation && kind.by_opening;
-  return true;
+}
+
+// J4. Without a writer each change is told at once, so that the row never says less than the file.
+bool OverlayDraft::must_begin_anew(const Facts& before, const Kind& kind) const {
+  return kind.is_truncation && before.dirty != nullptr && before.dirty->size() > 0 &&
+         has_writers() && !has_no_name_ && recorded_ && recorded_->acknowledged && !is_adopting();
+}
+
+void OverlayDraft::begin_anew(const Facts& before) {
+  auto dirty = parts_.cache.begin_dirty(nullptr);
+  acknowledged_ = Acknowledged{before, *std::exchange(recorded_, std::nullopt)};
+  retired_.push_back(before.dirty);
+  untold_ = true;
+  const std::lock_guard lock(mutex_);
+  now_.dirty = std::move(dirty);
+  now_.over.reset();
 }
 
 // Fetches nothing.
@@ -85,6 +133,7 @@ Status OverlayDraft::become_dirty() {
   auto dirty = parts_.cache.begin_dirty(over);
   recorded_.reset();
   writing_told_ = false;
+  untold_ = false;
   const std::lock_guard lock(mutex_);
   now_.over = std::move(over);
   now_.dirty = std::move(dirty);
@@ -140,7 +189,7 @@ Status OverlayDraft::become_copy(const Context& context, const tree::Node& sourc
       now_.modified = parts_.clock.wall_now();
       now_.modified_told = false;
     }
-    Status told = tell_written(context, journal::Purpose::kNew);
+    const Status told = acknowledged_ ? Status() : tell_written(context, journal::Purpose::kNew);
     if (told.ok()) {
       if (before.dirty != nullptr) retired_.push_back(before.dirty);
       drop_retired(row().number);

@@ -6,25 +6,31 @@
 namespace driveway::vfs {
 // Of the bytes as they are now. `on_disk`: REQUIRES that they were synced.
 Result<OverlayDraft::Record> OverlayDraft::take_record(bool on_disk) {
-  const Facts now = facts();
   if (is_adopting()) return Error{ErrorCode::kStale, "its content is being adopted"};
+  return take_record(facts(), recorded_, on_disk);
+}
+
+// `last`: of the same content; nothing: there is none.
+Result<OverlayDraft::Record> OverlayDraft::take_record(const Facts& of,
+                                                       const std::optional<Record>& last,
+                                                       bool on_disk) {
   Record record;
-  if (recorded_ && recorded_->generation == now.dirty->generation()) {
-    record = *recorded_;
+  if (last && last->generation == of.dirty->generation()) {
+    record = *last;
     record.on_disk = record.on_disk || on_disk;
   } else {
-    DRIVEWAY_TRY(auto state, now.dirty->state());
+    DRIVEWAY_TRY(auto state, of.dirty->state());
     record.generation = state.generation;
     record.on_disk = on_disk;
-    record.bytes.number = now.dirty->number();
+    record.bytes.number = of.dirty->number();
     record.bytes.state = encode(DraftState{on_disk, {}, std::move(state.bytes)});
-    record.bytes.size = now.dirty->size();
-    record.bytes.copy = now.copy;
-    record.bytes.truncated_only = now.truncated_only;
+    record.bytes.size = of.dirty->size();
+    record.bytes.copy = of.copy;
+    record.bytes.truncated_only = of.truncated_only;
     // Before the record stands: from then on the log may be synced at any moment.
-    if (!on_disk) unsynced_.add(now.dirty, record.generation);
+    if (!on_disk) unsynced_.add(of.dirty, record.generation);
   }
-  DRIVEWAY_CHECK(describe(record, now.base.get()));
+  DRIVEWAY_CHECK(describe(record, of.base.get()));
   return record;
 }
 
@@ -50,7 +56,7 @@ Status OverlayDraft::tell(const Context& context, journal::Purpose purpose, cons
       context, purpose,
       [&](journal::ChangeSet& set, WallTime time) { return call(set, inode, now, time); });
   // It was removed before anything of it had been sent: nobody can find the file any more.
-  if (told.failed_with(ErrorCode::kNotFound) && recorded_) return {};
+  if (told.failed_with(ErrorCode::kNotFound) && (recorded_ || untold_)) return {};
   return told;
 }
 
@@ -59,6 +65,9 @@ void OverlayDraft::note_record(Record record) {
   const auto dirty = dirty_content();
   dirty->recorded(record.generation);
   recorded_ = std::move(record);
+  recorded_at_ = parts_.clock.now();
+  untold_ = false;
+  acknowledged_.reset();
   if (!retired_.empty()) drop_retired(dirty->number());
   const std::lock_guard lock(mutex_);
   now_.modified_told = true;
@@ -79,10 +88,10 @@ Status OverlayDraft::tell_written(const Context& context, journal::Purpose purpo
 
 Status OverlayDraft::tell_synced(const Context& context, bool on_disk) {
   const Facts before = facts();
-  if (before.dirty == nullptr || has_no_name_ || !recorded_) return {};
+  if (before.dirty == nullptr || has_no_name_ || !(recorded_ || untold_)) return {};
   std::optional<journal::ContentState> bytes;
-  Record record = *recorded_;
-  if (record.generation != before.dirty->generation() || (on_disk && !record.on_disk)) {
+  Record record = recorded_.value_or(Record{});
+  if (untold_ || record.generation != before.dirty->generation() || (on_disk && !record.on_disk)) {
     DRIVEWAY_TRY(record, take_record(on_disk));
     bytes = record.bytes;
   } else if (record.acknowledged && before.modified_told) {
@@ -147,20 +156,18 @@ Status OverlayDraft::tell_closed(const Context& context) {
   const bool is_last = writers_.load() == 1;
   if (is_last) drop_untouched();
   const Facts before = facts();
-  const bool has_record = before.dirty != nullptr && !has_no_name_ && recorded_;
+  const bool is_changed = before.dirty != nullptr && !has_no_name_ && (recorded_ || untold_);
   std::optional<journal::ContentState> bytes;
   std::optional<Record> record;
-  if (has_record) {
-    record = *recorded_;
-    if (is_last && record->generation != before.dirty->generation()) {
-      DRIVEWAY_TRY(record, take_record(/*on_disk=*/false));
-      bytes = record->bytes;
-    }
+  if (is_changed) record = recorded_;
+  if (is_changed && is_last && (untold_ || record->generation != before.dirty->generation())) {
+    DRIVEWAY_TRY(record, take_record(/*on_disk=*/false));
+    bytes = record->bytes;
   }
   DRIVEWAY_CHECK(tell(context, journal::Purpose::kProgress,
                       [&](journal::ChangeSet& set, InodeId inode, const Facts& now, WallTime time) {
                         std::optional<WallTime> modified;
-                        if (has_record && !now.modified_told) modified = now.modified;
+                        if (record && !now.modified_told) modified = now.modified;
                         return set.closed(inode, bytes, modified, time);
                       }));
   if (record) {
@@ -174,7 +181,7 @@ Status OverlayDraft::tell_closed(const Context& context) {
 
 // It was begun, and then nothing was changed.
 void OverlayDraft::drop_untouched() {
-  if (recorded_ || has_no_name_) return;
+  if (recorded_ || untold_ || has_no_name_) return;
   std::shared_ptr<cache::DirtyContent> dirty;
   {
     const std::lock_guard lock(mutex_);

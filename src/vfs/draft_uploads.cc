@@ -106,19 +106,46 @@ Status OverlayDraft::check_undamaged(const cache::DirtyContent& dirty) const {
 Result<std::unique_ptr<journal::Snapshot>> OverlayDraft::snapshot(const Context& context) {
   std::unique_ptr<DraftSnapshot> taken;
   DRIVEWAY_CHECK(in_turn(context, [&]() -> Status {
-    const Facts now = facts();
-    if (now.dirty == nullptr || has_no_name_) {
+    if (!dirty() || has_no_name_) {
       return Error{ErrorCode::kNotFound, "the file has nothing that Drive lacks"};
     }
-    DRIVEWAY_CHECK(check_undamaged(*now.dirty));
-    DRIVEWAY_TRY(Record record, take_record(/*on_disk=*/false));
-    DRIVEWAY_TRY(auto overlay, now.dirty->snapshot());
-    taken = std::make_unique<DraftSnapshot>(context, now.dirty, std::move(record.bytes),
-                                            record.generation, std::move(overlay), now.base);
+    drop_copy();
+    const Facts of = acknowledged_ ? acknowledged_->facts : facts();
+    DRIVEWAY_CHECK(check_undamaged(*of.dirty));
+    DRIVEWAY_TRY(Record record, acknowledged_ ? take_record(of, acknowledged_->record, false)
+                                              : take_record(/*on_disk=*/false));
+    DRIVEWAY_TRY(auto overlay, of.dirty->snapshot());
+    const auto is_replaced = [self = weak_from_this(), number = record.bytes.number] {
+      const auto draft = self.lock();
+      return draft != nullptr && draft->has_begun_anew(number);
+    };
+    taken = std::make_unique<DraftSnapshot>(
+        context, name(),
+        DraftSnapshot::Taken{of.dirty, std::move(record.bytes), record.generation,
+                             std::move(overlay), of.base},
+        is_replaced);
     return {};
   }));
   DRIVEWAY_CHECK(taken->prepare());
   return std::unique_ptr<journal::Snapshot>(std::move(taken));
+}
+
+// Drive has refused to copy, and the row asks for the bytes.
+void OverlayDraft::drop_copy() {
+  if (row().is_copy) return;
+  if (recorded_) recorded_->bytes.copy.reset();
+  if (acknowledged_) {
+    acknowledged_->facts.copy.reset();
+    acknowledged_->record.bytes.copy.reset();
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  now_.copy.reset();
+}
+
+bool OverlayDraft::has_begun_anew(std::uint64_t number) const {
+  const auto dirty = dirty_content();
+  return dirty != nullptr && dirty->number() != number;
 }
 
 // --- Drive has it
@@ -135,6 +162,13 @@ Status OverlayDraft::confirmed(const journal::Snapshot* snapshot, const drive::I
     const Row row = this->row();
     const std::uint64_t number = taken != nullptr ? taken->number() : row.number;
     const bool differs = !item.md5.empty() && !row.sent_md5.empty() && item.md5 != row.sent_md5;
+    if (acknowledged_ && number == acknowledged_->record.bytes.number && !differs) {
+      // What is here now lies over nothing; settled() tells of it.
+      const auto base = make_base(item);
+      const std::lock_guard lock(mutex_);
+      now_.base = base;
+      return {};
+    }
     if (number != now.dirty->number() || differs || !recorded_) return {};
     generation = taken != nullptr ? taken->generation() : recorded_->generation;
     if (now.dirty->generation() != generation || !row.sent_is_last) return lie_over(item, row);
@@ -236,16 +270,21 @@ void OverlayDraft::settled() {
   const Row row = this->row();
   drop_retired(row.number);
   const auto dirty = dirty_content();
-  if (row.removed || (row.missing && recorded_)) {
+  if (row.removed || (row.missing && (recorded_ || untold_))) {
     has_no_name_ = true;
+    acknowledged_.reset();
+    drop_retired(0);
     if (dirty != nullptr) discard(dirty);
     keep_if_needed();
     return;
   }
   keep_if_needed();
-  if (dirty == nullptr || !recorded_ || row.number == dirty->number()) return;
+  if (dirty == nullptr || !(recorded_ || untold_) || row.number == dirty->number()) return;
+  if (acknowledged_ && row.number == acknowledged_->record.bytes.number) return;
   // It was changed after what Drive has of it, and the journal could not be told then (J5).
   recorded_.reset();
+  acknowledged_.reset();
+  untold_ = true;
   if (const Status told = tell_written(Context{}, journal::Purpose::kProgress); !told.ok()) {
     log::error("\"", name(), "\": the journal cannot be told that it was changed: ", told.error());
   }

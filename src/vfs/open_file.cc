@@ -39,15 +39,21 @@ std::optional<tree::Node> OpenNodes::find(InodeId inode) const {
   const std::lock_guard lock(mutex_);
   const auto found = nodes_.find(inode);
   if (found == nodes_.end()) return std::nullopt;
-  tree::Node node = found->second.node;
-  node.parent = InodeId();
-  return node;
+  return without_name(found->second.node);
 }
 
-void OpenNodes::set(const tree::Node& node) {
+std::optional<tree::Node> OpenNodes::change(InodeId inode,
+                                            const std::function<void(tree::Node&)>& change) {
   const std::lock_guard lock(mutex_);
-  const auto found = nodes_.find(node.inode);
-  if (found != nodes_.end()) found->second.node = node;
+  const auto found = nodes_.find(inode);
+  if (found == nodes_.end()) return std::nullopt;
+  change(found->second.node);
+  return without_name(found->second.node);
+}
+
+tree::Node OpenNodes::without_name(tree::Node node) {
+  node.parent = InodeId();
+  return node;
 }
 
 // --- BlobFile.

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -30,14 +31,17 @@ class OpenNodes {
   void remove(InodeId inode);
   // As a file without a name: its parent is 0.
   std::optional<tree::Node> find(InodeId inode) const;
-  // Attributes of a file without a name are nowhere else.
-  void set(const tree::Node& node);
+  // What becomes of its attributes: of a file without a name they are nowhere else. Gives it as
+  // find() does.
+  std::optional<tree::Node> change(InodeId inode, const std::function<void(tree::Node&)>& change);
 
  private:
   struct Entry {
     tree::Node node;
     int files = 0;
   };
+  static tree::Node without_name(tree::Node node);
+
   mutable std::mutex mutex_;
   std::unordered_map<InodeId, Entry> nodes_;
 };

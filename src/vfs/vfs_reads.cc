@@ -39,14 +39,21 @@ Result<tree::Node> VfsImpl::lookup(const Context& context, InodeId parent, std::
 
 Result<tree::Node> VfsImpl::node(InodeId inode) {
   auto node = view_->node(inode);
-  if (!node.failed_with(ErrorCode::kNotFound)) return node;
-  auto open = open_nodes_.find(inode);
-  if (!open) return node;
+  if (!node.ok() && !node.failed_with(ErrorCode::kNotFound)) return node;
+  const auto open = open_nodes_.find(inode);
+  if (!open || (node.ok() && view_->has_name(*node))) return node;
+  // Without a name (any more), but open. What the tree may still say of it is of before it was
+  // changed here.
+  if (!node.ok()) node = *open;
+  node->parent = InodeId();
+  node->mode = open->mode;
+  node->uid = open->uid;
+  node->gid = open->gid;
   if (const auto draft = drafts_->find(inode)) {
-    open->size = draft->size();
-    open->modified = draft->modified();
+    node->size = draft->size();
+    node->modified = draft->modified();
   }
-  return *std::move(open);
+  return node;
 }
 
 std::vector<std::optional<tree::Node>> VfsImpl::nodes(std::span<const InodeId> inodes) {

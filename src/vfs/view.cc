@@ -437,6 +437,14 @@ std::optional<View::Place> View::place(InodeId inode) const {
   return Place{node->parent, tree_.shown_name_of(node->shortcut ? *node->shortcut : *node->item)};
 }
 
+// The tree may still show the inode that had the item before another one got it here (J6).
+bool View::has_name(const tree::Node& node) const {
+  if (node.parent == InodeId()) return false;
+  if (node.shortcut || !node.item || !overlaid()) return true;
+  if (const auto change = row_of(node.inode)) return !change->wanted.deleted;
+  return shown_for(node.inode, node.item->id) == node.inode;
+}
+
 Result<std::vector<InodeId>> View::above(InodeId folder) const {
   std::vector<InodeId> folders;
   while (folder != tree::Tree::root() && folder != InodeId()) {

@@ -52,6 +52,8 @@ class View {
     std::string name;
   };
   std::optional<Place> place(InodeId inode) const;
+  // Whether it is shown somewhere. `node`: as node() gives it.
+  bool has_name(const tree::Node& node) const;
   // The folders from `folder` (itself included) to the top, the root of the mount left out.
   Result<std::vector<InodeId>> above(InodeId folder) const;
   // The folder whose entries `directory` shows. Errors: kNotFound, kNotADirectory.

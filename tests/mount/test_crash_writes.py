@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from support.contents import Content
 from support.programs import fault_points, program_with_fault_points
 from support.waiting import wait_for
 from support.write_load import LOADS, MIB, Writer, found_in_drive, found_on_disk
@@ -151,6 +152,32 @@ def test_killed_in_the_largest_append(simulator, make_machine):
     crashes.writers = crashes.writers[:1]
     for _ in range(2):
         crashes.random_round("large appends", LARGEST, longest=8 if LONG else 1)
+
+
+@pytest.mark.parametrize("way", ["O_TRUNC", "ftruncate"])
+def test_writing_anew_leaves_what_was_closed(simulator, make_machine, way):
+    """J4: what was closed and is not in Drive yet is there again, without a byte of what was not closed."""
+    closed, new = Content.of(1, 400_000), Content.of(2, 240_000)
+    machine = make_machine()
+    mount = machine.mount("--settle", "60s")
+    path = mount.my_drive / "file"
+    path.write_bytes(closed.bytes())
+    fd = os.open(path, os.O_WRONLY | (os.O_TRUNC if way == "O_TRUNC" else 0))
+    if way == "ftruncate":
+        os.ftruncate(fd, 0)
+    assert os.write(fd, new.bytes()) == new.size
+    assert path.read_bytes() == new.bytes()
+    for pid in machine.daemons():
+        os.kill(pid, signal.SIGKILL)
+    machine.wait_until_no_daemon()
+    with pytest.raises(OSError):
+        os.close(fd)
+    mount = machine.mount("--settle", "60s")
+    assert os.listdir(mount.my_drive) == ["file"]
+    assert (mount.my_drive / "file").read_bytes() == closed.bytes()
+    flush(mount)
+    (item,) = simulator.dump()
+    assert item["md5Checksum"] == closed.md5
 
 
 POINTS = fault_points()

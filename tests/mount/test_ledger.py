@@ -94,13 +94,26 @@ def test_a_write_in_place_shows_the_old_bytes_behind_the_new(ledger):
     ledger.begin(Write("a", new, in_place=True))
     torn = Content([*new.part(0, 150_000).pieces, *OLD.part(150_000, 300_000).pieces])
     assert not ledger.problems(beside(torn))
-    assert ledger.problems(found(a=torn))
     assert ledger.problems(beside(new.part(0, 150_000)))
     appended = Write("d/b", NEW.written(200_000, Content.of(4, 100_000)), in_place=True)
     ledger.begin(appended)
     name = "d/b (recovered 2026-01-31)"
     assert not ledger.problems(beside(appended.new.part(0, 250_000), name))
     assert ledger.problems(beside(appended.new.part(0, 150_000), name)), "shorter than the old one"
+
+
+def test_a_write_in_place_may_have_come_to_some_of_the_old_bytes(ledger):
+    new = OLD.written(100_000, Content.of(3, 250_000))
+    ledger.begin(Write("a", new, in_place=True))
+    some = OLD.written(120_000, new.part(120_000, 130_000)).written(290_000, new.part(290_000, 300_000))
+    for right in (OLD, new, some, new.part(0, 300_000)):
+        assert not ledger.problems(found(a=right)), right
+    for wrong in (new.part(0, 320_000), some.part(0, 299_999), some.written(125_000, Content.of(None, 9))):
+        assert ledger.problems(found(a=wrong)), wrong
+    assert not ledger.settle(found(a=some))
+    assert ledger.state["a"] == some
+    ledger.begin(Write("d/b", NEW.written(0, OLD)))
+    assert ledger.problems(found(**{"a": some, "d/b": NEW.written(0, OLD.part(0, 1000))})), "not in place"
 
 
 def test_what_fsync_saw_is_acknowledged(ledger):
@@ -113,6 +126,13 @@ def test_what_fsync_saw_is_acknowledged(ledger):
     write.synced = 2000
     assert ledger.problems(found(a=NEW.part(0, 1000)))
     assert ledger.problems(beside(NEW.part(0, 2000))), "in the recovered file alone"
+
+
+def test_what_fsync_was_called_for_may_be_there(ledger):
+    ledger.begin(Write("a", NEW, syncing=1000))
+    assert not ledger.problems(found())
+    assert not ledger.problems(found(a=NEW.part(0, 1000)))
+    assert ledger.problems(found(a=NEW.part(0, 999)))
 
 
 def test_a_new_file_in_flight_may_be_empty_or_missing():

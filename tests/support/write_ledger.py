@@ -5,10 +5,12 @@ operation and done() after it returned; acknowledged is what is done. What had b
 the crash came may have happened or not, and no third thing:
 
 * names: the operation as a whole, or nothing of it;
-* a file that was being written: the old content, the new one, or, once fsync has returned, the new one as
-  far as fsync saw it, or further; a new file also empty. What was written and never acknowledged may
-  stand beside it as "NAME (recovered DATE)" (J4): the new content as far as it came, over the old one
-  if it is written in place.
+* a file that was being written: the old content, the new one, or, once fsync was called, the new one as far
+  as fsync saw it, or further; nothing less than that once it has returned; a new file also empty. Written in
+  place, it may also be the old one, of its old size, with some bytes that are the new one's already: so it
+  is where Drive did not have the old one yet, as on any local disk. What was written and never acknowledged may stand beside it as
+  "NAME (recovered DATE)" (J4): the new content as far as it came, over the old one if it is written in
+  place.
 
 Everything else is a problem: what is missing, torn, doubled, or not ours. Pure: reads nothing but what it is
 given. One thread at a time."""
@@ -29,12 +31,14 @@ _PIECE = 1 << 20
 @dataclasses.dataclass(eq=False)
 class Write:
     """`new` is what the file will hold. `in_place`: written over the old content, which is not cut first.
-    The writer moves `synced` on when fsync returns: `new` is safe up to there."""
+    The writer moves `syncing` on before it calls fsync, and `synced` when that has returned: `new` may be,
+    and is, safe up to there."""
 
     path: str
     new: Content
     in_place: bool = False
     synced: Optional[int] = None
+    syncing: Optional[int] = None
 
     def apply(self, state):
         return {**state, self.path: self.new}
@@ -46,6 +50,10 @@ class Write:
         variants = [state, self.apply(state)]
         if old is None:
             variants.append({**state, self.path: EMPTY})
+        elif self.in_place:
+            variants.append({**state, self.path: Mixture(old, self.new)})
+        if self.syncing is not None:
+            variants.append({**state, self.path: Partial(self.base(state), self.new, self.syncing)})
         return variants
 
     def base(self, state):
@@ -108,6 +116,14 @@ class Partial:
     least: int = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """`old`, with bytes of `new` at some of their places."""
+
+    old: Content
+    new: Content
+
+
 def _is_at(path, top):
     return path == top or path.startswith(f"{top}/")
 
@@ -157,8 +173,8 @@ class Ledger:
         return min(verdicts, key=lambda verdict: len(verdict[0]))
 
     def _variants(self):
-        """Each a state, with Partial where less than a whole content will do, and what may lie beside it:
-        [(state, {path of a file that was written: Partial})]."""
+        """Each a state, with Partial or Mixture where more than one content will do, and what may lie
+        beside it: [(state, {path of a file that was written: Partial})]."""
         writes = [operation for operation in self._begun if isinstance(operation, Write)]
         beside = {w.path: Partial(w.base(self.state), w.new) for w in writes}
         states = [self.state]
@@ -209,18 +225,37 @@ def _match(expected, found):
             [*expected.new.part(0, place).pieces, *expected.base.part(place, expected.base.size).pieces]
         )
         return actual if place >= expected.least and _same(found, actual) else None
+    if isinstance(expected, Mixture):
+        return _unmixed(expected, found)
     return expected if _same(found, expected) else None
 
 
-def _common(found, content):
-    """How many of the first bytes are the same."""
+def _unmixed(mixture, found):
+    """Of which pieces it is, as a Content; None where it has others."""
+    if found.size != mixture.old.size:
+        return None
+    pieces, place = [], 0
+    while place < found.size:
+        end, content = max(
+            ((_common(found, content, place), content) for content in (mixture.old, mixture.new)),
+            key=lambda run: run[0],
+        )
+        if end == place:
+            return None
+        pieces += content.part(place, end).pieces
+        place = end
+    return Content(pieces)
+
+
+def _common(found, content, begin=0):
+    """Up to where the bytes from `begin` on are the same."""
     end = min(found.size, content.size)
-    for offset in range(0, end, _PIECE):
+    for offset in range(begin, end, _PIECE):
         length = min(_PIECE, end - offset)
         left, right = found.read(offset, length), content.read(offset, length)
         if left != right:
             return offset + len(os.path.commonprefix([left, right]))
-    return end
+    return max(begin, end)
 
 
 def _same(found, content):
@@ -230,5 +265,5 @@ def _same(found, content):
 def _describe(found, expected):
     if found == FOLDER or expected == FOLDER:
         return "a file and a folder are no longer what they were"
-    content = expected.new if isinstance(expected, Partial) else expected
+    content = expected if isinstance(expected, Content) else expected.new
     return f"{found.size} bytes, right up to {_common(found, content)}, instead of {expected}"

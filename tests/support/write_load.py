@@ -151,8 +151,7 @@ class Writer:
             for _, data in content.in_parts(_WRITE):
                 _write_all(file, data)
             if sync:
-                os.fsync(file.fileno())
-                write.synced = content.size
+                _sync(file, write, content.size)
         self.ledger.done(write)
 
     def _replace(self):
@@ -186,8 +185,7 @@ class Writer:
                 _write_all(file, data)
                 end = place + len(data)
                 if sync_every and end % sync_every == 0:
-                    os.fsync(file.fileno())
-                    write.synced = offset + end
+                    _sync(file, write, offset + end)
         self.ledger.done(write)
 
     def _large_append(self):
@@ -257,8 +255,7 @@ class Writer:
         place += length
         self._held = (file, write, place)
         if self._random.random() < 0.3:
-            os.fsync(file.fileno())
-            write.synced = place
+            _sync(file, write, place)
         if self._random.random() < 0.1 or place == write.new.size:
             self._let_go()
 
@@ -276,6 +273,13 @@ def _write_all(file, data):
     """A file system that dies in the middle of a write lets it return a short count."""
     while data:
         data = data[file.write(data) :]
+
+
+def _sync(file, write, place):
+    """`place`: how much of the Write is in the file."""
+    write.syncing = place
+    os.fsync(file.fileno())
+    write.synced = place
 
 
 def _close_dead(file):

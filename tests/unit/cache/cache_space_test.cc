@@ -248,6 +248,7 @@ TEST_F(CacheSpaceTest, EvictedFilesAreRecycledUnderNewNumbers) {
 }
 
 TEST_F(CacheSpaceTest, FailedEvictionLosesNothing) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   open_with(6 * kMiB);
   ASSERT_TRUE(fill(1, 4 * kMiB).ok());
   ASSERT_TRUE(cache_->flush().ok());
@@ -264,6 +265,7 @@ TEST_F(CacheSpaceTest, FailedEvictionLosesNothing) {
 
 // A disk without room for the commit of an eviction is relieved first.
 TEST_F(CacheSpaceTest, FullDiskIsRelievedBeforeTheRowsGo) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   open_with(6 * kMiB);
   ASSERT_TRUE(fill(1, 4 * kMiB).ok());
   ASSERT_TRUE(cache_->flush().ok());

@@ -355,6 +355,7 @@ TEST_F(CacheTest, EraseForgetsEverythingUnseen) {
 // --- Faults of the disk
 
 TEST_F(CacheTest, FailedWriteIsReportedAndLeavesNothing) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   open();
   const auto opened = content(1, 2 * kBlockSize);
   fault::arm("cache.pwrite", [] { return Status(Error{ErrorCode::kLocalDisk, "bad sector"}); });
@@ -371,6 +372,7 @@ TEST_F(CacheTest, FailedWriteIsReportedAndLeavesNothing) {
 // A file system that has become read-only: whoever writes reads past the cache, as with a full
 // disk.
 TEST_F(CacheTest, WhateverStopsAWriteIsTheLocalDisk) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   open();
   for (const char* point : {"cache.pwrite", "cache.create_file"}) {
     fault::arm(point, [] { return Status(Error{ErrorCode::kReadOnly, "read-only"}); });
@@ -382,6 +384,7 @@ TEST_F(CacheTest, WhateverStopsAWriteIsTheLocalDisk) {
 }
 
 TEST_F(CacheTest, IndexThatCannotBeWrittenIsTriedAgain) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   open();
   fault::arm("cache.before_commit", [] { return Status(Error{ErrorCode::kNoSpace, "full"}); });
   ASSERT_TRUE(fill(1, 1000).ok());
@@ -398,6 +401,7 @@ TEST_F(CacheTest, IndexThatCannotBeWrittenIsTriedAgain) {
 
 // Inline objects that the index does not take do not fill the memory.
 TEST_F(CacheTest, UnwritableIndexRefusesMoreInlineData) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   open();
   fault::arm("cache.before_commit", [] { return Status(Error{ErrorCode::kNoSpace, "full"}); });
   Status status;

@@ -242,6 +242,7 @@ TEST_F(DirtyTest, DamageAtRestIsSeenWhenItIsRead) {
 
 // D6: all or nothing, and no old byte is harmed.
 TEST_F(DirtyTest, AFailedWriteHasNotHappened) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   open();
   auto dirty = cache_->begin_dirty(nullptr);
   ASSERT_TRUE(write(*dirty, 0, bytes_of(1, kMiB)).ok());
@@ -274,6 +275,7 @@ TEST_F(DirtyTest, AFailedWriteHasNotHappened) {
 }
 
 TEST_F(DirtyTest, AFailedSyncStaysFailed) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   open();
   auto dirty = cache_->begin_dirty(nullptr);
   ASSERT_TRUE(write(*dirty, 0, "small").ok());
@@ -289,6 +291,7 @@ TEST_F(DirtyTest, AFailedSyncStaysFailed) {
 
 // D2: a name that a crash of the machine may take away is not synced.
 TEST_F(DirtyTest, ASyncBringsTheNameDownToo) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   open();
   auto dirty = cache_->begin_dirty(nullptr);
   ASSERT_TRUE(write(*dirty, 0, bytes_of(1, kMiB)).ok());
@@ -304,6 +307,7 @@ TEST_F(DirtyTest, ASyncBringsTheNameDownToo) {
 
 // J4: a snapshot is what it was, also when there was no room for it (then it says so).
 TEST_F(DirtyTest, ASnapshotThatFindsNoRoomIsLostAndTheWriterGoesOn) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   open();
   auto dirty = cache_->begin_dirty(nullptr);
   ASSERT_TRUE(write(*dirty, 0, bytes_of(1, kMiB)).ok());

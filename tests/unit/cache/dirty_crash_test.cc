@@ -171,6 +171,7 @@ class DirtyCrashPointTest : public DirtyCrashTest,
                             public testing::WithParamInterface<const char*> {};
 
 TEST_P(DirtyCrashPointTest, WhatWasRecordedIsThere) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   const auto seed = std::random_device()();
   SCOPED_TRACE(seed);
   std::set<int> ends;
@@ -191,6 +192,7 @@ class DirtyCrashAdoptTest : public DirtyCrashTest,
                             public testing::WithParamInterface<const char*> {};
 
 TEST_P(DirtyCrashAdoptTest, AdoptionCanBeRepeatedFromEachStep) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   const auto seed = std::random_device()();
   SCOPED_TRACE(seed);
   std::set<int> ends;

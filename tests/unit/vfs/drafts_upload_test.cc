@@ -144,6 +144,90 @@ TEST_F(DraftsUploadTest, WhatIsFlushedDuringAnUploadStaysAcknowledged) {
   EXPECT_TRUE(store_.content(item.id) == model);
 }
 
+// J4, J5: who writes it anew while it is sent does not change what is sent; nor is that gone before
+// Drive has it.
+TEST_F(DraftsUploadTest, WhatIsWrittenAnewDuringAnUploadIsSentAfterIt) {
+  for (const bool flushed : {false, true}) {
+    SCOPED_TRACE(flushed);
+    const auto draft = create("a");
+    const InodeId inode = draft->inode();
+    ok(write(*draft, 0, random_text(1, 400'000)));
+    ok(draft->remove_writer({}));
+    Hooks hooks;
+    hooks.with_snapshot = [&](journal::Snapshot& snapshot) {
+      EXPECT_FALSE(snapshot.is_outdated(0));
+      ok(draft->add_writer({}));
+      ok(draft->truncate({}, 0, /*opening=*/true));
+      EXPECT_TRUE(snapshot.is_outdated(0));
+      EXPECT_FALSE(snapshot.is_outdated(400'000)) << "all of it was read";
+      ok(write(*draft, 0, random_text(2, 200'000)));
+      if (flushed) ok(draft->flush({}));
+    };
+    const drive::Item sent = value(send(inode, hooks));
+    EXPECT_TRUE(store_.content(sent.id) == random_text(1, 400'000));
+    EXPECT_TRUE(all_of(*draft) == random_text(2, 200'000));
+    ASSERT_TRUE(content(inode));
+    EXPECT_EQ(content(inode)->acknowledged, flushed);
+    if (!flushed) {
+      EXPECT_EQ(content(inode)->bytes.base.revision, sent.head_revision);
+    }
+    ok(draft->remove_writer({}));
+    EXPECT_EQ(value(send(inode)).id, sent.id);
+    EXPECT_TRUE(store_.content(sent.id) == random_text(2, 200'000));
+    EXPECT_FALSE(draft->dirty());
+    EXPECT_EQ(metric("cache.dirty_contents"), 0);
+  }
+}
+
+// J4: what is not acknowledged is not sent in its place, by whoever asks.
+TEST_F(DraftsUploadTest, ASnapshotIsOfWhatTheRowHasAsAcknowledged) {
+  const auto draft = create("a");
+  ok(write(*draft, 0, random_text(1, 400'000)));
+  ok(draft->flush({}));
+  ok(draft->truncate({}, 0, /*opening=*/false));
+  ok(write(*draft, 0, random_text(2, 200'000)));
+  auto snapshot = value(drafts_->snapshot({}, draft->inode()));
+  EXPECT_EQ(snapshot->state(), content(draft->inode())->bytes);
+  EXPECT_TRUE(value(read_all(*snapshot)) == random_text(1, 400'000));
+  ok(draft->flush({}));
+  snapshot = value(drafts_->snapshot({}, draft->inode()));
+  EXPECT_EQ(snapshot->state(), content(draft->inode())->bytes);
+  EXPECT_TRUE(value(read_all(*snapshot)) == random_text(2, 200'000));
+}
+
+// J5: what the journal could not be told when Drive had the rest is told with the next record.
+TEST_F(DraftsUploadTest, WhatCouldNotBeToldAfterAnUploadIsToldLater) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
+  const auto draft = create("a");
+  const InodeId inode = draft->inode();
+  ok(write(*draft, 0, random_text(1, 400'000)));
+  ok(draft->flush({}));
+  ok(draft->truncate({}, 0, /*opening=*/false));
+  ok(write(*draft, 0, random_text(2, 200'000)));
+  auto snapshot = value(drafts_->snapshot({}, inode));
+  auto step = value(begin(inode));
+  ok(journal_->change({}, journal::Purpose::kProgress, [&](journal::ChangeSet& set, WallTime) {
+    return set.uploading(step, Secret(), 0, hash_hex(HashKind::kMd5, value(read_all(*snapshot))));
+  }));
+  const drive::Item item = value(upload(step, *snapshot));
+  ok(drafts_->confirmed(inode, snapshot.get(), item));
+  ok(journal_->change({}, journal::Purpose::kProgress,
+                      [&](journal::ChangeSet& set, WallTime now) -> Result<journal::Rows> {
+                        DRIVEWAY_TRY(auto outcome, set.finished(step, item, kRoot, now));
+                        return std::move(outcome.rows);
+                      }));
+  fault::arm("journal.before_append", [] {
+    return Status(Error{ErrorCode::kLocalDisk, "the disk fails"});
+  });
+  drafts_->settled(inode);
+  fault::disarm_all();
+  EXPECT_FALSE(content(inode));
+  ok(draft->remove_writer({}));
+  EXPECT_TRUE(all_of(*draft) == random_text(2, 200'000));
+  value(send(inode));
+  EXPECT_TRUE(store_.content(item.id) == random_text(2, 200'000));
+}
+
 // What is not here of the base comes from the revision that has taken its place.
 TEST_F(DraftsUploadTest, TheRestOfTheBaseComesFromTheNewRevision) {
   std::string model = random_text(1, 4 * kMiB);
@@ -169,6 +253,7 @@ TEST_F(DraftsUploadTest, TheRestOfTheBaseComesFromTheNewRevision) {
 
 // D4: in the middle of an adoption readers have the file as it is, and writers wait for the end.
 TEST_F(DraftsUploadTest, AFileIsReadAndWrittenWhileItsContentIsAdopted) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
   std::string model = random_text(1, 4 * kMiB);
   const drive::Item item = add(model);
   const auto draft = open_draft(node_of(item));
@@ -261,6 +346,48 @@ TEST_F(DraftsUploadTest, ACopyIsCleanOnceTheServerHasMadeIt) {
   EXPECT_FALSE(draft->dirty());
   EXPECT_EQ(store_.calls(drive::Method::kRead), 0);
   EXPECT_TRUE(all_of(*draft) == bytes);
+}
+
+// Then the bytes are offered, as the row asks for.
+TEST_F(DraftsUploadTest, ACopyThatTheServerRefusesGoesAsBytes) {
+  const std::string bytes = random_text(1, 2 * kMiB);
+  const drive::Item source = add(bytes);
+  const auto draft = create("copy");
+  const InodeId inode = draft->inode();
+  ok(draft->become_copy({}, node_of(source)));
+  ok(draft->remove_writer({}));
+  const auto step = value(begin(inode));
+  ASSERT_EQ(step.sent.action, journal::Action::kCopy);
+  ok(journal_->change({}, journal::Purpose::kProgress,
+                      [&](journal::ChangeSet& set, WallTime now) -> Result<journal::Rows> {
+                        DRIVEWAY_TRY(auto outcome, set.failed(step, {ErrorCode::kUnsupported, "no"},
+                                                              /*may_be_done=*/false, now));
+                        return std::move(outcome.rows);
+                      }));
+  const auto snapshot = value(drafts_->snapshot({}, inode));
+  EXPECT_EQ(snapshot->state(), content(inode)->bytes);
+  const drive::Item sent = value(send(inode));
+  EXPECT_TRUE(store_.content(sent.id) == bytes);
+  EXPECT_FALSE(draft->dirty());
+}
+
+// J7: in the middle of an upload, too: no later try would find them.
+TEST_F(DraftsUploadTest, ABaseThatGoesWhileItIsSentIsReportedByName) {
+  const std::string bytes = random_text(1, 40 * kMiB);
+  const drive::Item item = add(bytes);
+  const auto draft = open_draft(node_of(item));
+  store_.faults().set_hook([](const Context&, const drive::CallInfo& call) {
+    const bool is_far = call.method == drive::Method::kRead && call.range.offset >= 30 * kMiB;
+    return is_far ? Status(Error{ErrorCode::kUnavailable, "not yet"}) : Status();
+  });
+  ok(write(*draft, 10, "x"));
+  ok(draft->remove_writer({}));
+  const auto snapshot = value(drafts_->snapshot({}, draft->inode()));
+  store_.remove(item.id);
+  store_.faults().clear();
+  const auto read = read_all(*snapshot);
+  ASSERT_TRUE(read.failed_with(ErrorCode::kCorrupt));
+  EXPECT_THAT(read.error().message, HasSubstr(item.name));
 }
 
 // J7

@@ -131,6 +131,49 @@ TEST_F(WriteTest, RemovedFileStaysWithWhoHasItOpenAndIsNeverSent) {
   EXPECT_THAT(store_.edits(), IsEmpty());
 }
 
+// What was changed before it lost its name stays so.
+TEST_F(WriteTest, RemovedOrReplacedFileKeepsTheModeThatItHad) {
+  open();
+  AttributeChange change;
+  change.mode = 0711;
+  for (const bool replaced : {false, true}) {
+    const auto file = create("MyDrive/tmp");
+    const InodeId inode = file->node().inode;
+    ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
+    if (replaced) {
+      write_new("MyDrive/other", "x");
+      ASSERT_TRUE(rename("MyDrive/other", "MyDrive/tmp").ok());
+    } else {
+      ASSERT_TRUE(unlink("MyDrive/tmp").ok());
+    }
+    const auto node = vfs_->node(inode);
+    ASSERT_TRUE(node.ok());
+    EXPECT_EQ(node->mode & 07777, 0711U);
+    close(file);
+  }
+}
+
+// J6: Drive has it as it was before it was changed, and then replaced, here.
+TEST_F(WriteTest, ReplacedFileThatDriveHasIsWhatItWasHere) {
+  open();
+  write_new("MyDrive/a", "");
+  flush();
+  const auto file = open_to_write("MyDrive/a");
+  const InodeId inode = file->node().inode;
+  ASSERT_TRUE(put(*file, 0, "written").ok());
+  AttributeChange change;
+  change.mode = 0711;
+  ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
+  write_new("MyDrive/other", "x");
+  ASSERT_TRUE(rename("MyDrive/other", "MyDrive/a").ok());
+  const auto node = vfs_->node(inode);
+  ASSERT_TRUE(node.ok());
+  EXPECT_EQ(node->size, 7U);
+  EXPECT_EQ(node->mode & 07777, 0711U);
+  EXPECT_EQ(node->parent, InodeId()) << "it has no name any more";
+  close(file);
+}
+
 // E3, E4.
 TEST_F(WriteTest, AttributesGoToDriveAsProperties) {
   open();
