@@ -44,7 +44,7 @@ constexpr std::array<std::string_view, 14> kKnownOptions = {
     "noexec",      "exec",       "sync",
     "noatime",     "nonempty"};
 
-Result<std::string> option_list(const std::vector<std::string>& options, bool read_only) {
+Result<std::string> option_list(const std::vector<std::string>& options) {
   std::string list = "fsname=driveway,subtype=driveway,default_permissions";
   for (const std::string& option : options) {
     const bool known =
@@ -55,7 +55,6 @@ Result<std::string> option_list(const std::vector<std::string>& options, bool re
     }
     if (option != "nonempty" && option != "default_permissions") list += cat(",", option);
   }
-  if (read_only) list += ",ro";  // the last word
   return list;
 }
 
@@ -120,7 +119,7 @@ class MountImpl final : public Mount {
   }
 
   Status open() {
-    DRIVEWAY_TRY(std::string list, option_list(options_.kernel_options, options_.read_only));
+    DRIVEWAY_TRY(std::string list, option_list(options_.kernel_options));
     std::string program = "driveway";
     std::string flag = "-o";
     std::array<char*, 4> arguments = {program.data(), flag.data(), list.data(), nullptr};
