@@ -332,8 +332,9 @@ class ChangeSet {
   InodeId find_operation(const drive::Item& item) const;
   // Whose the step is by now: a rename may have given it to another inode (J6). Null: nobody's.
   const Change* holder(const Step& step) const;
-  std::vector<InodeId> dirty() const;       // in the order of their last change
-  // Rows whose folder is `parent` (parent()), deleted ones too; those that shall be there as `name`.
+  std::vector<InodeId> dirty() const;  // in the order of their last change
+  // Rows whose folder is `parent` (parent()), deleted ones too; those that shall be there as
+  // `name`.
   std::vector<InodeId> wanted_in(InodeId parent) const;
   std::vector<InodeId> wanted_in(InodeId parent, const std::string& name) const;
   // Rows of what Drive has in `folder`, or may have once what is sent has been carried out.
@@ -346,6 +347,9 @@ class ChangeSet {
   // or what another one in the folder was refused for.
   std::optional<Problem> refusal(InodeId folder, const DriveId& drive) const;
   std::size_t size() const { return changes_.size(); }
+  // Grows whenever a row begins to say less than before because of what Drive did: it is clean now,
+  // or its item is another than was known.
+  std::uint64_t settlements() const { return settlements_; }
 
  private:
   using Slot = std::pair<std::string, std::string>;  // parent, name
@@ -372,6 +376,8 @@ class ChangeSet {
   Result<Change> copy_of(InodeId inode) const;
   void put(Change change, Rows& rows);
   void insert(Change change);
+  // To be called before `now` (null: nothing) takes the place of `before`.
+  void note_settlement(const Change& before, const Change* now);
   void drop(InodeId inode, Rows& rows);
   void normalise(Change& change) const;
   bool is_gone(const Change& change) const;
@@ -436,6 +442,7 @@ class ChangeSet {
 
   Options options_;
   std::uint64_t counter_ = 0;
+  std::uint64_t settlements_ = 0;
   std::map<InodeId, Change> changes_;
   std::unordered_map<FileId, InodeId> by_id_;
   std::unordered_map<std::string, InodeId> by_operation_;

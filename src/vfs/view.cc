@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/fault.h"
 #include "base/strings.h"
 #include "tree/layout.h"
 #include "tree/names.h"
@@ -15,6 +16,8 @@ namespace {
 
 constexpr mode_t kSymlinkMode = 0777;
 constexpr int kSuffixDigits = 8;
+// What is read is known locally from the second time on, and Drive does a few things a second.
+constexpr int kMostLooks = 8;
 
 using journal::Change;
 using journal::ChangeSet;
@@ -87,6 +90,15 @@ bool may_be_made_up(std::string_view name) {
 }
 
 }  // namespace
+
+template <typename Read>
+auto View::consistent(const Read& read) const {
+  for (int look = 1;; ++look) {
+    const std::uint64_t before = journal_->settlements();
+    auto found = read();
+    if (look == kMostLooks || journal_->settlements() == before) return found;
+  }
+}
 
 std::optional<Change> View::row_of(InodeId inode) const {
   if (!overlaid()) return std::nullopt;
@@ -165,8 +177,12 @@ Result<tree::Node> View::node(InodeId inode) const {
 }
 
 std::vector<std::optional<tree::Node>> View::nodes(std::span<const InodeId> inodes) const {
+  if (!overlaid()) return tree_.nodes(inodes);
+  return consistent([&] { return overlaid_nodes(inodes); });
+}
+
+std::vector<std::optional<tree::Node>> View::overlaid_nodes(std::span<const InodeId> inodes) const {
   auto found = tree_.nodes(inodes);
-  if (!overlaid()) return found;
   std::vector<std::pair<std::size_t, Change>> rows;
   journal_->look([&](const ChangeSet& set) {
     for (std::size_t i = 0; i < inodes.size(); ++i) {
@@ -292,11 +308,17 @@ std::optional<View::Row> View::row_named(const Folder& folder, std::string_view 
 Result<tree::Node> View::lookup(const Context& context, InodeId parent,
                                 std::string_view name) const {
   if (!overlaid()) return tree_.lookup(context, parent, name);
+  return consistent([&] { return overlaid_lookup(context, parent, name); });
+}
+
+Result<tree::Node> View::overlaid_lookup(const Context& context, InodeId parent,
+                                         std::string_view name) const {
   DRIVEWAY_TRY(const Folder folder, folder_of(parent));
   auto row = row_named(folder, name);
   if (row && !in_place(row->change)) return std::move(row->node);
   if (folder.in_tree) {
     auto node = tree_.lookup(context, parent, name);
+    DRIVEWAY_FAULT_POINT("view.before_rows");
     if (!node.ok() && !node.failed_with(ErrorCode::kNotFound) && !row) return node;
     if (node.ok()) {
       const auto shown = shown_for(node->inode, own_id(*node));
@@ -364,11 +386,17 @@ void View::add_rows(const Folder& folder, std::vector<tree::DirEntry>& entries) 
 
 Result<std::vector<tree::DirEntry>> View::list(const Context& context, InodeId directory) const {
   if (!overlaid()) return tree_.list(context, directory);
+  return consistent([&] { return overlaid_list(context, directory); });
+}
+
+Result<std::vector<tree::DirEntry>> View::overlaid_list(const Context& context,
+                                                        InodeId directory) const {
   DRIVEWAY_TRY(const Folder folder, folder_of(directory));
   std::vector<tree::DirEntry> entries;
   if (folder.in_tree) {
     DRIVEWAY_TRY(entries, tree_.list(context, directory));
   }
+  DRIVEWAY_FAULT_POINT("view.before_rows");
   keep_shown(folder, entries);
   add_rows(folder, entries);
   return entries;
@@ -376,6 +404,10 @@ Result<std::vector<tree::DirEntry>> View::list(const Context& context, InodeId d
 
 std::optional<std::vector<tree::DirEntry>> View::known_list(InodeId directory) const {
   if (!overlaid()) return tree_.known_list(directory);
+  return consistent([&] { return overlaid_known_list(directory); });
+}
+
+std::optional<std::vector<tree::DirEntry>> View::overlaid_known_list(InodeId directory) const {
   const auto folder = folder_of(directory);
   if (!folder.ok()) return std::nullopt;
   std::vector<tree::DirEntry> entries;

@@ -71,6 +71,16 @@ class View {
     std::string name;
   };
 
+  // What `read` gives, which reads the tree and then rows: read again where a row that was about
+  // what it had read may have gone in between.
+  template <typename Read>
+  auto consistent(const Read& read) const;
+  Result<tree::Node> overlaid_lookup(const Context& context, InodeId parent,
+                                     std::string_view name) const;
+  Result<std::vector<tree::DirEntry>> overlaid_list(const Context& context,
+                                                    InodeId directory) const;
+  std::optional<std::vector<tree::DirEntry>> overlaid_known_list(InodeId directory) const;
+  std::vector<std::optional<tree::Node>> overlaid_nodes(std::span<const InodeId> inodes) const;
   bool overlaid() const { return journal_ != nullptr && !journal_->empty(); }
   std::optional<journal::Change> row_of(InodeId inode) const;
   Result<tree::Node> node_of(const journal::Change& change) const;

@@ -106,8 +106,13 @@ class RenameOverTest : public VfsFixture, public ::testing::WithParamInterface<F
         passage);
     const Status flushed = vfs_->flush({.cancel = cancel.token()}, InodeId());
     EXPECT_TRUE(flushed.ok() || reached.load()) << flushed.error().to_string();
-    if (!reached) return false;
-    kill_and_open();
+    if (!reached) {
+      fault::disarm_all();
+      return false;
+    }
+    kill();
+    fault::disarm_all();
+    open();
     return true;
   }
 
@@ -124,8 +129,7 @@ TEST_P(RenameOverTest, IsShownAtOnceAndAfterAKill) {
 
 TEST_P(RenameOverTest, IsShownWhereAllIsListedAnew) {
   rename_one_over_the_other();
-  kill_and_open();
-  vfs_.reset();
+  kill();
   std::filesystem::remove_all(folder() / "meta");
   open();
   look("without meta");
@@ -141,9 +145,7 @@ TEST_P(RenameOverTest, IsShownWhereverTheSenderWasKilled) {
       SCOPED_TRACE(std::string(point) + " " + std::to_string(passage));
       rename_one_over_the_other();
       if (HasFatalFailure()) return;
-      const bool reached = kill_at(point, passage);
-      fault::disarm_all();
-      if (reached) look("killed");
+      if (kill_at(point, passage)) look("killed");
       ASSERT_TRUE(vfs_->poll({}).ok());
       look("and the feed was heard");
       flush();
