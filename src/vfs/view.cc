@@ -22,17 +22,18 @@ constexpr int kMostLooks = 8;
 using journal::Change;
 using journal::ChangeSet;
 
-// Where and how it is called is as Drive has it.
-bool in_place(const Change& change) {
+// Where and how it is called is as Drive has it, and as the tree can show it.
+bool in_place(const ChangeSet& set, const Change& change) {
   const journal::Wanted& wanted = change.wanted;
   return change.known.exists && !wanted.parent && !wanted.name && !wanted.deleted &&
-         !wanted.restored;
+         !wanted.restored && !set.shares_name(change);
 }
 
 // The row of `inode`, if it is shown as that says; else null.
 const Change* dirty_row(const ChangeSet& set, InodeId inode) {
   const Change* const change = set.find(inode);
-  return change != nullptr && set.is_dirty(*change) ? change : nullptr;
+  if (change == nullptr) return nullptr;
+  return set.is_dirty(*change) || set.shares_name(*change) ? change : nullptr;
 }
 
 void set_properties(const Change& change, std::map<std::string, std::string>& properties) {
@@ -149,6 +150,10 @@ Result<tree::Node> View::node_of(const Change& change) const {
   return node;
 }
 
+bool View::stays(const Change& change) const {
+  return journal_->look([&](const ChangeSet& set) { return in_place(set, change); });
+}
+
 // A shortcut to a file that is being changed here has that one's attributes.
 tree::Node View::with_target(tree::Node node) const {
   if (!node.shortcut || !node.item || node.content != tree::ContentKind::kBlob) return node;
@@ -235,8 +240,8 @@ Result<InodeId> View::real_directory(InodeId directory) const {
 std::optional<InodeId> View::shown_for(InodeId inode, const FileId& id) const {
   return journal_->look([&](const ChangeSet& set) -> std::optional<InodeId> {
     const Change* const change = dirty_row(set, inode);
-    const auto shown = [](const Change& row) {
-      return in_place(row) ? std::optional(row.inode) : std::nullopt;
+    const auto shown = [&set](const Change& row) {
+      return in_place(set, row) ? std::optional(row.inode) : std::nullopt;
     };
     if (change != nullptr && (id.empty() || change->known.id == id)) return shown(*change);
     const Change* const holder = id.empty() ? nullptr : dirty_row(set, set.find_id(id));
@@ -315,7 +320,7 @@ Result<tree::Node> View::overlaid_lookup(const Context& context, InodeId parent,
                                          std::string_view name) const {
   DRIVEWAY_TRY(const Folder folder, folder_of(parent));
   auto row = row_named(folder, name);
-  if (row && !in_place(row->change)) return std::move(row->node);
+  if (row && !stays(row->change)) return std::move(row->node);
   if (folder.in_tree) {
     auto node = tree_.lookup(context, parent, name);
     DRIVEWAY_FAULT_POINT("view.before_rows");
@@ -457,7 +462,7 @@ std::optional<View::Place> View::place(InodeId inode) const {
   const auto node = this->node(inode);
   if (!node.ok() || inode == tree::Tree::root()) return std::nullopt;
   if (node->parent == InodeId()) return std::nullopt;
-  if (change && !in_place(*change)) return Place{node->parent, shown_name(*change, *node)};
+  if (change && !stays(*change)) return Place{node->parent, shown_name(*change, *node)};
   if (const auto entries = tree_.known_list(node->parent)) {
     const auto found = std::find_if(entries->begin(), entries->end(),
                                     [&](const auto& entry) { return entry.inode == inode; });
