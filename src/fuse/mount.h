@@ -23,9 +23,9 @@ namespace driveway::fuse {
 
 struct MountOptions {
   std::filesystem::path mountpoint;
-  std::vector<std::string> kernel_options;  // "-o": allow_other, default_permissions, nonempty, …;
-                                            // unknown ones are named in an error
-  bool read_only = false;  // of a vfs that is: the kernel then refuses changes
+  std::vector<std::string> kernel_options;  // "-o": allow_other, nonempty, …; unknown ones are
+                                            // named in an error. "ro": the kernel itself refuses
+                                            // changes, which a vfs for reading only needs
   int threads = 4;
   Duration read_deadline = std::chrono::seconds(300);  // --read-deadline
 };

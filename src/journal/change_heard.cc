@@ -127,7 +127,7 @@ Rows ChangeSet::forget(WallTime now) {
   std::vector<InodeId> done;
   for (const auto& [inode, change] : changes_) {
     const auto children = children_.find(inode);
-    const bool is_needed = is_dirty(change) || writers(inode) > 0 ||
+    const bool is_needed = is_dirty(change) || shares_name(change) || writers(inode) > 0 ||
                            (children != children_.end() && !children->second.empty());
     const bool is_settled =
         !change.confirmed_at || (change.echoed && now >= *change.confirmed_at + options_.overlay);

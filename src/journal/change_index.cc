@@ -65,6 +65,16 @@ std::vector<InodeId> ChangeSet::in_drive(const FileId& folder) const {
   return found_in(in_drive_, folder);
 }
 
+bool ChangeSet::shares_name(const Change& change) const {
+  if (!change.present() || change.wanted.deleted) return false;
+  const auto holders = names_in_drive_.find(Slot(change.known.parent.value(), change.known.name));
+  if (holders == names_in_drive_.end()) return false;
+  return std::any_of(holders->second.begin(), holders->second.end(), [&](InodeId inode) {
+    const Change& other = changes_.at(inode);
+    return inode != change.inode && other.wanted.deleted && other.present();
+  });
+}
+
 // Not by recursion: what another client moved about, and what is known of that is of different
 // times, may lie in each other.
 std::vector<InodeId> ChangeSet::rows_within(const FileId& folder) const {

@@ -374,12 +374,22 @@ void ChangeSet::insert(Change change) {
   index(kept);
 }
 
+void ChangeSet::note_settlement(const Change& before, const Change* now) {
+  if (!is_dirty(before)) return;
+  const bool is_clean = now == nullptr || !is_dirty(*now);
+  // Not where a rename gives its item to another one (J6): Drive has done nothing.
+  const bool is_another =
+      !is_clean && before.known.id == now->known.id && before.known != now->known;
+  if (is_clean || is_another) ++settlements_;
+}
+
 void ChangeSet::put(Change change, Rows& rows) {
   normalise(change);
   const InodeId inode = change.inode;
   note(inode);
   if (const auto old = changes_.find(inode); old != changes_.end()) {
     if (old->second == change && !is_gone(change)) return;
+    note_settlement(old->second, &change);
     unindex(old->second);
   }
   if (!change.wanted.content) unclosed_.erase(inode);  // it got to Drive, or nobody wants it
@@ -399,6 +409,7 @@ void ChangeSet::drop(InodeId inode, Rows& rows) {
   const auto found = changes_.find(inode);
   if (found == changes_.end()) return;
   note(inode);
+  note_settlement(found->second, nullptr);
   unindex(found->second);
   changes_.erase(found);
   unclosed_.erase(inode);

@@ -345,6 +345,9 @@ class ChangeSet {
   // Rows of what Drive has in `folder`, or may have once what is sent has been carried out.
   std::vector<InodeId> in_drive(const FileId& folder) const;
   bool is_dirty(const Change& change) const;
+  // Whether something in its folder in Drive has its name, too, and is about to be removed: both
+  // have it for a moment (Step::beside).
+  bool shares_name(const Change& change) const;
   Waiting waiting(InodeId inode, WallTime now) const;
   // `bytes_per_second`: measured; 0: not known.
   Backlog backlog(WallTime now, double bytes_per_second) const;
@@ -352,6 +355,9 @@ class ChangeSet {
   // or what another one in the folder was refused for.
   std::optional<Problem> refusal(InodeId folder, const DriveId& drive) const;
   std::size_t size() const { return changes_.size(); }
+  // Grows whenever a row begins to say less than before because of what Drive did: it is clean now,
+  // or its item is another than was known.
+  std::uint64_t settlements() const { return settlements_; }
 
  private:
   using Slot = std::pair<std::string, std::string>;  // parent, name
@@ -379,6 +385,8 @@ class ChangeSet {
   Result<Change> copy_of(InodeId inode) const;
   void put(Change change, Rows& rows);
   void insert(Change change);
+  // To be called before `now` (null: nothing) takes the place of `before`.
+  void note_settlement(const Change& before, const Change* now);
   void drop(InodeId inode, Rows& rows);
   void normalise(Change& change) const;
   bool is_gone(const Change& change) const;
@@ -445,6 +453,7 @@ class ChangeSet {
 
   Options options_;
   std::uint64_t counter_ = 0;
+  std::uint64_t settlements_ = 0;
   std::map<InodeId, Change> changes_;
   std::unordered_map<FileId, InodeId> by_id_;
   std::unordered_map<std::string, InodeId> by_operation_;

@@ -126,6 +126,7 @@ Result<Rows> Journal::apply(const Call& call) {
   auto rows = call(set_, now());
   if (!rows.ok()) set_.undo();
   rows_.store(set_.size(), std::memory_order_release);
+  settlements_.store(set_.settlements(), std::memory_order_release);
   return rows;
 }
 

@@ -82,6 +82,11 @@ class Journal {
   // Whether there is no row at all. Cheap.
   bool empty() const { return rows_.load(std::memory_order_acquire) == 0; }
 
+  // ChangeSet::settlements(). Cheap. Who reads the tree and then the rows has to see the same one
+  // before and after: in between, what the rows said of what he read may have gone (D4: the tree
+  // comes first).
+  std::uint64_t settlements() const { return settlements_.load(std::memory_order_acquire); }
+
   // All that was changed before survives a crash of the machine (fsync).
   Status sync(const Context& context) { return ledger_->sync(context); }
   LedgerState ledger_state() const { return ledger_->state(); }
@@ -118,6 +123,7 @@ class Journal {
   mutable std::shared_mutex mutex_;                        // guards set_; never held over disk work
   ChangeSet set_;
   std::atomic<std::size_t> rows_{0};
+  std::atomic<std::uint64_t> settlements_{0};
   mutable std::mutex wake_mutex_;  // a leaf; guards changes_
   std::condition_variable woken_;
   std::uint64_t changes_ = 0;

@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/fault.h"
 #include "base/strings.h"
 #include "tree/layout.h"
 #include "tree/names.h"
@@ -15,21 +16,24 @@ namespace {
 
 constexpr mode_t kSymlinkMode = 0777;
 constexpr int kSuffixDigits = 8;
+// What is read is known locally from the second time on, and Drive does a few things a second.
+constexpr int kMostLooks = 8;
 
 using journal::Change;
 using journal::ChangeSet;
 
-// Where and how it is called is as Drive has it.
-bool in_place(const Change& change) {
+// Where and how it is called is as Drive has it, and as the tree can show it.
+bool in_place(const ChangeSet& set, const Change& change) {
   const journal::Wanted& wanted = change.wanted;
   return change.known.exists && !wanted.parent && !wanted.name && !wanted.deleted &&
-         !wanted.restored;
+         !wanted.restored && !set.shares_name(change);
 }
 
 // The row of `inode`, if it is shown as that says; else null.
 const Change* dirty_row(const ChangeSet& set, InodeId inode) {
   const Change* const change = set.find(inode);
-  return change != nullptr && set.is_dirty(*change) ? change : nullptr;
+  if (change == nullptr) return nullptr;
+  return set.is_dirty(*change) || set.shares_name(*change) ? change : nullptr;
 }
 
 void set_properties(const Change& change, std::map<std::string, std::string>& properties) {
@@ -88,6 +92,15 @@ bool may_be_made_up(std::string_view name) {
 
 }  // namespace
 
+template <typename Read>
+auto View::consistent(const Read& read) const {
+  for (int look = 1;; ++look) {
+    const std::uint64_t before = journal_->settlements();
+    auto found = read();
+    if (look == kMostLooks || journal_->settlements() == before) return found;
+  }
+}
+
 std::optional<Change> View::row_of(InodeId inode) const {
   if (!overlaid()) return std::nullopt;
   return journal_->look([&](const ChangeSet& set) -> std::optional<Change> {
@@ -137,6 +150,10 @@ Result<tree::Node> View::node_of(const Change& change) const {
   return node;
 }
 
+bool View::stays(const Change& change) const {
+  return journal_->look([&](const ChangeSet& set) { return in_place(set, change); });
+}
+
 // A shortcut to a file that is being changed here has that one's attributes.
 tree::Node View::with_target(tree::Node node) const {
   if (!node.shortcut || !node.item || node.content != tree::ContentKind::kBlob) return node;
@@ -165,8 +182,12 @@ Result<tree::Node> View::node(InodeId inode) const {
 }
 
 std::vector<std::optional<tree::Node>> View::nodes(std::span<const InodeId> inodes) const {
+  if (!overlaid()) return tree_.nodes(inodes);
+  return consistent([&] { return overlaid_nodes(inodes); });
+}
+
+std::vector<std::optional<tree::Node>> View::overlaid_nodes(std::span<const InodeId> inodes) const {
   auto found = tree_.nodes(inodes);
-  if (!overlaid()) return found;
   std::vector<std::pair<std::size_t, Change>> rows;
   journal_->look([&](const ChangeSet& set) {
     for (std::size_t i = 0; i < inodes.size(); ++i) {
@@ -219,8 +240,8 @@ Result<InodeId> View::real_directory(InodeId directory) const {
 std::optional<InodeId> View::shown_for(InodeId inode, const FileId& id) const {
   return journal_->look([&](const ChangeSet& set) -> std::optional<InodeId> {
     const Change* const change = dirty_row(set, inode);
-    const auto shown = [](const Change& row) {
-      return in_place(row) ? std::optional(row.inode) : std::nullopt;
+    const auto shown = [&set](const Change& row) {
+      return in_place(set, row) ? std::optional(row.inode) : std::nullopt;
     };
     if (change != nullptr && (id.empty() || change->known.id == id)) return shown(*change);
     const Change* const holder = id.empty() ? nullptr : dirty_row(set, set.find_id(id));
@@ -292,11 +313,17 @@ std::optional<View::Row> View::row_named(const Folder& folder, std::string_view 
 Result<tree::Node> View::lookup(const Context& context, InodeId parent,
                                 std::string_view name) const {
   if (!overlaid()) return tree_.lookup(context, parent, name);
+  return consistent([&] { return overlaid_lookup(context, parent, name); });
+}
+
+Result<tree::Node> View::overlaid_lookup(const Context& context, InodeId parent,
+                                         std::string_view name) const {
   DRIVEWAY_TRY(const Folder folder, folder_of(parent));
   auto row = row_named(folder, name);
-  if (row && !in_place(row->change)) return std::move(row->node);
+  if (row && !stays(row->change)) return std::move(row->node);
   if (folder.in_tree) {
     auto node = tree_.lookup(context, parent, name);
+    DRIVEWAY_FAULT_POINT("view.before_rows");
     if (!node.ok() && !node.failed_with(ErrorCode::kNotFound) && !row) return node;
     if (node.ok()) {
       const auto shown = shown_for(node->inode, own_id(*node));
@@ -364,11 +391,17 @@ void View::add_rows(const Folder& folder, std::vector<tree::DirEntry>& entries) 
 
 Result<std::vector<tree::DirEntry>> View::list(const Context& context, InodeId directory) const {
   if (!overlaid()) return tree_.list(context, directory);
+  return consistent([&] { return overlaid_list(context, directory); });
+}
+
+Result<std::vector<tree::DirEntry>> View::overlaid_list(const Context& context,
+                                                        InodeId directory) const {
   DRIVEWAY_TRY(const Folder folder, folder_of(directory));
   std::vector<tree::DirEntry> entries;
   if (folder.in_tree) {
     DRIVEWAY_TRY(entries, tree_.list(context, directory));
   }
+  DRIVEWAY_FAULT_POINT("view.before_rows");
   keep_shown(folder, entries);
   add_rows(folder, entries);
   return entries;
@@ -376,6 +409,10 @@ Result<std::vector<tree::DirEntry>> View::list(const Context& context, InodeId d
 
 std::optional<std::vector<tree::DirEntry>> View::known_list(InodeId directory) const {
   if (!overlaid()) return tree_.known_list(directory);
+  return consistent([&] { return overlaid_known_list(directory); });
+}
+
+std::optional<std::vector<tree::DirEntry>> View::overlaid_known_list(InodeId directory) const {
   const auto folder = folder_of(directory);
   if (!folder.ok()) return std::nullopt;
   std::vector<tree::DirEntry> entries;
@@ -425,7 +462,7 @@ std::optional<View::Place> View::place(InodeId inode) const {
   const auto node = this->node(inode);
   if (!node.ok() || inode == tree::Tree::root()) return std::nullopt;
   if (node->parent == InodeId()) return std::nullopt;
-  if (change && !in_place(*change)) return Place{node->parent, shown_name(*change, *node)};
+  if (change && !stays(*change)) return Place{node->parent, shown_name(*change, *node)};
   if (const auto entries = tree_.known_list(node->parent)) {
     const auto found = std::find_if(entries->begin(), entries->end(),
                                     [&](const auto& entry) { return entry.inode == inode; });

@@ -10,6 +10,8 @@
 //   or a rename gave the item to another file here, J6), the row's is shown in its place.
 // * Where a row and an entry of the tree would have the same shown name, the row has it, and the
 //   entry is not shown until the row was sent (J9); of two rows the second gets a suffix.
+// * What has taken a name in Drive before the one that had it was removed there keeps the name: the
+//   tree, which has both, would give it a suffix. Its row says where it is until then.
 // * What was removed is shown nowhere; by its inode it is still known, to who has it open, as long
 //   as the tree or its row knows it.
 //
@@ -73,9 +75,21 @@ class View {
     std::string name;
   };
 
+  // What `read` gives, which reads the tree and then rows: read again where a row that was about
+  // what it had read may have gone in between.
+  template <typename Read>
+  auto consistent(const Read& read) const;
+  Result<tree::Node> overlaid_lookup(const Context& context, InodeId parent,
+                                     std::string_view name) const;
+  Result<std::vector<tree::DirEntry>> overlaid_list(const Context& context,
+                                                    InodeId directory) const;
+  std::optional<std::vector<tree::DirEntry>> overlaid_known_list(InodeId directory) const;
+  std::vector<std::optional<tree::Node>> overlaid_nodes(std::span<const InodeId> inodes) const;
   bool overlaid() const { return journal_ != nullptr && !journal_->empty(); }
   std::optional<journal::Change> row_of(InodeId inode) const;
   Result<tree::Node> node_of(const journal::Change& change) const;
+  // Whether it is shown where the tree has it.
+  bool stays(const journal::Change& change) const;
   tree::Node with_target(tree::Node node) const;
   std::string shown_name(const journal::Change& change, const tree::Node& node) const;
   Result<Folder> folder_of(InodeId directory) const;

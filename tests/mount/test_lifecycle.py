@@ -252,6 +252,19 @@ def test_a_second_mountpoint_joins_the_daemon(seeded, machine):
     assert not machine.daemons(), "it ends with its last mount, before unmount returns"
 
 
+def test_a_second_mountpoint_may_be_for_reading_only(seeded, machine):
+    first = machine.mount()
+    second = machine.mount("--read-only", mountpoint=machine.folder / "other")
+    assert second.pid == first.pid
+    with pytest.raises(OSError) as refused:
+        (second.my_drive / "new").mkdir()
+    assert refused.value.errno == errno.EROFS
+    (first.my_drive / "new").mkdir()
+    wait_for((second.my_drive / "new").is_dir, "what the other has made")
+    second.unmount()
+    first.unmount()
+
+
 def test_two_mounts_at_the_same_moment(seeded, machine):
     paths = [machine.folder / "one", machine.folder / "two"]
     running = [machine.start("mount", path) for path in paths]

@@ -18,6 +18,8 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "unit/base/temporary_folder.h"
@@ -35,11 +37,11 @@ class MountTest : public ::testing::Test {
  protected:
   void SetUp() override { mount_ = mount_at("first"); }
 
-  std::unique_ptr<Mount> mount_at(const std::string& name, bool read_only = false) {
+  std::unique_ptr<Mount> mount_at(const std::string& name, std::vector<std::string> options = {}) {
     std::filesystem::create_directory(folder_.path() / name);
-    auto mount = Mount::mount(
-        {.mountpoint = folder_.path() / name, .kernel_options = {}, .read_only = read_only}, vfs_,
-        clock_, metrics_);
+    auto mount =
+        Mount::mount({.mountpoint = folder_.path() / name, .kernel_options = std::move(options)},
+                     vfs_, clock_, metrics_);
     if (!mount.ok()) ADD_FAILURE() << mount.error().to_string();
     return *std::move(mount);
   }
@@ -349,7 +351,7 @@ INSTANTIATE_TEST_SUITE_P(EachError, MountRefusalTest,
 
 TEST_F(MountTest, AReadOnlyMountAsksNobody) {
   write("a", "text");
-  const auto second = mount_at("second", true);
+  const auto second = mount_at("second", {"ro"});
   EXPECT_EQ(read("a", "second"), "text");
   vfs_.take_calls();
   EXPECT_EQ(errno_of(::open(path("b", "second").c_str(), O_CREAT | O_WRONLY, 0644)), EROFS);

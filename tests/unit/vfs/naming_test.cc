@@ -1,4 +1,7 @@
 // Names that change: what is shown at once, and what becomes of it in Drive.
+#include <utility>
+
+#include "base/fault.h"
 #include "unit/vfs/vfs_fixture.h"
 
 namespace driveway::vfs {
@@ -316,6 +319,39 @@ TEST_F(NamingTest, CreatedAndRemovedNeverReachesDrive) {
   ASSERT_TRUE(remove_folder("MyDrive/d").ok());
   flush();
   EXPECT_THAT(store_.edits(), IsEmpty());
+}
+
+// D4: between the look at the tree and the look at the rows Drive has done it.
+TEST_F(NamingTest, WhatDriveDoesDuringALookIsSeenWholly) {
+  if (!fault::compiled_in()) return;
+  store_.add_file(store_.root(), "gone", "1");
+  store_.add_file(store_.root(), "before", "2");
+  open();
+  const auto change = [&] {
+    ASSERT_TRUE(unlink("MyDrive/gone").ok());
+    ASSERT_TRUE(rename("MyDrive/before", "MyDrive/after").ok());
+    bool is_done = false;
+    fault::arm("view.before_rows", [this, is_done]() mutable -> Status {
+      if (!std::exchange(is_done, true)) flush();
+      return {};
+    });
+  };
+  const InodeId folder = inode_of("MyDrive");
+  change();
+  const auto entries = vfs_->list({}, folder);
+  fault::disarm_all();
+  ASSERT_TRUE(entries.ok());
+  ASSERT_THAT(*entries, SizeIs(1));
+  EXPECT_EQ((*entries)[0].name, "after");
+  store_.add_file(store_.root(), "gone", "1");
+  store_.add_file(store_.root(), "before", "2");
+  ASSERT_TRUE(unlink("MyDrive/after").ok());
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  change();
+  EXPECT_TRUE(vfs_->lookup({}, folder, "gone").failed_with(ErrorCode::kNotFound));
+  fault::disarm_all();
+  EXPECT_TRUE(vfs_->lookup({}, folder, "after").ok());
+  EXPECT_TRUE(vfs_->lookup({}, folder, "before").failed_with(ErrorCode::kNotFound));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -37,14 +38,17 @@ class VfsFixture : public ::testing::Test {
     ASSERT_TRUE(started.ok()) << started.error().to_string();
   }
 
-  // What kill -9 leaves, opened: the folder as it is now. `file`: that is open, and ends.
-  void kill_and_open(std::shared_ptr<OpenFile> file = nullptr) {
+  // As kill -9 leaves it: the folder as it is now. `file`: that is open, and ends.
+  void kill(std::shared_ptr<OpenFile> file = nullptr) {
     const auto left = temporary_ / "left";
     std::filesystem::copy(folder(), left, std::filesystem::copy_options::recursive);
     file.reset();
     vfs_.reset();
     std::filesystem::remove_all(folder());
     std::filesystem::rename(left, folder());
+  }
+  void kill_and_open(std::shared_ptr<OpenFile> file = nullptr) {
+    kill(std::move(file));
     open();
   }
 
