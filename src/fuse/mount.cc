@@ -73,6 +73,10 @@ ssize_t plain_read(int fd, void* buffer, std::size_t size, void*) {
   return ::read(fd, buffer, size);
 }
 
+struct SessionDeleter {
+  void operator()(fuse_session* session) const { fuse_session_destroy(session); }
+};
+
 class MountImpl final : public Mount {
  public:
   MountImpl(const MountOptions& options, vfs::Vfs& vfs, Clock& clock, Metrics& metrics)
@@ -97,8 +101,7 @@ class MountImpl final : public Mount {
     if (session_ == nullptr) return;
     // Frees what libfuse remembers of the mountpoint; nothing is mounted there by us any more.
     // After a lazy detach it would unmount what others may have mounted there meanwhile.
-    if (!detached_) fuse_session_unmount(session_);
-    fuse_session_destroy(session_);
+    if (!detached_) fuse_session_unmount(session_.get());
   }
 
   void stop() override {
@@ -119,12 +122,12 @@ class MountImpl final : public Mount {
     std::string flag = "-o";
     std::array<char*, 4> arguments = {program.data(), flag.data(), list.data(), nullptr};
     fuse_args args = FUSE_ARGS_INIT(3, arguments.data());
-    session_ = fuse_session_new(&args, &operations(), sizeof(fuse_lowlevel_ops), &state_);
+    session_.reset(fuse_session_new(&args, &operations(), sizeof(fuse_lowlevel_ops), &state_));
     fuse_opt_free_args(&args);
     if (session_ == nullptr) {
       return Error{ErrorCode::kInvalidArgument, cat("libfuse refused the options ", list)};
     }
-    if (fuse_session_mount(session_, options_.mountpoint.c_str()) != 0) {
+    if (fuse_session_mount(session_.get(), options_.mountpoint.c_str()) != 0) {
       return Error{ErrorCode::kPermissionDenied,
                    cat("cannot mount on ", options_.mountpoint.string(),
                        ": is /dev/fuse here, and may this user mount?")};
@@ -134,7 +137,7 @@ class MountImpl final : public Mount {
                             .read = plain_read,
                             .splice_receive = nullptr,
                             .splice_send = nullptr};
-    if (fuse_session_custom_io(session_, &io, fuse_session_fd(session_)) != 0) {
+    if (fuse_session_custom_io(session_.get(), &io, fuse_session_fd(session_.get())) != 0) {
       return Error{ErrorCode::kInternal, "libfuse refused the session's own descriptor"};
     }
     return serve();
@@ -151,13 +154,13 @@ class MountImpl final : public Mount {
 
  private:
   // What is mounted there once ours has gone may be somebody else's.
-  bool still_mounted() const { return mounted_ && fuse_session_exited(session_) == 0; }
+  bool still_mounted() const { return mounted_ && fuse_session_exited(session_.get()) == 0; }
 
   // Starts answering, and returns when the kernel gets answers.
   Status serve() {
     invalidator_.start(kernel());
     vfs_.add_observer(invalidator_);
-    loop_ = std::make_unique<RequestLoop>(session_, options_.threads, kMaxThreads);
+    loop_ = std::make_unique<RequestLoop>(session_.get(), options_.threads, kMaxThreads);
     {
       std::unique_lock lock(mutex_);
       const Context context{.deadline = clock_.now() + kInitDeadline};
@@ -178,21 +181,21 @@ class MountImpl final : public Mount {
   Invalidator::Kernel kernel() {
     return {.drop_entry =
                 [this](InodeId parent, const std::string& name) {
-                  fuse_lowlevel_notify_inval_entry(session_, parent.value(), name.c_str(),
+                  fuse_lowlevel_notify_inval_entry(session_.get(), parent.value(), name.c_str(),
                                                    name.size());
                 },
             .drop_attributes =
                 [this](InodeId inode) {
                   // A negative offset: attributes only; the bytes of an inode never change (R1a).
-                  fuse_lowlevel_notify_inval_inode(session_, inode.value(), -1, 0);
+                  fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), -1, 0);
                 },
             .drop_directory =
                 [this](InodeId inode) {
                   // An answer to readdir may be with the kernel and not yet in its cache. This
                   // waits until all are, because both take the directory's lock.
-                  fuse_lowlevel_notify_inval_entry(session_, inode.value(), kAnyName.data(),
+                  fuse_lowlevel_notify_inval_entry(session_.get(), inode.value(), kAnyName.data(),
                                                    kAnyName.size());
-                  fuse_lowlevel_notify_inval_inode(session_, inode.value(), 0, 0);
+                  fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), 0, 0);
                 }};
   }
 
@@ -208,10 +211,10 @@ class MountImpl final : public Mount {
   KernelCache kernel_cache_;
   Invalidator invalidator_;
   MountState state_;
-  fuse_session* session_ = nullptr;
+  std::unique_ptr<fuse_session, SessionDeleter> session_;
   std::atomic<bool> mounted_{false};
   std::atomic<bool> detached_{false};  // lazily: open files may keep it alive
-  std::unique_ptr<RequestLoop> loop_;
+  std::unique_ptr<RequestLoop> loop_;  // ends before the session, which it tells to end
   std::mutex mutex_;
   std::condition_variable initialised_changed_;
   bool initialised_ = false;
