@@ -47,6 +47,9 @@ function(driveway_unit_test name)
     return()
   endif()
   add_executable(${name}_test ${sources})
+  if(DRIVEWAY_TOGETHER)
+    set_target_properties(${name}_test PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
+  endif()
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_options(${name}_test PRIVATE -O0)  # compiled far more often than it is run
   target_link_libraries(${name}_test PRIVATE driveway_${name} ${ARG_LIBRARIES} GTest::gmock

@@ -43,8 +43,9 @@ def test_on_a_plain_folder(folder, scratch, application):
         shutil.rmtree(f"{root}.new")
 
 
-def run_on_mount(application, simulator, machine, scratch):
-    mount = machine.mount(*OPTIONS)
+def run_on_mount(application, simulator, machine, scratch, quota="unlimited"):
+    options = (*OPTIONS, "--quota", quota)
+    mount = machine.mount(*options)
     root = mount.my_drive / TOP
     root.mkdir()
 
@@ -60,7 +61,7 @@ def run_on_mount(application, simulator, machine, scratch):
             mount.unmount()
             machine.wait_until_no_daemon()
             wipe_clean_state(machine)
-            mount = machine.mount(*OPTIONS)
+            mount = machine.mount(*options)
             assert_same_tree(tree_on_disk(root, md5_of), in_drive, f"mounted again, at {number}")
         else:
             assert what == FLUSH
@@ -76,4 +77,4 @@ def test_tar_at_the_real_pace(simulator, make_machine, scratch):
     """Some 3 changes a second are all that Drive takes (J11)."""
     simulator.set(quota="2026")
     slow_tar = functools.partial(tar, count=300 if LONG else 40)
-    run_on_mount(slow_tar, simulator, make_machine(life=LIFE), scratch)
+    run_on_mount(slow_tar, simulator, make_machine(life=LIFE), scratch, quota="auto")

@@ -17,7 +17,7 @@
 namespace driveway::cache {
 namespace {
 
-constexpr Bytes kMostSize = 1'500'000;
+constexpr Bytes kMostCrashSize = 1'500'000;
 constexpr int kSteps = 60;
 int crashes() { return std::getenv("DRIVEWAY_TEST_LONG") != nullptr ? 100 : 3; }
 
@@ -31,7 +31,7 @@ class DirtyCrashTest : public DirtyTest {
       model = bytes_of(base_size, base_size);
     }
     Change next() {
-      Change change = Change::random(random, model.size(), kMostSize);
+      Change change = Change::random(random, model.size(), kMostCrashSize);
       change.apply(model);
       return change;
     }

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/dispatcher.h"
+#include "unit/control/collected.h"
 #include "unit/control/fake_vfs.h"
 
 namespace driveway::control {
@@ -19,24 +20,6 @@ namespace {
 using nlohmann::json;
 using namespace std::chrono_literals;
 using testing::ElementsAre;
-
-class Collected final : public Reply {
- public:
-  Status document(const json& document) override {
-    documents.push_back(document);
-    return {};
-  }
-  Status bytes(std::span<const std::byte>) override { return {}; }
-  std::vector<std::string> events() const {
-    std::vector<std::string> names;
-    for (const json& document : documents) {
-      const std::string name = document.value("event", "");
-      if (name != "listing" && name != "progress") names.push_back(name);
-    }
-    return names;
-  }
-  std::vector<json> documents;
-};
 
 class NoMounts final : public Mounts {
  public:

@@ -19,6 +19,7 @@
 #include "base/strings.h"
 #include "control/wire.h"
 #include "unit/base/temporary_folder.h"
+#include "unit/control/collected.h"
 #include "unit/control/fake_vfs.h"
 
 namespace driveway::control {
@@ -26,20 +27,6 @@ namespace {
 
 using nlohmann::json;
 using namespace std::chrono_literals;
-
-class Collected final : public Reply {
- public:
-  Status document(const json& document) override {
-    documents.push_back(document);
-    return {};
-  }
-  Status bytes(std::span<const std::byte> data) override {
-    text.append(reinterpret_cast<const char*>(data.data()), data.size());
-    return {};
-  }
-  std::vector<json> documents;
-  std::string text;
-};
 
 // Mounts on nothing.
 class FakeMounts final : public Mounts {

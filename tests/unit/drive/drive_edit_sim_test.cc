@@ -24,17 +24,6 @@ using testing::ElementsAre;
 using testing::Pair;
 using testing::SizeIs;
 
-constexpr const char* kNoFaults =
-    R"({"faults":{"error_5xx":0,"error_429":0,"error_403_rate":0,"upload_reset":0,"lost_answer":0,
-        "path_prefix":"","budget":-1},"drive":{"session_gone":0,"upload_cap_reached":false}})";
-
-// Faults of the simulator, as long as this object lives.
-class Misbehaviour {
- public:
-  explicit Misbehaviour(const std::string& patch) { ask_simulator("PATCH", "config", patch); }
-  ~Misbehaviour() { ask_simulator("PATCH", "config", kNoFaults); }
-};
-
 class DriveEditSimTest : public testing::Test {
  protected:
   void SetUp() override {

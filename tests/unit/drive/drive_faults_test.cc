@@ -18,18 +18,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr const char* kNoFaults =
-    R"({"faults":{"error_5xx":0,"error_429":0,"error_403_rate":0,"plain_error_bodies":false,
-        "retry_after":false,"reset":0,"truncate":0,"wrong_range":0,"dead":false,"refuse":false,
-        "stall":0},"drive":{"short_page":0}})";
-
-// Faults of the simulator, as long as this object lives.
-class Misbehaviour {
- public:
-  explicit Misbehaviour(const std::string& patch) { ask_simulator("PATCH", "config", patch); }
-  ~Misbehaviour() { ask_simulator("PATCH", "config", kNoFaults); }
-};
-
 struct FaultCase {
   std::string name;
   std::string patch;

@@ -20,4 +20,20 @@ std::unique_ptr<World> make_sim_world(const WrapStore& wrap);
 std::string ask_simulator(const std::string& method, const std::string& path,
                           const std::string& body);
 
+// Faults of that simulator, as long as this object lives. `patch`: as PATCH /__sim/config takes it.
+class Misbehaviour {
+ public:
+  explicit Misbehaviour(const std::string& patch) { ask_simulator("PATCH", "config", patch); }
+  ~Misbehaviour() { ask_simulator("PATCH", "config", kNone); }
+  Misbehaviour(const Misbehaviour&) = delete;
+  Misbehaviour& operator=(const Misbehaviour&) = delete;
+
+ private:
+  static constexpr const char* kNone =
+      R"({"faults":{"error_5xx":0,"error_429":0,"error_403_rate":0,"plain_error_bodies":false,
+          "retry_after":false,"reset":0,"truncate":0,"wrong_range":0,"dead":false,"refuse":false,
+          "stall":0,"upload_reset":0,"lost_answer":0,"path_prefix":"","budget":-1},
+          "drive":{"short_page":0,"session_gone":0,"upload_cap_reached":false}})";
+};
+
 }  // namespace driveway::drive

@@ -6,8 +6,6 @@ namespace {
 
 using drive::Method;
 
-constexpr Bytes kLong = 4 * kMiB;
-
 class FetchAnswersTest : public FetchFixture {
  protected:
   FetchAnswersTest()

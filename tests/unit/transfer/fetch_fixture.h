@@ -24,6 +24,8 @@
 
 namespace driveway::transfer {
 
+inline constexpr Bytes kLong = 4 * kMiB;  // a fetch whose end is not near
+
 inline std::string random_bytes(unsigned seed, Bytes size) {
   std::mt19937_64 random(seed);
   std::string bytes;

@@ -7,8 +7,6 @@
 namespace driveway::transfer {
 namespace {
 
-constexpr Bytes kLong = 4 * kMiB;  // its end is not near
-
 class FetchTicketsTest : public FetchFixture {
  protected:
   TimePoint far() const { return clock_.now() + std::chrono::hours(1); }

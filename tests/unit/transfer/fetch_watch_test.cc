@@ -7,8 +7,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Bytes kLong = 4 * kMiB;
-
 class FetchWatchTest : public FetchFixture {
  protected:
   // Time may run ahead of the watch, but not past the end of a fetch.
