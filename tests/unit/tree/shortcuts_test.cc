@@ -165,14 +165,14 @@ TEST_F(Shortcuts, FoldersThatPointToEachOtherEnd) {
 
 TEST_F(Shortcuts, ManyThatPointToEachOtherEndToo) {
   std::vector<FileId> folders;
-  folders.reserve(6);
-  for (int i = 0; i < 6; ++i) folders.push_back(store.add_folder(store.root(), cat("d", i)));
+  folders.reserve(5);
+  for (int i = 0; i < 5; ++i) folders.push_back(store.add_folder(store.root(), cat("d", i)));
   for (const FileId& from : folders) {
     for (const FileId& to : folders) store.add_shortcut(from, cat("to ", to), to);
   }
   start();
-  const auto found = find("", 100'000);
-  EXPECT_LT(found.size(), 10'000u);
+  const auto found = find("", 10'000);
+  EXPECT_LT(found.size(), 2'000u);
 }
 
 TEST_F(Shortcuts, DanglingOnesSaySo) {
