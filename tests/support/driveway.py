@@ -14,6 +14,8 @@ from support.waiting import wait_for
 
 _MARK = "DRIVEWAY_TEST_MACHINE"
 _MNT_DETACH = 2
+# A daemon that is told to end may send what it has for 30 s first.
+_ENDING = 60
 # What a secret of the simulator looks like, should a test not know it.
 _TOKENS = re.compile(r"ya29\.[\w-]{8,}|1//[\w-]{16,}|GOCSPX-[\w-]{8,}")
 
@@ -167,7 +169,7 @@ class Machine:
             _kill(pid, signal.SIGTERM)
         stuck = []
         try:
-            wait_for(lambda: not self.daemons(), "daemons to end", timeout=20)
+            wait_for(lambda: not self.daemons(), "daemons to end", timeout=_ENDING)
         except AssertionError:
             stuck = self.daemons()
             self.kill_daemons()
