@@ -218,7 +218,7 @@ class Writer:
     def _overwrite_while_sent(self):
         """The end of a file whose beginning is perhaps on its way."""
         path = "sent.bin"
-        if path not in self.ledger.state:
+        if self.ledger.state.get(path, EMPTY).size < MIB:  # a crash may leave less of it
             self._write_whole(path, self._content(6 * MIB))
         size = self.ledger.state[path].size
         self._write_at(path, size - 64 * KIB, self._content(self._random.randrange(1, 64 * KIB)), "r+b")
