@@ -1,9 +1,9 @@
 // What a crash of the machine may leave of files: the model that power_test.cc compares with.
 //
 // The model numbers what a program does, in steps. `promised`: the last step that a returned fsync
-// stands behind; all that was acknowledged until then must be there. What came later may be there
-// or not: names as they were at one step from then on; of a file, the bytes that it had at that
-// step or later, each of them, and nothing else (D2).
+// stands behind: all names are as they were at one step from then on. A file that was synced itself
+// has each byte as it was at that time or later; of others bytes may also be missing, and then
+// reading them fails: no byte is one that nobody wrote (D2).
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,8 @@ class PowerModel {
   struct File {
     struct Version {
       std::string bytes;
-      std::optional<std::size_t> acknowledged;  // the step
+      std::optional<std::size_t> acknowledged{};  // the step
+      std::optional<std::size_t> synced{};        // by an fsync of the file: the step
     };
     std::vector<Version> versions;
     std::string bytes;  // of now
@@ -71,14 +72,14 @@ class PowerModel {
     steps_.push_back(std::move(next));
   }
   // What was written until now has been acknowledged.
-  void acknowledge(File& file) {
+  void acknowledge(File& file, bool by_fsync) {
     steps_.push_back(names());
-    file.versions.push_back({file.bytes, step()});
+    file.versions.push_back({file.bytes, step(), by_fsync ? std::optional(step()) : std::nullopt});
   }
   // It was written to: no step of its own.
   static void wrote(File& file, std::string bytes) {
     file.bytes = std::move(bytes);
-    file.versions.push_back({file.bytes, std::nullopt});
+    file.versions.push_back({file.bytes});
   }
 
   // Why `found` is not what a crash may leave; empty: it is.
@@ -119,12 +120,17 @@ class PowerModel {
     return text;
   }
 
-  // The newest version that was acknowledged until `promised`.
+  static bool is_acknowledged(const File& file, std::size_t step) {
+    return std::any_of(file.versions.begin(), file.versions.end(), [step](const auto& version) {
+      return version.acknowledged && *version.acknowledged <= step;
+    });
+  }
+  // The newest version that an fsync of the file stands behind.
   static std::optional<std::size_t> promised_version(const File& file, std::size_t promised) {
     std::optional<std::size_t> newest;
     for (std::size_t i = 0; i < file.versions.size(); ++i) {
-      const auto& acknowledged = file.versions[i].acknowledged;
-      if (acknowledged && *acknowledged <= promised) newest = i;
+      const auto& synced = file.versions[i].synced;
+      if (synced && *synced <= promised) newest = i;
     }
     return newest;
   }
@@ -135,7 +141,7 @@ class PowerModel {
       const bool is_there =
           file == nullptr ? found.folders.contains(path) : found.files.contains(path);
       // What was made, and nothing was acknowledged of, may lie beside it only (J4).
-      const bool must_be_there = file == nullptr || promised_version(*file, at);
+      const bool must_be_there = file == nullptr || is_acknowledged(*file, at);
       if (!is_there && must_be_there) return cat(path, " is missing");
     }
     for (const auto& [path, count] : found.folders) {
