@@ -56,6 +56,7 @@ class CacheCore final : public ContentOwner,
   Result<std::shared_ptr<DirtyContent>> open_dirty(std::string_view state, Check check);
   Result<std::shared_ptr<Content>> adopt(const DirtyContent& dirty, const ContentId& id,
                                          std::uint64_t generation, bool verified);
+  Result<bool> is_intact(std::string_view state);
   void discard(const DirtyContent& dirty);
   // Ends the thread and writes what is to be written.
   void shut_down();
@@ -141,6 +142,7 @@ class CacheCore final : public ContentOwner,
   // cache_dirty.cc: what Drive does not have yet
   Status free_from_rows(const std::vector<std::uint64_t>& numbers);
   std::shared_ptr<OverlayContent> find_dirty(const DirtyContent& dirty);
+  Result<std::shared_ptr<OverlayContent>> load_dirty(const DirtyState& state, Check check);
   std::shared_ptr<OverlayContent> enter_dirty(std::shared_ptr<OverlayContent> overlay);
   // Made clean: the content, and whether it has the overlay's file.
   struct Cleaned {

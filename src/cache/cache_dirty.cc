@@ -114,13 +114,25 @@ Result<std::shared_ptr<DirtyContent>> CacheCore::open_dirty(std::string_view sta
     const auto found = dirty_contents_.find(decoded.number);
     if (found != dirty_contents_.end()) return std::shared_ptr<DirtyContent>(found->second);
   }
-  std::shared_ptr<Content> base;
-  if (decoded.base) {
-    DRIVEWAY_TRY(base, open_content(decoded.base->id, decoded.base->size));
-  }
-  auto overlay = std::make_shared<OverlayContent>(shared_from_this(), decoded, std::move(base));
-  overlay->load(decoded, check);
+  DRIVEWAY_TRY(auto overlay, load_dirty(decoded, check));
   return std::shared_ptr<DirtyContent>(enter_dirty(std::move(overlay)));
+}
+
+Result<std::shared_ptr<OverlayContent>> CacheCore::load_dirty(const DirtyState& state,
+                                                              Check check) {
+  std::shared_ptr<Content> base;
+  if (state.base) {
+    DRIVEWAY_TRY(base, open_content(state.base->id, state.base->size));
+  }
+  auto overlay = std::make_shared<OverlayContent>(shared_from_this(), state, std::move(base));
+  overlay->load(state, check);
+  return overlay;
+}
+
+Result<bool> CacheCore::is_intact(std::string_view state) {
+  DRIVEWAY_TRY(const DirtyState decoded, decode_dirty_state(state));
+  DRIVEWAY_TRY(const auto overlay, load_dirty(decoded, Check::kAll));
+  return overlay->damaged().empty();
 }
 
 void CacheCore::discard(const DirtyContent& dirty) {

@@ -50,6 +50,7 @@ class ContentCacheImpl final : public ContentCache {
                                          bool verified) override {
     return core_->adopt(*dirty, id, generation, verified);
   }
+  Result<bool> is_intact(std::string_view state) override { return core_->is_intact(state); }
   void discard(const std::shared_ptr<DirtyContent>& dirty) override { core_->discard(*dirty); }
 
  private:

@@ -178,6 +178,9 @@ class ContentCache {
   // The one of a record; the same object as long as it is here. Damage found now is in damaged().
   // Errors: kCorrupt where the state itself is no state.
   virtual Result<std::shared_ptr<DirtyContent>> open_dirty(std::string_view state, Check check) = 0;
+  // Whether the bytes of a record are here as they were written. REQUIRES that the content is not
+  // open. Errors: as open_dirty().
+  virtual Result<bool> is_intact(std::string_view state) = 0;
   // Drive has the bytes that the content had at `generation` and knows them as `id`: it becomes
   // that clean content, with what its base has of the rest; blocks that the base lacks are then not
   // here. REQUIRES that a record of that generation stands. Its file keeps its number and is not

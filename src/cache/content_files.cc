@@ -165,6 +165,8 @@ void ContentFiles::release(std::uint64_t number) {
 
 Result<std::uint64_t> ContentFiles::sweep(const std::function<Result<bool>(std::uint64_t)>& keep) {
   DRIVEWAY_CHECK(make_private_directory(folder_));
+  // Its own name: those in it are worth nothing without (sync_name).
+  DRIVEWAY_CHECK(sync_folder(folder_.parent_path()));
   {
     const std::lock_guard lock(mutex_);
     open_.clear();

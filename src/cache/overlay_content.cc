@@ -178,7 +178,8 @@ Status OverlayContent::read_file(ByteRange range, std::span<std::byte> buffer) c
 // --- To the disk
 
 Status OverlayContent::sync() {
-  if (in_memory()) return {};
+  // Once it is clean its bytes are Drive's, and there need be no file.
+  if (in_memory() || adopted() != nullptr) return {};
   std::unique_lock lock(sync_mutex_);
   // The one that runs may have begun before the caller's bytes were written.
   const std::uint64_t mine = syncs_begun_ + 1;

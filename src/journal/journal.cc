@@ -35,6 +35,9 @@ Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options, Cl
   LedgerOptions ledger = options.ledger;
   ledger.tables = {std::string(kChanges)};
   ledger.before_sync = [journal = journal.get()] { return journal->sync_contents(); };
+  ledger.after_sync = [journal = journal.get()](std::uint64_t sequence) {
+    journal->tell_synced(sequence);
+  };
   DRIVEWAY_TRY(journal->ledger_, Ledger::open(ledger, clock, metrics));
   DRIVEWAY_CHECK(journal->load());
   return journal;
@@ -73,6 +76,11 @@ void Journal::on_sync(std::function<Status()> sync_contents) {
   sync_contents_ = std::move(sync_contents);
 }
 
+void Journal::on_synced(std::function<void(std::uint64_t)> tell) {
+  const std::lock_guard lock(sync_mutex_);
+  tell_synced_ = std::move(tell);
+}
+
 void Journal::on_change(std::function<void(const std::vector<InodeId>&)> tell) {
   const std::lock_guard changing(change_mutex_);
   tell_ = std::move(tell);
@@ -87,6 +95,15 @@ Status Journal::sync_contents() {
     sync = sync_contents_;
   }
   return sync ? sync() : Status();
+}
+
+void Journal::tell_synced(std::uint64_t sequence) {
+  std::function<void(std::uint64_t)> tell;
+  {
+    const std::lock_guard lock(sync_mutex_);
+    tell = tell_synced_;
+  }
+  if (tell) tell(sequence);
 }
 
 WallTime Journal::now() const {

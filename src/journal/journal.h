@@ -52,6 +52,9 @@ class Journal {
   // Syncs the contents of all that was changed before the call, before its rows are synced (D2).
   // Set before the first change(); it is called by one thread at a time, without locks.
   void on_sync(std::function<Status()> sync_contents);
+  // Told up to which sequence (LedgerState) the rows were synced, behind who waited for it. Set and
+  // called as the former.
+  void on_synced(std::function<void(std::uint64_t sequence)> tell);
   // Told the inodes of rows that changed, after the change is acknowledged, without locks.
   void on_change(std::function<void(const std::vector<InodeId>&)> tell);
 
@@ -111,6 +114,7 @@ class Journal {
   Journal(Clock& clock, Options options);
   Status load();
   Status sync_contents();
+  void tell_synced(std::uint64_t sequence);
   // With change_mutex_ held.
   Result<Rows> apply(const Call& call);
   Status append(const Context& context, Purpose purpose, const Rows& rows);
@@ -127,8 +131,9 @@ class Journal {
   mutable std::mutex wake_mutex_;  // a leaf; guards changes_
   std::condition_variable woken_;
   std::uint64_t changes_ = 0;
-  std::mutex sync_mutex_;  // a leaf; guards the next one
+  std::mutex sync_mutex_;  // a leaf; guards the next two
   std::function<Status()> sync_contents_;
+  std::function<void(std::uint64_t)> tell_synced_;
   std::unique_ptr<Ledger> ledger_;  // last: its threads use what stands above
 };
 

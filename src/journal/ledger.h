@@ -57,6 +57,8 @@ struct LedgerOptions {
   // thread at a time, when something was appended since the last time; content that no record names
   // is not its business. While it fails, so does sync(), and nothing is drained.
   std::function<Status()> before_sync = nullptr;
+  // Told up to which sequence the log was synced; by the same thread, behind who waited for it.
+  std::function<void(std::uint64_t sequence)> after_sync = nullptr;
   // What is not drained is also in memory, twice. 8 MiB are some 30,000 changes of rows.
   Bytes max_backlog = 8 * kMiB;
   // Room for a segment of the log (4 MiB) and for some groups that are drained (a group of 1 MiB

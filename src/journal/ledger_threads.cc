@@ -51,6 +51,11 @@ void LedgerCore::run_sync() {
       const Status status = sync_once();
       lock.lock();
       end_attempt(cover, status);
+      if (status.ok() && options_.after_sync) {
+        lock.unlock();
+        options_.after_sync(cover);
+        lock.lock();
+      }
     }
     if (last) return;
   }

@@ -17,50 +17,15 @@
 #include "base/strings.h"
 #include "store/codec.h"
 #include "store/data_file.h"
+#include "store/env_open.h"
 #include "store/folder_claim.h"
 
 namespace driveway::store {
 namespace {
 
-// A held read transaction has a slot; thousands of readers at once are more than the daemon has.
-constexpr unsigned kMaxReaders = 2048;
 // Ended read transactions kept for the next reader: begun anew they would take a lock that
 // processes share.
 constexpr std::size_t kMaxIdleReaders = 64;
-// Where address space is limited (ulimit -v) the map is halved down to this.
-constexpr Bytes kSmallestMap = 16 * kMiB;
-constexpr const char* kFormatTable = "format";
-constexpr std::string_view kVersionKey = "version";
-
-Error lmdb_error(int code, std::string message) {
-  if (code > 0) return errno_error(code, std::move(message));
-  message += ": ";
-  message += mdb_strerror(code);
-  switch (code) {
-    case MDB_MAP_FULL:
-      return Error{ErrorCode::kNoSpace, std::move(message)};
-    case MDB_READERS_FULL:
-      return Error{ErrorCode::kBusy, std::move(message), true};
-    case MDB_BAD_VALSIZE:
-      return Error{ErrorCode::kInvalidArgument, std::move(message)};
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-    case MDB_INVALID:
-    case MDB_VERSION_MISMATCH:
-    case MDB_INCOMPATIBLE:
-      return Error{ErrorCode::kCorrupt, std::move(message)};
-    case MDB_PANIC:
-      return Error{ErrorCode::kLocalDisk, std::move(message)};
-    default:
-      return Error{ErrorCode::kInternal, std::move(message)};
-  }
-}
-
-// Whether `folder`'s disk has next to no room left.
-bool disk_is_full(const std::filesystem::path& folder) {
-  struct statvfs info {};
-  return ::statvfs(folder.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < kMiB;
-}
 
 MDB_val to_val(std::string_view bytes) {
   return MDB_val{bytes.size(), const_cast<char*>(bytes.data())};  // LMDB does not write to it
@@ -68,42 +33,6 @@ MDB_val to_val(std::string_view bytes) {
 
 std::string_view to_view(const MDB_val& val) {
   return {static_cast<const char*>(val.mv_data), val.mv_size};
-}
-
-struct CloseEnv {
-  void operator()(MDB_env* env) const { mdb_env_close(env); }
-};
-using EnvHandle = std::unique_ptr<MDB_env, CloseEnv>;
-
-Result<EnvHandle> open_with_map(const std::filesystem::path& folder, const EnvOptions& options,
-                                Bytes map_size, int* code) {
-  MDB_env* raw = nullptr;
-  *code = mdb_env_create(&raw);
-  if (*code != 0) return lmdb_error(*code, cat("open ", folder.native()));
-  EnvHandle env(raw);
-  unsigned flags = MDB_NOTLS;
-  if (!options.sync) flags |= MDB_NOSYNC;
-  if (options.no_read_ahead) flags |= MDB_NORDAHEAD;
-  *code = mdb_env_set_maxdbs(raw, options.max_tables + 1);
-  if (*code == 0) *code = mdb_env_set_maxreaders(raw, kMaxReaders);
-  if (*code == 0) *code = mdb_env_set_mapsize(raw, map_size);
-  if (*code == 0) *code = mdb_env_open(raw, folder.c_str(), flags, 0600);
-  if (*code != 0) return lmdb_error(*code, cat("open ", folder.native()));
-  return env;
-}
-
-Result<EnvHandle> open_env(const std::filesystem::path& folder, const EnvOptions& options) {
-  for (Bytes map_size = options.map_size;; map_size /= 2) {
-    int code = 0;
-    Result<EnvHandle> env = open_with_map(folder, options, map_size, &code);
-    if (env.ok() || code != ENOMEM || map_size / 2 < kSmallestMap) {
-      if (env.ok() && map_size != options.map_size) {
-        log::warn("address space is limited: ", folder.native(), " is mapped with ",
-                  format_size(map_size), " instead of ", format_size(options.map_size));
-      }
-      return env;
-    }
-  }
 }
 
 }  // namespace
@@ -259,11 +188,8 @@ Status WriteTxn::clear(Table table) {
 }
 
 Status WriteTxn::commit() {
-  // LMDB frees the transaction whatever comes of the commit.
-  const int code = mdb_txn_commit(std::exchange(state_->txn, nullptr));
+  const int code = commit_to(state_->env->folder, std::exchange(state_->txn, nullptr));
   state_->env->end_transaction();
-  // A write that a full disk cuts short is EIO to LMDB.
-  if (code == EIO && disk_is_full(state_->env->folder)) return state_->failed(ENOSPC, "commit to");
   if (code != 0) return state_->failed(code, "commit to");
   return {};
 }
@@ -321,7 +247,7 @@ Result<std::unique_ptr<Env>> Env::open(const std::filesystem::path& folder,
                                        const EnvOptions& options) {
   DRIVEWAY_CHECK(make_private_directory(folder));
   DRIVEWAY_TRY(FolderClaim claim, FolderClaim::claim(folder));
-  DRIVEWAY_CHECK(check_data_file(folder / "data.mdb"));
+  DRIVEWAY_CHECK(check_data_file(folder / kDataFile));
   DRIVEWAY_TRY(EnvHandle handle, open_env(folder, options));
   int dead_readers = 0;
   if (const int code = mdb_reader_check(handle.get(), &dead_readers); code != 0) {
@@ -334,26 +260,14 @@ Result<std::unique_ptr<Env>> Env::open(const std::filesystem::path& folder,
 }
 
 Status Env::check_format(std::uint32_t version) {
-  // The main table holds the others; an empty one is a new environment.
   DRIVEWAY_TRY(WriteTxn txn, write());
-  MDB_dbi main = 0;
-  MDB_stat stat{};
-  int code = mdb_dbi_open(txn.state_->txn, nullptr, 0, &main);
-  if (code == 0) code = mdb_stat(txn.state_->txn, main, &stat);
-  if (code != 0) return state_->error(code, "open");
   MDB_dbi handle = 0;
-  code =
-      mdb_dbi_open(txn.state_->txn, kFormatTable, stat.ms_entries == 0 ? MDB_CREATE : 0, &handle);
+  const int code = mdb_dbi_open(txn.state_->txn, kFormatTable, 0, &handle);
   if (code == MDB_NOTFOUND) {
     return Error{ErrorCode::kCorrupt, cat(state_->folder.native(), " is not driveway's")};
   }
   if (code != 0) return state_->error(code, "open");
-  const Table table(handle);
-  if (stat.ms_entries == 0) {
-    DRIVEWAY_CHECK(txn.put(table, kVersionKey, Writer().fixed32(version).bytes()));
-    return txn.commit();
-  }
-  DRIVEWAY_TRY(const auto row, txn.get(table, kVersionKey));
+  DRIVEWAY_TRY(const auto row, txn.get(Table(handle), kVersionKey));
   Reader reader(row.value_or(std::string_view()));
   const std::uint32_t found = reader.fixed32();
   if (!reader.ok() || !reader.at_end()) {

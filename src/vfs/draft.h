@@ -33,6 +33,7 @@
 #include "vfs/draft_base.h"
 #include "vfs/draft_state.h"
 #include "vfs/drafts.h"
+#include "vfs/freed_contents.h"
 #include "vfs/unsynced_contents.h"
 
 namespace driveway::vfs {
@@ -48,6 +49,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   struct Services {
     const Drafts::Parts& parts;
     UnsyncedContents& unsynced;
+    FreedContents& freed;
   };
 
   // Clean, over the content of `item` (nothing: empty, and to be made dirty by begin_new()).
@@ -112,6 +114,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
     journal::ContentState bytes;
     bool acknowledged = false;
     bool on_disk = false;
+    bool is_whole = false;  // no bytes but those in it
   };
   // What guards mutex_, copied for a try that may fail.
   struct Facts {
@@ -167,6 +170,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   // draft_records.cc
   Result<Record> take_record(bool on_disk);
   Result<Record> take_record(const Facts& of, const std::optional<Record>& last, bool on_disk);
+  std::optional<std::string> former_state(const Facts& of) const;
   static Status describe(Record& record, const DraftBase* base);
   using Tell = std::function<Result<journal::Rows>(journal::ChangeSet& set, InodeId inode,
                                                    const Facts& now, WallTime time)>;
@@ -195,6 +199,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
 
   const Drafts::Parts& parts_;
   UnsyncedContents& unsynced_;
+  FreedContents& freed_;
 
   std::mutex turn_;  // guards what follows, and is held for every change of what mutex_ guards
   std::shared_ptr<OverlayDraft> self_;

@@ -22,8 +22,11 @@ Result<OverlayDraft::Record> OverlayDraft::take_record(const Facts& of,
     DRIVEWAY_TRY(auto state, of.dirty->state());
     record.generation = state.generation;
     record.on_disk = on_disk;
+    record.is_whole = of.dirty->memory_bytes() == of.dirty->written_bytes();
     record.bytes.number = of.dirty->number();
-    record.bytes.state = encode(DraftState{on_disk, {}, std::move(state.bytes)});
+    DraftState described{on_disk, {}, std::move(state.bytes)};
+    if (!on_disk) described.former = former_state(of);
+    record.bytes.state = encode(described);
     record.bytes.size = of.dirty->size();
     record.bytes.copy = of.copy;
     record.bytes.truncated_only = of.truncated_only;
@@ -32,6 +35,23 @@ Result<OverlayDraft::Record> OverlayDraft::take_record(const Facts& of,
   }
   DRIVEWAY_CHECK(describe(record, of.base.get()));
   return record;
+}
+
+// What a crash of the machine must leave, whatever it leaves of the next record and its bytes (D2):
+// what was acknowledged last, and is on the disk. An empty file is no such thing: of one that was
+// only made, half is worth more.
+std::optional<std::string> OverlayDraft::former_state(const Facts& of) const {
+  const Record* last = recorded_ ? &*recorded_ : nullptr;
+  if (last == nullptr && acknowledged_) last = &acknowledged_->record;
+  if (last == nullptr) {
+    const bool has_bytes = of.base != nullptr && of.base->size() > 0;
+    return has_bytes ? std::optional<std::string>("") : std::nullopt;
+  }
+  auto state = decode_draft_state(last->bytes.state);
+  if (!state.ok()) return std::nullopt;
+  const bool is_on_disk = last->on_disk || last->is_whole || !unsynced_.holds(last->bytes.number);
+  if (!last->acknowledged || !is_on_disk || last->bytes.size == 0) return std::move(state->former);
+  return std::move(state->dirty);
 }
 
 // What of `record` does not depend on its bytes.
@@ -63,7 +83,7 @@ Status OverlayDraft::tell(const Context& context, journal::Purpose purpose, cons
 // With turn_ held since the record was taken.
 void OverlayDraft::note_record(Record record) {
   const auto dirty = dirty_content();
-  dirty->recorded(record.generation);
+  freed_.recorded(dirty, record.generation);
   recorded_ = std::move(record);
   recorded_at_ = parts_.clock.now();
   untold_ = false;
@@ -202,7 +222,7 @@ void OverlayDraft::drop_retired(std::uint64_t named) {
 
 void OverlayDraft::discard(const std::shared_ptr<cache::DirtyContent>& dirty) {
   unsynced_.forget(*dirty);
-  parts_.cache.discard(dirty);
+  freed_.discard(dirty);
 }
 
 }  // namespace driveway::vfs

@@ -12,19 +12,6 @@ namespace {
 
 constexpr Duration kConfirmAtMost = std::chrono::seconds(30);
 
-// What Drive said of the base when writing began, as far as the row has it.
-drive::Item base_item(const journal::ContentBase& base, const std::string& sha256,
-                      const std::string& name) {
-  drive::Item item;
-  item.id = base.id;
-  item.head_revision = base.revision;
-  item.md5 = base.md5;
-  item.sha256 = sha256;
-  item.size = base.size;
-  item.name = name;
-  return item;
-}
-
 }  // namespace
 
 // --- Beginnings
@@ -54,11 +41,13 @@ void OverlayDraft::restore(const journal::Change& row, const DraftState& state,
   const journal::Content& content = *row.wanted.content;
   const std::lock_guard turn(turn_);
   recorded_ = Record{dirty->generation(), content.bytes, content.acknowledged, state.on_disk};
+  // After a kill nobody knows what of it is on the disk.
+  if (!state.on_disk) unsynced_.add(dirty, dirty->generation());
   writing_told_ = true;
   const auto over = dirty->base();
   std::shared_ptr<DraftBase> base;
   if (!content.bytes.base.id.empty()) {
-    base = make_base(base_item(content.bytes.base, state.base_sha256, row.name()));
+    base = make_base(base_item(content.bytes.base, state, row.name()));
   }
   {
     const std::lock_guard lock(mutex_);

@@ -30,7 +30,7 @@ std::vector<journal::Change> rows_with_content(const journal::Journal& journal) 
 // Its mutex is a leaf.
 class DraftTable final : public Drafts {
  public:
-  explicit DraftTable(const Parts& parts) : parts_(parts) {}
+  explicit DraftTable(const Parts& parts) : parts_(parts), freed_(parts.cache, parts.journal) {}
   ~DraftTable() override;
 
   Status load(bool machine_crashed);
@@ -43,6 +43,7 @@ class DraftTable final : public Drafts {
   }
   void move(InodeId from, InodeId to) override;
   Status sync_all() override { return unsynced_.sync_all(); }
+  void synced(std::uint64_t sequence) override { freed_.synced(sequence); }
   std::vector<Damaged> damaged() const override;
   Result<std::unique_ptr<journal::Snapshot>> snapshot(const Context& context,
                                                       InodeId inode) override;
@@ -54,14 +55,16 @@ class DraftTable final : public Drafts {
   std::shared_ptr<OverlayDraft> at(InodeId inode) const;
   std::shared_ptr<OverlayDraft> make(InodeId inode, std::optional<drive::Item> item,
                                      WallTime modified) const {
-    return std::make_shared<OverlayDraft>(OverlayDraft::Services{parts_, unsynced_}, inode,
+    return std::make_shared<OverlayDraft>(OverlayDraft::Services{parts_, unsynced_, freed_}, inode,
                                           std::move(item), modified);
   }
-  Status load(const journal::Change& row, bool machine_crashed);
+  Status load(journal::Change row, bool machine_crashed);
+  Status fall_back(journal::Change& row, DraftState& state);
   void enter(InodeId inode, const std::shared_ptr<OverlayDraft>& draft);
 
   const Parts parts_;
   mutable UnsyncedContents unsynced_;
+  mutable FreedContents freed_;
   mutable std::mutex mutex_;  // guards what follows
   std::map<InodeId, std::weak_ptr<OverlayDraft>> drafts_;
   std::size_t most_ = 64;  // entries, until those that have ended are looked for
@@ -74,10 +77,16 @@ Result<std::unique_ptr<Drafts>> Drafts::open(const Parts& parts, bool machine_cr
   return std::unique_ptr<Drafts>(std::move(drafts));
 }
 
-std::vector<std::uint64_t> Drafts::numbers(const journal::Journal& journal) {
+std::vector<std::uint64_t> Drafts::numbers(const journal::Journal& journal, bool machine_crashed) {
   std::vector<std::uint64_t> numbers;
   for (const journal::Change& row : rows_with_content(journal)) {
-    numbers.push_back(row.wanted.content->bytes.number);
+    const journal::ContentState& bytes = row.wanted.content->bytes;
+    numbers.push_back(bytes.number);
+    if (!machine_crashed) continue;
+    const auto state = decode_draft_state(bytes.state);
+    if (!state.ok() || !state->former || state->former->empty()) continue;
+    const auto former = cache::ContentCache::dirty_number(*state->former);
+    if (former.ok() && *former != bytes.number) numbers.push_back(*former);
   }
   return numbers;
 }
@@ -99,8 +108,42 @@ Status DraftTable::load(bool machine_crashed) {
   return {};
 }
 
-Status DraftTable::load(const journal::Change& row, bool machine_crashed) {
-  DRIVEWAY_TRY(const DraftState state, decode_draft_state(row.wanted.content->bytes.state));
+// D2: what had been synced before is there, though what was written over it did not reach the disk.
+Status DraftTable::fall_back(journal::Change& row, DraftState& state) {
+  log::warn("\"", row.name(),
+            "\": what was written last did not reach the disk before the machine ",
+            "stopped: it is as it was before");
+  if (state.former->empty()) {
+    const drive::Item item = base_item(row.wanted.content->bytes.base, state, row.name());
+    std::shared_ptr<cache::Content> base;
+    if (const auto id = drive::content_id(item); id && item.size.value_or(0) > 0) {
+      DRIVEWAY_TRY(base, parts_.cache.open_content(*id, *item.size));
+    }
+    DRIVEWAY_TRY(auto taken, parts_.cache.begin_dirty(std::move(base))->state());
+    state.dirty = std::move(taken.bytes);
+  } else {
+    state.dirty = *std::move(state.former);
+  }
+  state.former.reset();
+  state.on_disk = true;
+  journal::ContentState& bytes = row.wanted.content->bytes;
+  DRIVEWAY_TRY(bytes.number, cache::ContentCache::dirty_number(state.dirty));
+  DRIVEWAY_TRY(const auto dirty, parts_.cache.open_dirty(state.dirty, cache::Check::kAll));
+  bytes.size = dirty->size();
+  bytes.state = encode(state);
+  bytes.truncated_only = false;
+  return parts_.journal.change({}, journal::Purpose::kProgress,
+                               [&](journal::ChangeSet& set, WallTime now) {
+                                 return set.synced(row.inode, bytes, std::nullopt, now);
+                               });
+}
+
+Status DraftTable::load(journal::Change row, bool machine_crashed) {
+  DRIVEWAY_TRY(DraftState state, decode_draft_state(row.wanted.content->bytes.state));
+  if (machine_crashed && state.former && row.wanted.content->acknowledged) {
+    DRIVEWAY_TRY(const bool intact, parts_.cache.is_intact(state.dirty));
+    if (!intact) DRIVEWAY_CHECK(fall_back(row, state));
+  }
   const cache::Check check = machine_crashed ? cache::Check::kAll : cache::Check::kNone;
   DRIVEWAY_TRY(auto dirty, parts_.cache.open_dirty(state.dirty, check));
   // D2: bytes that had been synced before their record are there, or others that were written over
@@ -173,6 +216,10 @@ Result<std::shared_ptr<Draft>> DraftTable::open_draft(const tree::Node& node) {
     } else {
       draft.swap(other);  // somebody was faster
     }
+  }
+  // It was a draft's when `node` was looked at, and that has ended since.
+  if (node.item && node.size > 0 && !draft->dirty() && !drive::content_id(*node.item)) {
+    return Error{ErrorCode::kStale, cat("\"", node.item->name, "\" has just been uploaded"), true};
   }
   if (node.item) draft->refresh(*node.item, node.modified);
   return std::shared_ptr<Draft>(std::move(draft));

@@ -90,18 +90,22 @@ class Drafts {
     std::string name;
     std::vector<ByteRange> ranges;
   };
-  // Opens what the journal's rows name; D2: after a crash of the machine with Check::kAll. What is
-  // damaged is told by the log and by `damaged()`, and never sent.
+  // Opens what the journal's rows name; D2: after a crash of the machine with Check::kAll. Where
+  // the last bytes of a file did not reach the disk then, it is again what it was when they last
+  // did; the log says so. Where it never was, it is damaged: the log and `damaged()` tell of it,
+  // and it is never sent.
   static Result<std::unique_ptr<Drafts>> open(const Parts& parts, bool machine_crashed);
   virtual ~Drafts() = default;
 
-  // The numbers of the contents that the journal names, for ContentCache::open().
-  static std::vector<std::uint64_t> numbers(const journal::Journal& journal);
+  // The numbers of the contents that the journal names, for ContentCache::open(); after a crash of
+  // the machine also of what open() may fall back on (D2).
+  static std::vector<std::uint64_t> numbers(const journal::Journal& journal, bool machine_crashed);
 
   // Null where there is none.
   virtual std::shared_ptr<Draft> find(InodeId inode) const = 0;
   // The one of `node`, or a new one over its content in Drive. REQUIRES that the journal knows the
-  // inode (ChangeSet::know) or that create() follows.
+  // inode (ChangeSet::know) or that create() follows. Errors: kStale where `node` is no longer what
+  // there is.
   virtual Result<std::shared_ptr<Draft>> open_draft(const tree::Node& node) = 0;
   // An empty one of a file that is about to be created; `state` is what its row says.
   virtual Result<std::shared_ptr<Draft>> begin_new(InodeId inode, WallTime modified) = 0;
@@ -111,6 +115,9 @@ class Drafts {
   virtual void move(InodeId from, InodeId to) = 0;
   // D2: the bytes of all that the journal names go to disk. Takes no lock of a Draft.
   virtual Status sync_all() = 0;
+  // D2: the journal's rows are on the disk up to this sequence: what only earlier ones needed goes.
+  // Takes no lock of a Draft.
+  virtual void synced(std::uint64_t sequence) = 0;
   // Of what open() found. The sender is told by snapshot() (kCorrupt).
   virtual std::vector<Damaged> damaged() const = 0;
 

@@ -144,8 +144,11 @@ Result<std::shared_ptr<Draft>> Opener::begin_writing(const Context& context,
             "\" was being written when driveway stopped: what was sent of it is looked at"),
         true};
   }
-  DRIVEWAY_TRY(auto draft, add_writer(context, node.inode));
-  parts_.writes.note();
+  auto draft = add_writer(context, node.inode);
+  for (int again = 1; draft.failed_with(ErrorCode::kStale) && again < kAttempts; ++again) {
+    draft = add_writer(context, node.inode);
+  }
+  if (draft.ok()) parts_.writes.note();
   return draft;
 }
 

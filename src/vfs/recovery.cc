@@ -41,6 +41,17 @@ void Recovery::recover(InodeId inode) {
   const std::lock_guard lock(mutex_);
   recovering_.erase(inode);
   if (is_done) left_.erase(inode);
+  if (left_.empty()) done_.notify_all();
+}
+
+void Recovery::wait(const Context& context) {
+  std::unique_lock lock(mutex_);
+  const Status waited =
+      driveway::wait(context, clock_, lock, done_, [this] { return left_.empty(); });
+  if (waited.ok()) return;
+  log::warn(
+      "what was being written when driveway stopped is not put beside its file yet: Drive has ",
+      "not said what it has of it");
 }
 
 // False: what was sent of it is not resolved yet.

@@ -47,6 +47,11 @@ Status UnsyncedContents::sync_all() {
   return first;
 }
 
+bool UnsyncedContents::holds(std::uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  return contents_.contains(number);
+}
+
 void UnsyncedContents::forget(const cache::DirtyContent& content) {
   std::shared_ptr<cache::DirtyContent> last;  // may end outside of the lock
   const std::lock_guard lock(mutex_);

@@ -21,6 +21,8 @@ class UnsyncedContents {
   // All that were added before the call. One that fails does not keep the others from it; the first
   // error is given, and it is tried again the next time.
   Status sync_all();
+  // Whether its bytes may not have reached the disk since the last add().
+  bool holds(std::uint64_t number) const;
   // No record names it any more.
   void forget(const cache::DirtyContent& content);
 
@@ -31,7 +33,7 @@ class UnsyncedContents {
   };
   Status sync(const Entry& entry);
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::uint64_t, Entry> contents_;  // by number
 };
 

@@ -9,6 +9,10 @@
 namespace driveway::vfs {
 namespace {
 
+// How long a start waits for what Drive has of files that were being written to and sent when the
+// last run was killed. One call each; without Drive it goes on all the same.
+constexpr Duration kRecoveryPatience = std::chrono::seconds(5);
+
 // R3: what is on its way may take a quarter of the memory that there is.
 transfer::SchedulerOptions with_memory(transfer::SchedulerOptions options) {
   options.bytes_in_flight = transfer::bytes_in_flight_for_memory(options.bytes_in_flight);
@@ -62,9 +66,10 @@ Status VfsImpl::open_stores(Metrics& metrics) {
   journal::JournalOptions options;
   options.ledger.folder = path / "journal";
   options.ledger.account = options_.account;
+  if (!options_.boot_id.empty()) options.ledger.boot_id = options_.boot_id;
   options.changes = options_.changes;
   DRIVEWAY_TRY(journal_, journal::Journal::open(options, clock_, metrics));
-  const auto dirty = Drafts::numbers(*journal_);
+  const auto dirty = Drafts::numbers(*journal_, folder_.machine_crashed());
   if (folder_.machine_crashed()) DRIVEWAY_CHECK(forget_untrusted(dirty));
   inodes_ = std::make_unique<JournalInodes>(*journal_);
   own_changes_ = std::make_unique<JournalChanges>(*journal_, clock_);
@@ -116,6 +121,7 @@ Status VfsImpl::open_changes(bool machine_crashed, Metrics& metrics) {
                                                    *siblings_, *writes_, *recovery_, store_},
                                      FileOptions{options_.fsync, options_.max_backlog});
   journal_->on_sync([this] { return drafts_->sync_all(); });
+  journal_->on_synced([this](std::uint64_t sequence) { drafts_->synced(sequence); });
   journal_->on_change([this](const std::vector<InodeId>& inodes) {
     row_watch_->changed(inodes);
     recovery_->changed(inodes);
@@ -143,13 +149,16 @@ Status VfsImpl::start(const Context& context) {
   if (!changes) return {};
   recovery_->start();
   sender_->start();
+  recovery_->wait(context.with_deadline(clock_.now() + kRecoveryPatience));
   return {};
 }
 
 Result<std::unique_ptr<Vfs>> Vfs::open(const std::filesystem::path& folder,
                                        const VfsOptions& options, drive::RemoteStore& store,
                                        Clock& clock, Metrics& metrics) {
-  DRIVEWAY_TRY(auto volume, VolumeFolder::acquire(folder, current_boot_id()));
+  DRIVEWAY_TRY(
+      auto volume,
+      VolumeFolder::acquire(folder, options.boot_id.empty() ? current_boot_id() : options.boot_id));
   auto vfs = std::make_unique<VfsImpl>(std::move(volume), options, store, clock, metrics);
   DRIVEWAY_CHECK(vfs->open_parts(metrics));
   return std::unique_ptr<Vfs>(std::move(vfs));

@@ -50,6 +50,7 @@ struct VfsOptions {
   transfer::FetcherOptions fetcher;
   bool read_only = false;
   std::string account;  // permission id (D5)
+  std::string boot_id;  // empty: this boot's; a test may say that the machine was started anew
   journal::Options changes;
   journal::SenderOptions sender;
   FsyncMode fsync = FsyncMode::kJournal;

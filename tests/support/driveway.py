@@ -13,7 +13,9 @@ from support.programs import is_sanitized, program, sanitizer_environment, sanit
 from support.waiting import wait_for
 
 _MARK = "DRIVEWAY_TEST_MACHINE"
-_MNT_DETACH = 2
+_MNT_FORCE, _MNT_DETACH = 1, 2
+# A daemon that is told to end may send what it has for 30 s first.
+_ENDING = 60
 # What a secret of the simulator looks like, should a test not know it.
 _TOKENS = re.compile(r"ya29\.[\w-]{8,}|1//[\w-]{16,}|GOCSPX-[\w-]{8,}")
 
@@ -160,6 +162,13 @@ class Machine:
         places = [re.sub(r"\\(\d{3})", lambda m: chr(int(m.group(1), 8)), p) for p in places]
         return [place for place in places if place.startswith(f"{self.folder}/")]
 
+    def abort_mounts(self):
+        """Whoever waits in a mount of the machine gets an error. By a call of this process: a child would close
+        the files that are open there, and wait."""
+        for place in self.mountpoints():
+            for how in (_MNT_FORCE, _MNT_DETACH):
+                ctypes.CDLL(None).umount2(os.fsencode(place), how)
+
     def close(self):
         """Ends all, then fails if a daemon had to be killed, or said what it must not say."""
         self._watchdog.cancel()
@@ -167,7 +176,7 @@ class Machine:
             _kill(pid, signal.SIGTERM)
         stuck = []
         try:
-            wait_for(lambda: not self.daemons(), "daemons to end", timeout=20)
+            wait_for(lambda: not self.daemons(), "daemons to end", timeout=_ENDING)
         except AssertionError:
             stuck = self.daemons()
             self.kill_daemons()

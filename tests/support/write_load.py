@@ -1,6 +1,7 @@
 """Writers that do what programs do until the file system goes away, each with a ledger of what was
 acknowledged to it (write_ledger.py)."""
 
+import ctypes
 import errno
 import os
 import random
@@ -19,6 +20,8 @@ from support.write_ledger import (
 )
 
 KIB, MIB = 1 << 10, 1 << 20
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE
 # What calls answer when the daemon dies under them, and afterwards.
 GONE = (errno.ENOTCONN, errno.ECONNABORTED)
 _FILES = [f"f{number}.bin" for number in range(6)]
@@ -38,6 +41,21 @@ LOADS = {
     },
     "overwrites": {"put": 2, "replace": 3, "append": 6, "overwrite": 6, "hold_open": 3},
     "large appends": {"large_append": 1, "put": 1},
+    # What passes every place that a write can pass, with an upload that takes a while beside it.
+    "everything": {
+        "put": 4,
+        "put_allocated": 2,
+        "replace": 4,
+        "append": 3,
+        "overwrite": 3,
+        "overwrite_while_sent": 4,
+        "rename": 3,
+        "rename_folder": 1,
+        "make_folder": 2,
+        "remove": 3,
+        "remove_folder": 1,
+        "hold_open": 3,
+    },
 }
 
 
@@ -69,9 +87,10 @@ class Writer:
         self._end.set()
         self._thread.join()
 
-    def join(self):
-        """After a crash, which ends it."""
-        self._thread.join()
+    def join(self, timeout=None):
+        """After a crash, which ends it. Whether it has ended."""
+        self._thread.join(timeout)
+        return not self.is_running
 
     @property
     def is_running(self):
@@ -145,9 +164,17 @@ class Writer:
         if not self._is_held(path):
             self._write_whole(path, self._content(self._size()))
 
-    def _write_whole(self, path, content, sync=False):
+    def _put_allocated(self):
+        """As put(), with the disk's room taken before."""
+        path = self._file_path()
+        if not self._is_held(path):
+            self._write_whole(path, self._content(300 * KIB), allocate=True)
+
+    def _write_whole(self, path, content, sync=False, allocate=False):
         write = self.ledger.begin(Write(path, content))
         with open(self._path(path), "wb", buffering=0) as file:
+            if allocate:
+                _allocate(file, content.size)
             for _, data in content.in_parts(_WRITE):
                 _write_all(file, data)
             if sync:
@@ -187,6 +214,14 @@ class Writer:
                 if sync_every and end % sync_every == 0:
                     _sync(file, write, offset + end)
         self.ledger.done(write)
+
+    def _overwrite_while_sent(self):
+        """The end of a file whose beginning is perhaps on its way."""
+        path = "sent.bin"
+        if self.ledger.state.get(path, EMPTY).size < MIB:  # a crash may leave less of it
+            self._write_whole(path, self._content(6 * MIB))
+        size = self.ledger.state[path].size
+        self._write_at(path, size - 64 * KIB, self._content(self._random.randrange(1, 64 * KIB)), "r+b")
 
     def _large_append(self):
         path = "large.bin"
@@ -269,10 +304,55 @@ class Writer:
         self._held = None
 
 
+class Reader:
+    """One thread that lists and reads all that there is until the file system goes away."""
+
+    def __init__(self, top):
+        self.error = None  # an error that no crash explains
+        self._top = top
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reader")
+        self._thread.start()
+
+    def stop(self, timeout=None):
+        """Whether it has ended."""
+        self._end.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self):
+        try:
+            while not self._end.is_set():
+                os.listdir(self._top)  # os.walk() hides that it has gone
+                for folder, _, files in os.walk(self._top):
+                    for name in files:
+                        self._read(os.path.join(folder, name))
+        except OSError as error:
+            if error.errno not in GONE:
+                self.error = error
+
+    def _read(self, path):
+        try:
+            with open(path, "rb", buffering=0) as file:
+                while not self._end.is_set() and file.read(MIB):
+                    pass
+        except OSError as error:
+            # It was renamed, removed or replaced meanwhile.
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+                raise
+
+
 def _write_all(file, data):
     """A file system that dies in the middle of a write lets it return a short count."""
     while data:
         data = data[file.write(data) :]
+
+
+def _allocate(file, size):
+    """The size stays: what is not written yet must not look like zeros that were."""
+    if _LIBC.fallocate(file.fileno(), _KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def _sync(file, write, place):

@@ -98,17 +98,23 @@ class LedgerPowerTest : public LedgerTest {
       const std::size_t calls = random() % (disk.calls() + 1);
       const auto loss = CrashDisk::kAllLosses[random() % std::size(CrashDisk::kAllLosses)];
       const auto promised = disk.marked(calls);
-      const std::filesystem::path target = folder_ / "image";
-      disk.image(calls, loss, random, target);
-      std::string fault = fault_of(target, promised.value_or(0));
-      std::error_code ignored;
-      std::filesystem::remove_all(target, ignored);
-      if (!fault.empty()) {
-        return fault + " (call " + std::to_string(calls) + " of " + std::to_string(disk.calls()) +
-               ", loss " + std::to_string(static_cast<int>(loss)) + ")";
-      }
+      std::string fault = fault_after(random, disk, calls, loss, promised.value_or(0));
+      if (!fault.empty()) return fault;
     }
     return {};
+  }
+
+  // Of one image.
+  std::string fault_after(std::mt19937_64& random, const CrashDisk& disk, std::size_t calls,
+                          CrashDisk::Loss loss, std::uint64_t promised) {
+    const std::filesystem::path target = folder_ / "image";
+    disk.image(calls, loss, random, target);
+    const std::string fault = fault_of(target, promised);
+    std::error_code ignored;
+    std::filesystem::remove_all(target, ignored);
+    if (fault.empty()) return fault;
+    return fault + " (call " + std::to_string(calls) + " of " + std::to_string(disk.calls()) +
+           ", loss " + std::to_string(static_cast<int>(loss)) + ")";
   }
 
   // The fault that is found when the syncs of `ignored` do nothing.
@@ -130,6 +136,28 @@ class LedgerPowerTest : public LedgerTest {
     return fault.empty() ? fault : fault + ", seed " + std::to_string(seed);
   }
 
+  std::string fault_of_first_start(const CrashDisk::Predicate& ignored) {
+    std::mt19937_64 random(new_seed());
+    const std::filesystem::path root = folder_ / ("root" + std::to_string(++runs_));
+    std::filesystem::create_directory(root);
+    options_.folder = root / "account" / "journal";
+    states_ = {RowMap()};
+    CrashDisk disk(root);
+    disk.ignore_syncs(ignored);
+    must_open();
+    const std::size_t opened = disk.calls();
+    ledger_.reset();
+    for (std::size_t calls = 0; calls <= opened; ++calls) {
+      for (int round = 0; round < rounds(2); ++round) {
+        for (const auto loss : CrashDisk::kAllLosses) {
+          std::string fault = fault_after(random, disk, calls, loss, 0);
+          if (!fault.empty()) return fault;
+        }
+      }
+    }
+    return {};
+  }
+
   std::vector<RowMap> states_;  // by the number of batches
   int runs_ = 0;
 };
@@ -141,7 +169,14 @@ TEST_F(LedgerPowerTest, KeepsWhatWasSyncedAndNothingHalf) {
   }
 }
 
-// The test above would notice if one of the syncs were not there.
+// A start that has nothing to begin with, cut off at each of its calls.
+TEST_F(LedgerPowerTest, TheFirstStartCanEndAnywhere) {
+  EXPECT_EQ(fault_of_first_start(nullptr), "");
+  const auto unfinished = [](const auto& path) { return path.filename() == "data.mdb.new"; };
+  EXPECT_NE(fault_of_first_start(unfinished), "") << "without the sync of a new LMDB file";
+}
+
+// The tests above would notice if one of the syncs were not there.
 TEST_F(LedgerPowerTest, NoticesEachMissingSync) {
   const auto in_log = [](const std::filesystem::path& path) {
     return path.parent_path().filename() == "log";

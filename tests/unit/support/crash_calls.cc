@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -72,6 +73,20 @@ int do_resize(int fd, off_t size, bool only_up, const Ask& ask) {
   const std::lock_guard lock(recorder->mutex());
   const int code = ask();
   if (code == 0) recorder->resized(fd, static_cast<std::uint64_t>(size), only_up);
+  return code;
+}
+
+// Zeros, as far as the file goes.
+template <typename Ask>
+int do_punch(int fd, off_t offset, off_t length, const Ask& ask) {
+  Recorder* const recorder = Recorder::current();
+  if (recorder == nullptr) return ask();
+  const std::lock_guard lock(recorder->mutex());
+  const int code = ask();
+  struct stat info {};
+  if (code != 0 || ::fstat(fd, &info) != 0 || offset >= info.st_size) return code;
+  const auto count = static_cast<std::size_t>(std::min(length, info.st_size - offset));
+  recorder->written(fd, static_cast<std::uint64_t>(offset), std::string(count, '\0'));
   return code;
 }
 
@@ -182,8 +197,9 @@ int fallocate(int fd, int mode, off_t offset, off_t length) {
   const auto ask = [&] {
     return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, length));
   };
-  // With FALLOC_FL_KEEP_SIZE nothing that can be read changes.
-  return mode == 0 ? do_resize(fd, offset + length, true, ask) : ask();
+  if (mode == 0) return do_resize(fd, offset + length, true, ask);
+  // With FALLOC_FL_KEEP_SIZE alone nothing that can be read changes.
+  return (mode & FALLOC_FL_PUNCH_HOLE) != 0 ? do_punch(fd, offset, length, ask) : ask();
 }
 
 int posix_fallocate(int fd, off_t offset, off_t length) {

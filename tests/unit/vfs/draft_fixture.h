@@ -66,7 +66,7 @@ class DraftTest : public testing::Test {
       return cache::DiskSpace{100 * kGiB, free_disk_.load()};
     };
     cache_ = value(cache::ContentCache::open(root_ / "cache", room, clock_, metrics_,
-                                             Drafts::numbers(*journal_)));
+                                             Drafts::numbers(*journal_, machine_crashed)));
     verifier_ = std::make_unique<Verifier>(*cache_, metrics_);
     fetcher_ = std::make_unique<transfer::Fetcher>(
         transfer::FetcherOptions{.piece = 1 * kMiB, .longest = 2 * kMiB}, store_, scheduler_,
@@ -77,6 +77,7 @@ class DraftTest : public testing::Test {
         Drafts::open({*cache_, *blobs_, *fetcher_, *journal_, clock_, std::chrono::seconds(60)},
                      machine_crashed));
     journal_->on_sync([this] { return drafts_->sync_all(); });
+    journal_->on_synced([this](std::uint64_t sequence) { drafts_->synced(sequence); });
   }
   // As a kill does: no draft tells the journal anything any more.
   void close() {
@@ -279,6 +280,11 @@ class DraftTest : public testing::Test {
     return done();
   }
   std::int64_t metric(const std::string& name) { return metrics_.snapshot()[name]; }
+  // What is needed no more goes when the record that says so is on the disk (D2).
+  bool dirty_contents_become(std::int64_t count) {
+    ok(journal_->sync({}));
+    return eventually([&] { return metric("cache.dirty_contents") == count; });
+  }
   std::filesystem::path file_of(std::uint64_t number) const {
     for (const auto& file :
          std::filesystem::recursive_directory_iterator(root_ / "cache" / "content")) {

@@ -1,8 +1,10 @@
 // Files that are written, from the first byte until Drive has them.
+#include <atomic>
 #include <fstream>
 #include <sstream>
 #include <thread>
 
+#include "base/fault.h"
 #include "unit/vfs/vfs_fixture.h"
 
 namespace driveway::vfs {
@@ -80,6 +82,36 @@ TEST_F(WriteTest, WhatNobodyClosedIsKeptBesideTheFile) {
   flush();
   EXPECT_EQ(store_.content(id), "before");
   EXPECT_THAT(items_in(store_.root()), SizeIs(2));
+}
+
+// J4: also where Drive had just got those bytes, and the record of that did not stand yet.
+TEST_F(WriteTest, WhatNobodyClosedIsNotShownInPlaceOfWhatDriveJustGot) {
+  if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
+  open();
+  write_new("MyDrive/a.txt", "before");
+  std::shared_ptr<OpenFile> file;
+  const auto left = temporary_ / "left";
+  std::atomic<bool> is_left{false};
+  fault::arm("sender.after_confirmed", [&]() -> Status {
+    if (is_left) return {};
+    file = open_to_write("MyDrive/a.txt", /*truncate=*/true);
+    EXPECT_TRUE(put(*file, 0, "AFTER").ok());
+    std::filesystem::copy(folder(), left, std::filesystem::copy_options::recursive);
+    is_left = true;
+    return {};
+  });
+  while (!is_left) {
+    clock_.advance(std::chrono::milliseconds(100));
+    std::this_thread::yield();
+  }
+  fault::disarm_all();
+  file.reset();
+  vfs_.reset();
+  std::filesystem::remove_all(folder());
+  std::filesystem::rename(left, folder());
+  open();
+  EXPECT_EQ(read("MyDrive/a.txt"), "before");
+  EXPECT_THAT(names_in("MyDrive"), ElementsAre(StartsWith("a (recovered "), "a.txt"));
 }
 
 TEST_F(WriteTest, FileIsChangedInPlace) {
