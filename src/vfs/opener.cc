@@ -155,7 +155,7 @@ Result<std::shared_ptr<OpenFile>> Opener::open_to_write(const Context& context,
   DRIVEWAY_TRY(const tree::Node target, target_of(context, node));
   DRIVEWAY_TRY(auto draft, begin_writing(context, target));
   auto file = std::make_shared<DraftFile>(target, draft, mode, parts_.changes, options_);
-  if (mode.truncate && draft->size() > 0) {
+  if (mode.truncate) {
     const Status cut = draft->truncate(context, 0, true);
     if (!cut.ok()) {
       if (const Status closed = file->close(context); !closed.ok()) log::warn(closed.error());

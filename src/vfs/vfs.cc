@@ -32,6 +32,7 @@ VfsImpl::~VfsImpl() {
   relay_.remove(folder_watch_);
   siblings_.reset();
   tree_.reset();
+  if (drafts_ != nullptr) drafts_->stop();
   if (journal_ != nullptr) {
     if (const Status closed = journal_->close(); !closed.ok()) log::warn(closed.error());
   }

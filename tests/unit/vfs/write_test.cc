@@ -209,8 +209,11 @@ TEST_F(WriteTest, AttributesGoToDriveAsProperties) {
 
 TEST_F(WriteTest, SymlinkIsASmallFileWithAMark) {
   open();
-  const auto link = vfs_->make_symlink({}, inode_of("MyDrive"), "latest", "runs/17", {});
+  const InodeId parent = inode_of("MyDrive");
+  const auto records = metrics_.snapshot()["journal.append.count"];
+  const auto link = vfs_->make_symlink({}, parent, "latest", "runs/17", {});
   ASSERT_TRUE(link.ok()) << link.error().to_string();
+  EXPECT_EQ(metrics_.snapshot()["journal.append.count"], records + 1) << "no kill comes in between";
   EXPECT_EQ(link->kind, tree::NodeKind::kSymlink);
   EXPECT_EQ(vfs_->read_link({}, link->inode).value_or(""), "runs/17");
   flush();
