@@ -116,6 +116,12 @@ Result<std::shared_ptr<Draft>> Opener::add_writer(const Context& context, InodeI
     return draft;
   }
   DRIVEWAY_TRY(const tree::Node shown, std::move(node));
+  if (shown.unnamed) {  // its item may be another one's
+    DRIVEWAY_TRY(const auto draft, changes.drafts.open_draft(shown));
+    changes.drafts.unnamed(inode);
+    DRIVEWAY_CHECK(draft->add_writer(context));
+    return draft;
+  }
   const KnownRow row = known_row(shown);
   for (int attempt = 1;; ++attempt) {
     changes.journal.adjust([&](journal::ChangeSet& set) { row.tell(set); });
