@@ -1,4 +1,5 @@
 // Names that change: what is shown at once, and what becomes of it in Drive.
+#include <atomic>
 #include <utility>
 
 #include "base/fault.h"
@@ -194,6 +195,34 @@ TEST_F(NamingTest, NamesAreExchanged) {
   flush();
   EXPECT_EQ(store_.find(a)->name, "d");
   EXPECT_EQ(store_.find(d)->name, "a");
+}
+
+// One gets the other's name in Drive before that one gives it up.
+TEST_F(NamingTest, WhatExchangesItsNameIsShownUnderTheOtherFromThenOn) {
+  if (!fault::compiled_in()) return;
+  store_.add_file(store_.root(), "a", "1");
+  store_.add_file(store_.root(), "b", "22");
+  open();
+  ASSERT_TRUE(rename("MyDrive/a", "MyDrive/b", RenameMode::kExchange).ok());
+  const auto look = [&] {
+    EXPECT_THAT(names_in("MyDrive"), ElementsAre("a", "b"));
+    EXPECT_EQ(node_at("MyDrive/a").size, 2U);
+    EXPECT_EQ(node_at("MyDrive/b").size, 1U);
+  };
+  std::atomic<int> looks = 0;
+  for (const char* point : {"sender.after_accept", "sender.after_record"}) {
+    fault::arm(point, [&]() -> Status {
+      ++looks;
+      EXPECT_TRUE(vfs_->poll({}).ok());
+      look();
+      return {};
+    });
+  }
+  flush();
+  fault::disarm_all();
+  EXPECT_GE(looks.load(), 2);
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  look();
 }
 
 TEST_F(NamingTest, FolderDoesNotGoIntoItself) {
