@@ -187,16 +187,17 @@ Result<tree::Node> View::overlaid_node(InodeId inode) const {
   DRIVEWAY_TRY(tree::Node node, tree_.node(inode));
   if (node.shortcut) node = with_target(std::move(node));
   // Its row may be about another item by now, and its item another inode's (J6).
-  const FileId& id = own_id(node);
-  if (change || (!id.empty() && is_of_another(inode, id))) lose_name(node);
+  if (change || is_of_another(node)) lose_name(node);
   return node;
 }
 
-// Whether another inode than `inode`, which has no row, has the item.
-bool View::is_of_another(InodeId inode, const FileId& id) const {
+// Whether another inode than the node's, which has no row, has the item. Folders have several,
+// behind shortcuts.
+bool View::is_of_another(const tree::Node& node) const {
+  if (node.shortcut || !node.item || node.item->kind != drive::ItemKind::kFile) return false;
   return journal_->look([&](const ChangeSet& set) {
-    const Change* const holder = dirty_row(set, set.find_id(id));
-    return holder != nullptr && holder->inode != inode;
+    const Change* const holder = dirty_row(set, set.find_id(node.item->id));
+    return holder != nullptr && holder->inode != node.inode;
   });
 }
 

@@ -94,7 +94,7 @@ class View {
   std::string shown_name(const journal::Change& change, const tree::Node& node) const;
   Result<Folder> folder_of(InodeId directory) const;
   std::optional<InodeId> shown_for(InodeId inode, const FileId& id) const;
-  bool is_of_another(InodeId inode, const FileId& id) const;
+  bool is_of_another(const tree::Node& node) const;
   std::optional<Row> row_named(const Folder& folder, std::string_view name) const;
   std::vector<Row> rows_in(const Folder& folder) const;
   void keep_shown(const Folder& folder, std::vector<tree::DirEntry>& entries) const;

@@ -340,6 +340,24 @@ TEST_F(NamingTest, WhatIsMadeBehindAShortcutIsMadeInTheFolder) {
   EXPECT_THAT(drive_names(store_.root()), ElementsAre("d"));
 }
 
+// It has two inodes there, of one item.
+TEST_F(NamingTest, FolderBehindAShortcutHasItsNameWhileItIsChanged) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  store_.add_folder(folder, "sub");
+  store_.add_shortcut(store_.root(), "s", folder);
+  open();
+  const InodeId inode = inode_of("MyDrive/s/sub");
+  const InodeId real = inode_of("MyDrive/d/sub");
+  ASSERT_NE(inode, real);
+  AttributeChange change;
+  change.mode = 0700;
+  ASSERT_TRUE(vfs_->set_attributes({}, real, change).ok());
+  const auto node = vfs_->node(inode);
+  ASSERT_TRUE(node.ok());
+  EXPECT_EQ(node->parent, inode_of("MyDrive/s"));
+  EXPECT_FALSE(node->unnamed);
+}
+
 TEST_F(NamingTest, CreatedAndRemovedNeverReachesDrive) {
   open();
   make_folder("MyDrive/d");

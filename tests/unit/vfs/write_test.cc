@@ -261,6 +261,32 @@ TEST_F(WriteTest, AnothersNewRevisionWhileAttributesArePendingIsANewInode) {
   }
 }
 
+// R4: what was removed or rewritten here is not fetched ahead.
+TEST_F(WriteTest, OnlyWhatIsShownAsDriveHasItIsFetchedAhead) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  for (int i = 0; i < 10; ++i) {
+    const std::string name = "f" + std::to_string(i);
+    store_.add_file(folder, name, name);
+  }
+  open();
+  ASSERT_THAT(names_in("MyDrive/d"), SizeIs(10));
+  ASSERT_TRUE(unlink("MyDrive/d/f8").ok());
+  const auto file = open_to_write("MyDrive/d/f9", /*truncate=*/true);
+  ASSERT_TRUE(put(*file, 0, "written here").ok());
+  EXPECT_EQ(read("MyDrive/d/f0"), "f0");
+  EXPECT_EQ(read("MyDrive/d/f1"), "f1");
+  const auto metric = [this](const char* name) { return metrics_.snapshot()[name]; };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while ((metric("siblings.prefetched") < 6 || metric("siblings.in_flight") > 0) &&
+         std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(metric("siblings.prefetched"), 6);
+  EXPECT_EQ(store_.calls(Method::kRead), 8);
+  EXPECT_EQ(read("MyDrive/d/f9"), "written here");
+  close(file);
+}
+
 // J2: the feed tells of what was made before the answer does.
 TEST_F(WriteTest, WhatDriveChoseAnIdForIsShownOnceBeforeItsAnswerComes) {
   if (!fault::compiled_in()) return;
