@@ -197,13 +197,14 @@ TEST_F(NamingTest, NamesAreExchanged) {
   EXPECT_EQ(store_.find(d)->name, "a");
 }
 
-// One gets the other's name in Drive before that one gives it up.
+// One gets the other's name in Drive before that one, which is older, gives it up.
 TEST_F(NamingTest, WhatExchangesItsNameIsShownUnderTheOtherFromThenOn) {
   if (!fault::compiled_in()) return;
   store_.add_file(store_.root(), "a", "1");
+  clock_.advance(std::chrono::seconds(1));
   store_.add_file(store_.root(), "b", "22");
   open();
-  ASSERT_TRUE(rename("MyDrive/a", "MyDrive/b", RenameMode::kExchange).ok());
+  ASSERT_TRUE(rename("MyDrive/b", "MyDrive/a", RenameMode::kExchange).ok());
   const auto look = [&] {
     EXPECT_THAT(names_in("MyDrive"), ElementsAre("a", "b"));
     EXPECT_EQ(node_at("MyDrive/a").size, 2U);

@@ -193,7 +193,7 @@ TEST_P(RenameOverSentTest, WhatIsInDriveAlreadyIsSentAsTheOther) {
 
 INSTANTIATE_TEST_SUITE_P(All, RenameOverSentTest,
                          Values("sender.after_answer", "sender.after_accept",
-                                "sender.after_confirmed", "sender.after_record"),
+                                "sender.after_confirmed"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '.', '_');
