@@ -71,7 +71,9 @@ bool ChangeSet::shares_name(const Change& change) const {
   if (holders == names_in_drive_.end()) return false;
   return std::any_of(holders->second.begin(), holders->second.end(), [&](InodeId inode) {
     const Change& other = changes_.at(inode);
-    return inode != change.inode && other.wanted.deleted && other.present();
+    const Wanted& wanted = other.wanted;
+    const bool leaves = wanted.deleted || wanted.parent || wanted.name;
+    return inode != change.inode && leaves && other.present();
   });
 }
 

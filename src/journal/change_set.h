@@ -345,7 +345,7 @@ class ChangeSet {
   // Rows of what Drive has in `folder`, or may have once what is sent has been carried out.
   std::vector<InodeId> in_drive(const FileId& folder) const;
   bool is_dirty(const Change& change) const;
-  // Whether something in its folder in Drive has its name, too, and is about to be removed: both
+  // Whether something in its folder in Drive has its name, too, and is about to leave it: both
   // have it for a moment (Step::beside).
   bool shares_name(const Change& change) const;
   Waiting waiting(InodeId inode, WallTime now) const;

@@ -138,7 +138,7 @@ Result<InodeId> Merger::merge(const drive::Item& item, const ListingScope* scope
     if (claimed) {
       DRIVEWAY_TRY(row, meta_.item(row->inode));  // its name may be another one by now
       if (!row) return Error{ErrorCode::kCorrupt, cat("meta: no row of ", item.id)};
-      DRIVEWAY_CHECK(take_inode(*row, *claimed));
+      DRIVEWAY_CHECK(take_inode(*row, *claimed, item));
     }
     DRIVEWAY_CHECK(refresh(*row, item));
   }

@@ -129,7 +129,8 @@ class Merger {
   bool is_leaving(const ItemRow& row) const;
   Result<std::optional<InodeId>> claim(const drive::Item& item, const std::optional<ItemRow>& row);
   Status vacate(ItemRow row);
-  Status take_inode(ItemRow& row, InodeId inode);
+  Status take_inode(ItemRow& row, InodeId inode, const drive::Item& item);
+  bool has_left(const ItemRow& holder, const ItemRow& row, const drive::Item& item) const;
   Status tell_item(const drive::Item& item, const std::optional<ItemRow>& before);
   void tell_removal(const FileId& id, const std::optional<ItemRow>& before);
 

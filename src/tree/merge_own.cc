@@ -31,7 +31,8 @@ bool Merger::is_leaving(const ItemRow& row) const {
 Result<std::optional<InodeId>> Merger::claim(const drive::Item& item,
                                              const std::optional<ItemRow>& row) {
   const std::optional<InodeId> none;
-  const auto own = own_inode(item.id);
+  if (parts_.own == nullptr) return none;
+  const auto own = parts_.own->maker_of(item);
   if (!own || is_fixed(*own) || (row && row->inode == *own)) return none;
   DRIVEWAY_TRY(auto holder, meta_.item(*own));
   if (!row && !holder) return own;
@@ -39,6 +40,7 @@ Result<std::optional<InodeId>> Merger::claim(const drive::Item& item,
   if (row && item.version < row->item.version && !is_newer(item, *row)) return none;
   const bool folder = item.kind == drive::ItemKind::kFolder;
   if (holder && holder->item.kind != item.kind) return none;  // a shortcut's, say
+  if (holder && row && !folder && has_left(*holder, *row, item)) return none;
   // Else the inode would show other bytes than it had: the ones that a rename has replaced, or that
   // another client has (R1a).
   const bool takes =
@@ -46,6 +48,13 @@ Result<std::optional<InodeId>> Merger::claim(const drive::Item& item,
   if (!takes) return none;
   if (holder) DRIVEWAY_CHECK(vacate(*std::move(holder)));
   return own;
+}
+
+// Whether the bytes of `item` are known to be another client's, which `row` got for them (R1a):
+// what is changed of the item since, as of `holder`, is not its content.
+bool Merger::has_left(const ItemRow& holder, const ItemRow& row, const drive::Item& item) const {
+  return holder.superseded && holder.item.id == item.id && !same_bytes(holder.item, item) &&
+         row.live() && same_bytes(row.item, item);
 }
 
 // The item of `row` gets another inode, because its own is another item's from now on.
@@ -72,11 +81,13 @@ Status Merger::vacate(ItemRow row) {
   return is_leaving(row) ? displace(row) : Status();
 }
 
-// `row` becomes that of `inode`, which claim() gave; its inode until now keeps what it was.
-Status Merger::take_inode(ItemRow& row, InodeId inode) {
+// `row` becomes that of `inode`, which claim() gave for `item`; its inode until now keeps what it
+// was. A file that was renamed over a symlink, or the other way round, never was the other.
+Status Merger::take_inode(ItemRow& row, InodeId inode, const drive::Item& item) {
   if (row.item.kind == drive::ItemKind::kFolder) DRIVEWAY_CHECK(clear_directory(row.inode));
-  const drive::Item same = row.item;
-  return rebind(row, inode, same);
+  const bool is_another = is_symlink(item) != is_symlink(row.item) && is_newer(item, row);
+  const drive::Item known = is_another ? item : row.item;
+  return rebind(row, inode, known);
 }
 
 Status Merger::begin_listing(const ItemRow& folder) {

@@ -27,7 +27,10 @@ enum class ContentKind : std::uint8_t {
 
 struct Node {
   InodeId inode;
-  InodeId parent;
+  InodeId parent;  // 0: it is shown nowhere, as far as is known
+  // It has lost its name for good: it was removed, or another inode has its item by now (R1a, J6).
+  // Who has it open goes on with what it was; what is changed of it is no change of the item.
+  bool unnamed = false;
   NodeKind kind = NodeKind::kFile;
   ContentKind content = ContentKind::kNone;
   Bytes size = 0;  // exact, but for kExport (0)

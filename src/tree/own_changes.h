@@ -16,6 +16,10 @@ class OwnChanges {
   // As which inode an item is known here: that of what was made here and that the tree has not seen
   // yet; of what a rename put in the place of another (J6).
   virtual std::optional<InodeId> inode_of(const FileId& id) const = 0;
+  // As inode_of(item.id); also where Drive has chosen that id and has not told of it yet (J2).
+  virtual std::optional<InodeId> maker_of(const drive::Item& item) const {
+    return inode_of(item.id);
+  }
   // Whether the bytes that `item` has now were put there from `inode`: then the inode stays (R1a is
   // about the changes of others). Of no other inode: also where the item's id has gone to another
   // one since (J6).

@@ -195,6 +195,7 @@ Node Views::plain_node(const ItemRow& row) const {
   Node node;
   node.inode = row.inode;
   node.parent = row.directory;
+  node.unnamed = !row.live();
   set_content(node, row.item);
   set_attributes(node, row.item);
   node.item = row.item;
@@ -209,6 +210,7 @@ Result<Node> Views::folder_shortcut_node(InodeId inode, InodeId directory, const
   Node node = *std::move(folder);
   node.inode = inode;
   node.parent = directory;
+  node.unnamed = !shortcut.live();
   if (way.kind == Way::Kind::kLoop) make_text(node, NodeKind::kSymlink, way.link);
   if (way.kind == Way::Kind::kTooDeep) {
     make_text(node, NodeKind::kFile, too_deep_text(shortcut.item));
@@ -229,6 +231,7 @@ Result<std::optional<Node>> Views::shortcut_node(InodeId inode, InodeId director
     Node node;
     node.inode = inode;
     node.parent = directory;
+    node.unnamed = !shortcut.live();
     make_text(node, NodeKind::kFile, dangling_text(shortcut.item));
     set_attributes(node, shortcut.item);
     node.shortcut = shortcut.item;
@@ -243,6 +246,7 @@ Result<std::optional<Node>> Views::shortcut_node(InodeId inode, InodeId director
   Node node = plain_node(*row);
   node.inode = inode;
   node.parent = directory;
+  node.unnamed = !shortcut.live();
   node.shortcut = shortcut.item;
   return std::optional<Node>(std::move(node));
 }

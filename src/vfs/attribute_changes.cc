@@ -11,7 +11,7 @@ namespace {
 
 Status check_may_change(const tree::Node& node) {
   DRIVEWAY_CHECK(check_can_edit(node));
-  if (node.item && node.item->trashed) {
+  if (node.item && node.item->trashed && !node.unnamed) {
     return Error{ErrorCode::kPermissionDenied, cat("\"", node.item->name, "\" is in the trash")};
   }
   return {};
@@ -24,19 +24,48 @@ void apply(const AttributeChange& change, tree::Node& node) {
   if (change.modified) node.modified = *change.modified;
 }
 
+void apply(const Properties& properties, tree::Node& node) {
+  if (!node.item) return;
+  for (const auto& [key, value] : properties) {
+    if (value) {
+      node.item->properties[key] = *value;
+    } else {
+      node.item->properties.erase(key);
+    }
+  }
+}
+
 }  // namespace
 
-// The node's own inode. In turn: nobody removes it in between.
+// The node's own inode. In turn: nobody removes it in between. Errors: also kNotFound, where it has
+// no name any more (its item may be another inode's, J6).
 Status AttributeChanges::change(const Context& context, const tree::Node& node,
                                 const journal::Attributes& attributes) {
   const auto turn = naming_.take_turn();
   DRIVEWAY_TRY(const tree::Node now, parts_.view.node(node.inode));
+  if (now.unnamed) return Error{ErrorCode::kNotFound, "the file has no name any more"};
   const KnownRow row = known_row(now);
   return parts_.journal.change(context, journal::Purpose::kNew,
                                [&](journal::ChangeSet& set, WallTime time) {
                                  row.tell(set);
                                  return set.set_attributes(node.inode, attributes, time);
                                });
+}
+
+// As change(), and for who has it open, for whom this is all that there is once it has no name.
+Result<std::optional<tree::Node>> AttributeChanges::change_open(
+    const Context& context, const tree::Node& node, const journal::Attributes& attributes,
+    const AttributeChange& change) {
+  const Status changed = this->change(context, node, attributes);
+  const bool has_no_name = changed.failed_with(ErrorCode::kNotFound);
+  if (!has_no_name) DRIVEWAY_CHECK(changed);
+  auto open = parts_.open_nodes.change(node.inode, [&](tree::Node& its) {
+    apply(change, its);
+    apply(attributes.properties, its);
+  });
+  if (!has_no_name) return std::optional<tree::Node>();
+  if (!open) return changed.error();
+  return open;
 }
 
 Result<tree::Node> AttributeChanges::set(const Context& context, const tree::Node& node,
@@ -55,15 +84,8 @@ Result<tree::Node> AttributeChanges::set(const Context& context, const tree::Nod
   if (change.modified) {
     if (const auto draft = parts_.drafts.find(node.inode)) draft->set_modified(*change.modified);
   }
-  const Status changed = this->change(context, node, attributes);
-  const bool has_no_name = changed.failed_with(ErrorCode::kNotFound);
-  if (!has_no_name) DRIVEWAY_CHECK(changed);
-  // Also for later, when it may have lost its name.
-  auto open = parts_.open_nodes.change(node.inode, [&](tree::Node& its) { apply(change, its); });
-  if (has_no_name) {
-    if (open) return *std::move(open);
-    return changed.error();
-  }
+  DRIVEWAY_TRY(auto open, change_open(context, node, attributes, change));
+  if (open) return *std::move(open);
   parts_.observers.attributes_changed(node.inode);
   return parts_.view.node(node.inode);
 }
@@ -83,7 +105,8 @@ Status AttributeChanges::set_extended(const Context& context, const tree::Node& 
   journal::Attributes attributes;
   attributes.properties[key] = std::string(value);
   DRIVEWAY_CHECK(check_properties(*node.item, attributes.properties));
-  DRIVEWAY_CHECK(change(context, node, attributes));
+  DRIVEWAY_TRY(const auto open, change_open(context, node, attributes, {}));
+  if (open) return {};
   parts_.observers.attributes_changed(node.inode);
   return {};
 }
@@ -102,7 +125,8 @@ Status AttributeChanges::remove_extended(const Context& context, const tree::Nod
   }
   journal::Attributes attributes;
   attributes.properties[key] = std::nullopt;
-  DRIVEWAY_CHECK(change(context, node, attributes));
+  DRIVEWAY_TRY(const auto open, change_open(context, node, attributes, {}));
+  if (open) return {};
   parts_.observers.attributes_changed(node.inode);
   return {};
 }

@@ -1,6 +1,7 @@
 // chmod, chown, utimens, extended attributes (E3, E4). Private to vfs/.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "base/context.h"
@@ -28,6 +29,10 @@ class AttributeChanges {
  private:
   Status change(const Context& context, const tree::Node& node,
                 const journal::Attributes& attributes);
+  // Nothing, where it has a name; else what is open of it.
+  Result<std::optional<tree::Node>> change_open(const Context& context, const tree::Node& node,
+                                                const journal::Attributes& attributes,
+                                                const AttributeChange& change);
 
   const ChangeParts parts_;
   Naming& naming_;

@@ -20,7 +20,11 @@ constexpr Duration kBetweenTries = std::chrono::milliseconds(300);
 
 OverlayDraft::OverlayDraft(const Services& services, InodeId inode, std::optional<drive::Item> item,
                            WallTime modified)
-    : parts_(services.parts), unsynced_(services.unsynced), freed_(services.freed), inode_(inode) {
+    : parts_(services.parts),
+      unsynced_(services.unsynced),
+      freed_(services.freed),
+      timer_(services.timer),
+      inode_(inode) {
   now_.modified = modified;
   if (item) now_.base = make_base(*item);
 }

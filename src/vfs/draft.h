@@ -9,7 +9,7 @@
 // What the journal's row says of it is kept as a Record. The journal is told at once of the first
 // change of one that was clean or has just been created, and of each change while nobody has the
 // file open for writing; of others by flush, sync and the last close, and, until one of these has
-// been, now and then.
+// been, a second after them, whatever comes of the writer (J4).
 //
 // J4: where a writer cuts a dirty content to nothing that the row has as acknowledged, another one
 // takes its place here, and the row goes on naming the acknowledged one, untouched, until the other
@@ -28,19 +28,21 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vfs/draft_base.h"
 #include "vfs/draft_state.h"
 #include "vfs/drafts.h"
 #include "vfs/freed_contents.h"
+#include "vfs/timer.h"
 #include "vfs/unsynced_contents.h"
 
 namespace driveway::vfs {
 
 // Locks: turn_ (one change at a time; held over calls of the dirty content and of
-// Journal::change(), look() and adjust()) → mutex_ (what is there now; held over no disk work).
-// Readers take mutex_ alone.
+// Journal::change(), look() and adjust(), and over that of a rename that takes another's item) →
+// mutex_ (what is there now; held over no disk work). Readers take mutex_ alone.
 //
 // One that is dirty or written to keeps itself, as does one whose row may still name what it had
 // before; others last as long as somebody has them.
@@ -50,6 +52,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
     const Drafts::Parts& parts;
     UnsyncedContents& unsynced;
     FreedContents& freed;
+    Timer& timer;
   };
 
   // Clean, over the content of `item` (nothing: empty, and to be made dirty by begin_new()).
@@ -84,7 +87,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   // --- For Drafts.
 
   // REQUIRES a clean one without an item, right after it was made.
-  void begin_new();
+  Status begin_new(std::string_view bytes);
   // As the row has it: REQUIRES the same. `dirty` is what its state names.
   void restore(const journal::Change& row, const DraftState& state,
                std::shared_ptr<cache::DirtyContent> dirty);
@@ -98,6 +101,8 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   Result<std::unique_ptr<journal::Snapshot>> snapshot(const Context& context);
   Status confirmed(const journal::Snapshot* snapshot, const drive::Item& item);
   void settled();
+  void unnamed();
+  Status while_whole(const std::function<Status()>& rename);
   // Whether its bytes are those of another dirty content than `number`.
   bool has_begun_anew(std::uint64_t number) const;
 
@@ -105,8 +110,9 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   using Edit = std::function<Status(cache::DirtyContent& dirty)>;
   // What a change is, beside its bytes.
   struct Kind {
-    bool is_truncation = false;  // it leaves nothing, and
-    bool by_opening = false;     // O_TRUNC did it
+    std::optional<Bytes> cuts_to{};  // it sets the size
+    bool by_opening = false;         // by O_TRUNC
+    bool is_truncation() const { return cuts_to == Bytes{0}; }
   };
   // What a row says, or is about to.
   struct Record {
@@ -158,9 +164,18 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
 
   // draft_changes.cc; those below: with turn_ held.
   Status change(const Context& context, const Edit& edit, const Kind& kind);
-  bool is_record_due() const;
+  bool lacks_record() const;
+  void record_at(TimePoint time);
+  void record();
+  TimePoint record_due() const;
   Result<bool> try_change(const Facts& before, const Edit& edit, const Kind& kind);
   void note_change(const Kind& kind);
+  Status touch(const Context& context);
+  struct Begun {
+    std::shared_ptr<cache::Content> over;
+    std::shared_ptr<cache::DirtyContent> dirty;
+  };
+  Result<Begun> lay_over(const DraftBase* base);
   Status become_dirty();
   bool must_begin_anew(const Facts& before, const Kind& kind) const;
   void begin_anew(const Facts& before);
@@ -192,14 +207,19 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   Status adopt(const std::shared_ptr<cache::DirtyContent>& dirty, const drive::Item& item,
                std::uint64_t generation, bool verified);
   void end_adoption();
-  void become_clean(std::shared_ptr<DraftBase> base);
+  void become_clean(std::shared_ptr<DraftBase> base, Begun next = {});
+  bool has_item(const FileId& id) const;
+  Status go_on_over(std::shared_ptr<DraftBase> base);
+  Status tell_again();
   Status lie_over(const drive::Item& item, const Row& row);
+  void lose_name();
   std::shared_ptr<DraftBase> make_base(const drive::Item& item,
                                        const std::shared_ptr<DraftBase>& before = nullptr) const;
 
   const Drafts::Parts& parts_;
   UnsyncedContents& unsynced_;
   FreedContents& freed_;
+  Timer& timer_;
 
   std::mutex turn_;  // guards what follows, and is held for every change of what mutex_ guards
   std::shared_ptr<OverlayDraft> self_;
@@ -207,6 +227,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   int untold_closes_ = 0;           // the journal counts so many writers more
   std::optional<Record> recorded_;  // of the dirty content that is here now
   TimePoint recorded_at_{};
+  bool will_record_ = false;  // timer_ has a call
   bool writing_told_ = false;
   // It was changed, and no record says so. (Where one says something else: recorded_.)
   bool untold_ = false;

@@ -26,7 +26,7 @@ Status OverlayDraft::write(const Context& context, std::optional<Bytes> offset,
 
 Status OverlayDraft::truncate(const Context& context, Bytes size, bool opening) {
   return change(context, [size](cache::DirtyContent& dirty) { return dirty.truncate(size); },
-                {.is_truncation = size == 0, .by_opening = opening});
+                {.cuts_to = size, .by_opening = opening});
 }
 
 Status OverlayDraft::allocate(const Context& context, ByteRange range, bool keep_size) {
@@ -45,7 +45,7 @@ Status OverlayDraft::change(const Context& context, const Edit& edit, const Kind
     const Facts before = facts();
     if (!is_done) {
       DRIVEWAY_TRY(is_done, try_change(before, edit, kind));
-      if (!is_done) return {};
+      if (!is_done) return touch(context);
       must_tell = !has_writers() || (!acknowledged_ && (!writing_told_ || before.copy));
     }
     if (must_tell) {
@@ -54,25 +54,50 @@ Status OverlayDraft::change(const Context& context, const Edit& edit, const Kind
         is_done = !undo(before);  // what was dirty before stays changed: only the telling is left
         return told;
       }
-    } else if (is_record_due()) {
-      const Status told = tell_written(context, journal::Purpose::kProgress);
-      if (!told.ok()) log::debug("what was written is not recorded yet: ", told.error());
+    } else if (lacks_record() && !will_record_) {
+      record_at(record_due());
     }
-    if (must_tell || kind.is_truncation) fetch_or_stop();
+    if (must_tell || kind.is_truncation()) fetch_or_stop();
     return {};
   });
 }
 
 // J4: what nobody has acknowledged is recovered as the last record has it. (A record that is
 // acknowledged stands until the next one that is: it is worth more than newer bytes.)
-bool OverlayDraft::is_record_due() const {
-  if (!recorded_ || recorded_->acknowledged) return false;
-  const auto pause = kBetweenRecords * (1 + size() / kRecordedEachTime);
-  return parts_.clock.now() - recorded_at_ >= pause;
+bool OverlayDraft::lacks_record() const {
+  if (!recorded_ || recorded_->acknowledged || has_no_name_) return false;
+  const auto dirty = dirty_content();
+  return dirty != nullptr && dirty->generation() != recorded_->generation;
 }
 
-// Whether there is a change to be told of.
+TimePoint OverlayDraft::record_due() const {
+  return recorded_at_ + kBetweenRecords * (1 + size() / kRecordedEachTime);
+}
+
+void OverlayDraft::record_at(TimePoint time) {
+  will_record_ = true;
+  timer_.at(time, [weak = weak_from_this()] {
+    if (const auto draft = weak.lock()) draft->record();
+  });
+}
+
+// Without turn_.
+void OverlayDraft::record() {
+  const std::lock_guard turn(turn_);
+  will_record_ = false;
+  if (!lacks_record()) return;
+  const TimePoint now = parts_.clock.now();
+  if (record_due() > now) return record_at(record_due());
+  const Status told = tell_written(Context{}, journal::Purpose::kProgress);
+  keep_if_needed();
+  if (told.ok()) return;
+  log::debug("what was written is not recorded yet: ", told.error());
+  record_at(now + kBetweenRecords);
+}
+
+// Whether bytes or the size have changed.
 Result<bool> OverlayDraft::try_change(const Facts& before, const Edit& edit, const Kind& kind) {
+  if (kind.cuts_to == size()) return false;
   if (must_begin_anew(before, kind)) {
     begin_anew(before);
     const std::lock_guard lock(mutex_);
@@ -102,12 +127,27 @@ void OverlayDraft::note_change(const Kind& kind) {
   now_.modified = parts_.clock.wall_now();
   now_.modified_told = false;
   now_.copy.reset();
-  now_.truncated_only = kind.is_truncation && kind.by_opening;
+  now_.truncated_only = kind.is_truncation() && kind.by_opening;
+}
+
+// As on a local disk, what changes no byte (truncation to the same size, say) changes the time all
+// the same.
+Status OverlayDraft::touch(const Context& context) {
+  const WallTime modified = parts_.clock.wall_now();
+  if (!has_no_name_) {
+    DRIVEWAY_CHECK(tell(context, journal::Purpose::kNew,
+                        [&](journal::ChangeSet& set, InodeId inode, const Facts&, WallTime time) {
+                          return set.set_attributes(inode, {modified, {}}, time);
+                        }));
+  }
+  const std::lock_guard lock(mutex_);
+  now_.modified = modified;
+  return {};
 }
 
 // J4. Without a writer each change is told at once, so that the row never says less than the file.
 bool OverlayDraft::must_begin_anew(const Facts& before, const Kind& kind) const {
-  return kind.is_truncation && before.dirty != nullptr && before.dirty->size() > 0 &&
+  return kind.is_truncation() && before.dirty != nullptr && before.dirty->size() > 0 &&
          has_writers() && !has_no_name_ && recorded_ && recorded_->acknowledged && !is_adopting();
 }
 
@@ -121,22 +161,26 @@ void OverlayDraft::begin_anew(const Facts& before) {
   now_.over.reset();
 }
 
-// Fetches nothing.
-Status OverlayDraft::become_dirty() {
-  const auto base = facts().base;
-  std::shared_ptr<cache::Content> over;
+// Fetches nothing. `base`: null for nothing.
+Result<OverlayDraft::Begun> OverlayDraft::lay_over(const DraftBase* base) {
+  Begun begun;
   if (base != nullptr && base->size() > 0) {
     const auto id = drive::content_id(base->item());
     if (!id) return Error{ErrorCode::kUnsupported, "\"" + base->item().name + "\" has no content"};
-    DRIVEWAY_TRY(over, parts_.cache.open_content(*id, base->size()));
+    DRIVEWAY_TRY(begun.over, parts_.cache.open_content(*id, base->size()));
   }
-  auto dirty = parts_.cache.begin_dirty(over);
+  begun.dirty = parts_.cache.begin_dirty(begun.over);
+  return begun;
+}
+
+Status OverlayDraft::become_dirty() {
+  DRIVEWAY_TRY(Begun begun, lay_over(facts().base.get()));
   recorded_.reset();
   writing_told_ = false;
   untold_ = false;
   const std::lock_guard lock(mutex_);
-  now_.over = std::move(over);
-  now_.dirty = std::move(dirty);
+  now_.over = std::move(begun.over);
+  now_.dirty = std::move(begun.dirty);
   return {};
 }
 

@@ -1,5 +1,7 @@
 // OverlayDraft: what the sender takes, and what becomes of it when Drive has it (D4, J5).
+#include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 
 #include "base/log.h"
@@ -16,14 +18,21 @@ constexpr Duration kConfirmAtMost = std::chrono::seconds(30);
 
 // --- Beginnings
 
-void OverlayDraft::begin_new() {
+Status OverlayDraft::begin_new(std::string_view bytes) {
   const std::lock_guard turn(turn_);
   auto dirty = parts_.cache.begin_dirty(nullptr);
+  const Status written =
+      bytes.empty() ? Status() : dirty->write(0, std::as_bytes(std::span(bytes)));
+  if (!written.ok()) {
+    parts_.cache.discard(dirty);
+    return written;
+  }
   {
     const std::lock_guard lock(mutex_);
     now_.dirty = std::move(dirty);
   }
   keep_if_needed();
+  return {};
 }
 
 Result<journal::ContentState> OverlayDraft::first_state() {
@@ -202,8 +211,17 @@ Status OverlayDraft::adopt(const std::shared_ptr<cache::DirtyContent>& dirty,
     log::warn("\"", item.name,
               "\" was uploaded, but what is here of it is lost to the cache: ", status.error());
   }
+  if (status.ok() && !has_no_name_ && !has_item(item.id) && row().number == dirty->number()) {
+    return go_on_over(make_base(item));
+  }
   become_clean(make_base(item));
   return {};
+}
+
+bool OverlayDraft::has_item(const FileId& id) const {
+  const InodeId inode = this->inode();
+  return parts_.journal.look(
+      [&](const journal::ChangeSet& set) { return set.find_id(id) == inode; });
 }
 
 // With mutex_ held.
@@ -213,18 +231,65 @@ void OverlayDraft::end_adoption() {
   adopted_.notify_all();
 }
 
-// With turn_ held.
-void OverlayDraft::become_clean(std::shared_ptr<DraftBase> base) {
+// With turn_ held. `next`: nothing, or what it goes on as.
+void OverlayDraft::become_clean(std::shared_ptr<DraftBase> base, Begun next) {
   recorded_.reset();
   writing_told_ = false;
   const std::lock_guard lock(mutex_);
   retired_.push_back(std::move(now_.dirty));
-  now_.dirty = nullptr;
-  now_.over.reset();
+  now_.dirty = std::move(next.dirty);
+  now_.over = std::move(next.over);
   now_.base = next_base_ != nullptr ? next_base_ : std::move(base);
   now_.copy.reset();
   now_.truncated_only = false;
   end_adoption();
+}
+
+// --- Wanted once more
+//
+// Between the adoption of what was uploaded and the record of that, a rename over another file may
+// make it wanted as that one's next revision (J6). Then it is dirty again, with all its bytes from
+// the content that was adopted; nobody sees it otherwise meanwhile.
+
+Status OverlayDraft::while_whole(const std::function<Status()>& rename) {
+  const std::lock_guard turn(turn_);
+  const Row row = this->row();
+  const bool is_adopted = std::any_of(retired_.begin(), retired_.end(), [&](const auto& content) {
+    return content->number() == row.number;
+  });
+  if (is_adopted && !dirty() && !has_no_name_) {
+    const Facts before = facts();
+    DRIVEWAY_CHECK(become_dirty());
+    if (const Status told = tell_again(); !told.ok()) {
+      undo(before);
+      return told;
+    }
+  }
+  return rename();
+}
+
+// With turn_ held, at the end of an adoption.
+Status OverlayDraft::go_on_over(std::shared_ptr<DraftBase> base) {
+  auto begun = lay_over(base.get());
+  if (!begun.ok()) {
+    become_clean(std::move(base));
+    return begun.error();
+  }
+  become_clean(std::move(base), *std::move(begun));
+  return tell_again();
+}
+
+// With turn_ held, of a content that was begun just now.
+Status OverlayDraft::tell_again() {
+  DRIVEWAY_TRY(Record record, take_record(/*on_disk=*/false));
+  DRIVEWAY_CHECK(tell(Context{}, journal::Purpose::kProgress,
+                      [&](journal::ChangeSet& set, InodeId inode, const Facts&, WallTime time) {
+                        return set.synced(inode, record.bytes, std::nullopt, time);
+                      }));
+  record.acknowledged = true;
+  note_record(std::move(record));
+  writing_told_ = true;
+  return {};
 }
 
 // J5: it was changed after what Drive has of it, and goes on over that: where the base shows
@@ -254,19 +319,26 @@ Status OverlayDraft::lie_over(const drive::Item& item, const Row& row) {
   return {};
 }
 
+void OverlayDraft::unnamed() {
+  const std::lock_guard turn(turn_);
+  lose_name();
+}
+
+// With turn_ held. What is there can be read and changed until it is closed.
+void OverlayDraft::lose_name() {
+  has_no_name_ = true;
+  acknowledged_.reset();
+  drop_retired(0);
+  if (const auto dirty = dirty_content()) discard(dirty);
+  keep_if_needed();
+}
+
 void OverlayDraft::settled() {
   const std::lock_guard turn(turn_);
   const Row row = this->row();
   drop_retired(row.number);
+  if (row.removed || (row.missing && (recorded_ || untold_))) return lose_name();
   const auto dirty = dirty_content();
-  if (row.removed || (row.missing && (recorded_ || untold_))) {
-    has_no_name_ = true;
-    acknowledged_.reset();
-    drop_retired(0);
-    if (dirty != nullptr) discard(dirty);
-    keep_if_needed();
-    return;
-  }
   keep_if_needed();
   if (dirty == nullptr || !(recorded_ || untold_) || row.number == dirty->number()) return;
   if (acknowledged_ && row.number == acknowledged_->record.bytes.number) return;

@@ -30,20 +30,28 @@ std::vector<journal::Change> rows_with_content(const journal::Journal& journal) 
 // Its mutex is a leaf.
 class DraftTable final : public Drafts {
  public:
-  explicit DraftTable(const Parts& parts) : parts_(parts), freed_(parts.cache, parts.journal) {}
+  explicit DraftTable(const Parts& parts)
+      : parts_(parts), freed_(parts.cache, parts.journal), timer_("drafts", parts.clock) {}
   ~DraftTable() override;
 
   Status load(bool machine_crashed);
 
   std::shared_ptr<Draft> find(InodeId inode) const override;
   Result<std::shared_ptr<Draft>> open_draft(const tree::Node& node) override;
-  Result<std::shared_ptr<Draft>> begin_new(InodeId inode, WallTime modified) override;
+  Result<std::shared_ptr<Draft>> begin_new(InodeId inode, WallTime modified,
+                                           std::string_view bytes) override;
   Result<journal::ContentState> state(Draft& draft) override {
     return static_cast<OverlayDraft&>(draft).first_state();
   }
   void move(InodeId from, InodeId to) override;
+  Status rename_over(InodeId inode, const std::function<Status()>& rename) override {
+    const auto draft = at(inode);
+    return draft == nullptr ? rename() : draft->while_whole(rename);
+  }
+  void unnamed(InodeId inode) override;
   Status sync_all() override { return unsynced_.sync_all(); }
   void synced(std::uint64_t sequence) override { freed_.synced(sequence); }
+  void stop() override { timer_.stop(); }
   std::vector<Damaged> damaged() const override;
   Result<std::unique_ptr<journal::Snapshot>> snapshot(const Context& context,
                                                       InodeId inode) override;
@@ -55,8 +63,8 @@ class DraftTable final : public Drafts {
   std::shared_ptr<OverlayDraft> at(InodeId inode) const;
   std::shared_ptr<OverlayDraft> make(InodeId inode, std::optional<drive::Item> item,
                                      WallTime modified) const {
-    return std::make_shared<OverlayDraft>(OverlayDraft::Services{parts_, unsynced_, freed_}, inode,
-                                          std::move(item), modified);
+    return std::make_shared<OverlayDraft>(OverlayDraft::Services{parts_, unsynced_, freed_, timer_},
+                                          inode, std::move(item), modified);
   }
   Status load(journal::Change row, bool machine_crashed);
   Status fall_back(journal::Change& row, DraftState& state);
@@ -65,6 +73,7 @@ class DraftTable final : public Drafts {
   const Parts parts_;
   mutable UnsyncedContents unsynced_;
   mutable FreedContents freed_;
+  mutable Timer timer_;
   mutable std::mutex mutex_;  // guards what follows
   std::map<InodeId, std::weak_ptr<OverlayDraft>> drafts_;
   std::size_t most_ = 64;  // entries, until those that have ended are looked for
@@ -168,6 +177,7 @@ Status DraftTable::load(journal::Change row, bool machine_crashed) {
 }
 
 DraftTable::~DraftTable() {
+  timer_.stop();
   for (const auto& [inode, entry] : drafts_) {
     if (const auto draft = entry.lock()) draft->let_go();
   }
@@ -225,9 +235,10 @@ Result<std::shared_ptr<Draft>> DraftTable::open_draft(const tree::Node& node) {
   return std::shared_ptr<Draft>(std::move(draft));
 }
 
-Result<std::shared_ptr<Draft>> DraftTable::begin_new(InodeId inode, WallTime modified) {
+Result<std::shared_ptr<Draft>> DraftTable::begin_new(InodeId inode, WallTime modified,
+                                                     std::string_view bytes) {
   auto draft = make(inode, std::nullopt, modified);
-  draft->begin_new();
+  DRIVEWAY_CHECK(draft->begin_new(bytes));
   const std::lock_guard lock(mutex_);
   enter(inode, draft);
   return std::shared_ptr<Draft>(std::move(draft));
@@ -256,6 +267,12 @@ void DraftTable::move(InodeId from, InodeId to) {
     drafts_[to] = draft;
   }
   if (draft != nullptr) draft->set_inode(to);
+}
+
+void DraftTable::unnamed(InodeId inode) {
+  if (const auto draft = at(inode)) draft->unnamed();
+  const std::lock_guard lock(mutex_);
+  damaged_.erase(inode);
 }
 
 // --- For the sender

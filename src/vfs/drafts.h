@@ -14,12 +14,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -107,17 +109,26 @@ class Drafts {
   // inode (ChangeSet::know) or that create() follows. Errors: kStale where `node` is no longer what
   // there is.
   virtual Result<std::shared_ptr<Draft>> open_draft(const tree::Node& node) = 0;
-  // An empty one of a file that is about to be created; `state` is what its row says.
-  virtual Result<std::shared_ptr<Draft>> begin_new(InodeId inode, WallTime modified) = 0;
+  // One of a file that is about to be created, with `bytes`; `state` is what its row says.
+  virtual Result<std::shared_ptr<Draft>> begin_new(InodeId inode, WallTime modified,
+                                                   std::string_view bytes = {}) = 0;
   virtual Result<journal::ContentState> state(Draft& draft) = 0;
   // J6: the inode that takes the name goes on with its own bytes; nothing moves here. J9, J10: what
   // `from` has is `to`'s from now on.
   virtual void move(InodeId from, InodeId to) = 0;
+  // Runs `rename`, by which `inode` may get the item of another file (J6): what it has here is
+  // meanwhile what its row wants.
+  virtual Status rename_over(InodeId inode, const std::function<Status()>& rename) = 0;
+  // The file was removed or replaced here, or was not made after all. Who has it open goes on with
+  // it, and the journal is told nothing more of it.
+  virtual void unnamed(InodeId inode) = 0;
   // D2: the bytes of all that the journal names go to disk. Takes no lock of a Draft.
   virtual Status sync_all() = 0;
   // D2: the journal's rows are on the disk up to this sequence: what only earlier ones needed goes.
   // Takes no lock of a Draft.
   virtual void synced(std::uint64_t sequence) = 0;
+  // Nothing is recorded by itself any more: before the journal is closed.
+  virtual void stop() = 0;
   // Of what open() found. The sender is told by snapshot() (kCorrupt).
   virtual std::vector<Damaged> damaged() const = 0;
 
@@ -126,8 +137,7 @@ class Drafts {
                                                               InodeId inode) = 0;
   virtual Status confirmed(InodeId inode, const journal::Snapshot* snapshot,
                            const drive::Item& item) = 0;
-  // Also to be called after the file was removed here, and where create() failed: then it is
-  // forgotten when nobody has it open any more.
+  // Its row wants no content (any more).
   virtual void settled(InodeId inode) = 0;
 };
 

@@ -30,8 +30,15 @@ bool same_bytes(const std::string& md5, std::optional<Bytes> size, const drive::
   return !md5.empty() && md5 == item.md5 && size == item.size;
 }
 
+// Whose the item is, be it by the mark of what was made without an id (J2).
+InodeId holder_of(const ChangeSet& set, const drive::Item& item) {
+  const InodeId inode = set.find_id(item.id);
+  return inode != InodeId() ? inode : set.find_operation(item);
+}
+
+// REQUIRES that the item is its.
 bool sent_them(const Sent& sent, const drive::Item& item) {
-  if (sent.id != item.id || sent.generation == 0) return false;
+  if ((!sent.id.empty() && sent.id != item.id) || sent.generation == 0) return false;
   // The server made them; md5 is not known here.
   if (sent.action == journal::Action::kCopy && sent.md5.empty()) return true;
   return same_bytes(sent.md5, sent.content.size, item);
@@ -47,9 +54,15 @@ std::optional<InodeId> JournalChanges::inode_of(const FileId& id) const {
   return inode;
 }
 
+std::optional<InodeId> JournalChanges::maker_of(const drive::Item& item) const {
+  const InodeId inode = journal_.look([&](const ChangeSet& set) { return holder_of(set, item); });
+  if (inode == InodeId()) return std::nullopt;
+  return inode;
+}
+
 bool JournalChanges::wrote(InodeId inode, const drive::Item& item) const {
   return journal_.look([&](const ChangeSet& set) {
-    const Change* const holder = set.find(set.find_id(item.id));
+    const Change* const holder = set.find(holder_of(set, item));
     if (holder == nullptr) return false;
     // What was sent of another inode, before a rename gave the item to this one (J6).
     const bool is_of_another = holder->sent && holder->sent->order == 0;

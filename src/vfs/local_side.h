@@ -25,6 +25,7 @@ class JournalChanges final : public tree::OwnChanges {
   JournalChanges(const journal::Journal& journal, const Clock& clock)
       : journal_(journal), begun_(clock.wall_now()) {}
   std::optional<InodeId> inode_of(const FileId& id) const override;
+  std::optional<InodeId> maker_of(const drive::Item& item) const override;
   bool wrote(InodeId inode, const drive::Item& item) const override;
   bool removes(const FileId& id) const override;
   bool is_fresh_folder(const FileId& id) const override;

@@ -1,7 +1,6 @@
 // Making and removing; renames are in naming_moves.cc.
 #include "vfs/naming.h"
 
-#include <span>
 #include <utility>
 
 #include "base/log.h"
@@ -70,7 +69,7 @@ Result<Naming::Slot> Naming::find(const Context& context, InodeId parent, std::s
 
 // With the turn.
 Result<Naming::Made> Naming::make(const Context& context, const Slot& slot, journal::NewEntry entry,
-                                  const NewNode& attributes) {
+                                  const NewNode& attributes, std::string_view bytes) {
   if (slot.node) return Error{ErrorCode::kAlreadyExists, cat("'", slot.name, "' is there already")};
   drive::Item item;
   item.kind = entry.kind;
@@ -85,7 +84,7 @@ Result<Naming::Made> Naming::make(const Context& context, const Slot& slot, jour
   DRIVEWAY_TRY(const InodeId inode, parts_.journal.inodes().allocate());
   Made made;
   if (entry.kind == drive::ItemKind::kFile) {
-    DRIVEWAY_TRY(made.draft, parts_.drafts.begin_new(inode, entry.modified));
+    DRIVEWAY_TRY(made.draft, parts_.drafts.begin_new(inode, entry.modified, bytes));
     DRIVEWAY_TRY(entry.content, parts_.drafts.state(*made.draft));
   }
   const journal::Place place{slot.folder.inode, slot.folder.item->id,
@@ -96,7 +95,7 @@ Result<Naming::Made> Naming::make(const Context& context, const Slot& slot, jour
                                                  return set.create(inode, place, entry, now);
                                                });
   if (!changed.ok()) {
-    if (made.draft != nullptr) parts_.drafts.settled(inode);
+    if (made.draft != nullptr) parts_.drafts.unnamed(inode);
     return changed.error();
   }
   DRIVEWAY_TRY(made.node, parts_.view.node(inode));
@@ -149,23 +148,11 @@ Result<tree::Node> Naming::make_symlink(const Context& context, InodeId parent,
   auto made = in_turn(
       context, [&](const Context& now) { return find(now, parent, name, Use::kAdd); },
       [&](const Slot& slot) -> Result<tree::Node> {
-        DRIVEWAY_TRY(const Made link, make(context, slot, entry, owner));
-        return write_target(context, link, target);
+        DRIVEWAY_TRY(Made link, make(context, slot, entry, owner, target));
+        return std::move(link.node);
       });
   if (made.ok()) tell(made->parent, name, std::nullopt);
   return made;
-}
-
-Result<tree::Node> Naming::write_target(const Context& context, const Made& made,
-                                        std::string_view target) {
-  DRIVEWAY_CHECK(made.draft->add_writer(context));
-  Status written = made.draft->write(context, 0, std::as_bytes(std::span(target)));
-  const Status closed = made.draft->remove_writer(context);
-  if (written.ok()) written = closed;
-  if (written.ok()) return parts_.view.node(made.node.inode);
-  const Status removed = remove_row(context, made.node);  // nobody has seen it
-  if (!removed.ok()) log::warn("an unfinished symlink stays: ", removed.error());
-  return written.error();
 }
 
 // --- Removing.
@@ -178,7 +165,7 @@ Status Naming::remove_row(const Context& context, const tree::Node& node) {
                                          row.tell(set);
                                          return set.remove(node.inode, now);
                                        }));
-  parts_.drafts.settled(node.inode);
+  parts_.drafts.unnamed(node.inode);
   return {};
 }
 

@@ -76,9 +76,7 @@ class Naming {
   auto in_turn(const Context& context, const Find& find, const Change& change)
       -> decltype(change(*find(context)));
   Result<Made> make(const Context& context, const Slot& slot, journal::NewEntry entry,
-                    const NewNode& attributes);
-  Result<tree::Node> write_target(const Context& context, const Made& made,
-                                  std::string_view target);
+                    const NewNode& attributes, std::string_view bytes = {});
   Status remove_row(const Context& context, const tree::Node& node);
   Status check_move(const Move& move) const;
   static Status check_over(const Move& move);

@@ -112,20 +112,22 @@ Status Naming::move(const Context& context, const Move& move) {
   const KnownRow row = known_row(moving);
   const auto target_row = target ? std::optional(known_row(*target)) : std::nullopt;
   const bool takes_over = target && is_plain(moving) && is_plain(*target);
-  DRIVEWAY_CHECK(parts_.journal.change(
-      context, journal::Purpose::kNew,
-      [&](journal::ChangeSet& set, WallTime now) -> Result<journal::Rows> {
-        for (const KnownRow& folder : known) folder.tell(set);
-        row.tell(set);
-        if (!target) return set.rename(moving.inode, place, now, folders);
-        target_row->tell(set);
-        if (takes_over) return set.rename_over(moving.inode, target->inode, place, now, folders);
-        DRIVEWAY_TRY(journal::Rows rows, set.remove(target->inode, now));
-        DRIVEWAY_TRY(journal::Rows more, set.rename(moving.inode, place, now, folders));
-        add_rows(rows, std::move(more));
-        return rows;
-      }));
-  if (target) parts_.drafts.settled(target->inode);
+  const auto change = [&](journal::ChangeSet& set, WallTime now) -> Result<journal::Rows> {
+    for (const KnownRow& folder : known) folder.tell(set);
+    row.tell(set);
+    if (!target) return set.rename(moving.inode, place, now, folders);
+    target_row->tell(set);
+    if (takes_over) return set.rename_over(moving.inode, target->inode, place, now, folders);
+    DRIVEWAY_TRY(journal::Rows rows, set.remove(target->inode, now));
+    DRIVEWAY_TRY(journal::Rows more, set.rename(moving.inode, place, now, folders));
+    add_rows(rows, std::move(more));
+    return rows;
+  };
+  const auto rename = [&] {
+    return parts_.journal.change(context, journal::Purpose::kNew, change);
+  };
+  DRIVEWAY_CHECK(takes_over ? parts_.drafts.rename_over(moving.inode, rename) : rename());
+  if (target) parts_.drafts.unnamed(target->inode);
   return {};
 }
 

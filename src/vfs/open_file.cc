@@ -53,6 +53,7 @@ std::optional<tree::Node> OpenNodes::change(InodeId inode,
 
 tree::Node OpenNodes::without_name(tree::Node node) {
   node.parent = InodeId();
+  node.unnamed = true;
   return node;
 }
 

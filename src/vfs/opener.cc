@@ -116,6 +116,12 @@ Result<std::shared_ptr<Draft>> Opener::add_writer(const Context& context, InodeI
     return draft;
   }
   DRIVEWAY_TRY(const tree::Node shown, std::move(node));
+  if (shown.unnamed) {  // its item may be another one's
+    DRIVEWAY_TRY(const auto draft, changes.drafts.open_draft(shown));
+    changes.drafts.unnamed(inode);
+    DRIVEWAY_CHECK(draft->add_writer(context));
+    return draft;
+  }
   const KnownRow row = known_row(shown);
   for (int attempt = 1;; ++attempt) {
     changes.journal.adjust([&](journal::ChangeSet& set) { row.tell(set); });
@@ -158,7 +164,7 @@ Result<std::shared_ptr<OpenFile>> Opener::open_to_write(const Context& context,
   DRIVEWAY_TRY(const tree::Node target, target_of(context, node));
   DRIVEWAY_TRY(auto draft, begin_writing(context, target));
   auto file = std::make_shared<DraftFile>(target, draft, mode, parts_.changes, options_);
-  if (mode.truncate && draft->size() > 0) {
+  if (mode.truncate) {
     const Status cut = draft->truncate(context, 0, true);
     if (!cut.ok()) {
       if (const Status closed = file->close(context); !closed.ok()) log::warn(closed.error());

@@ -19,8 +19,15 @@ class BlobFetching final : public SiblingSource::Fetching {
 
 }  // namespace
 
+// What is being written here is not fetched.
+bool LocalSiblings::is_sibling(const tree::Node& node) const {
+  if (!is_small_file(node) || !node.item || !drive::content_id(*node.item)) return false;
+  const auto draft = drafts_.find(node.inode);
+  return draft == nullptr || !draft->dirty();
+}
+
 std::optional<std::vector<Sibling>> LocalSiblings::small_files(InodeId folder) {
-  const auto entries = tree_.known_list(folder);
+  const auto entries = view_.known_list(folder);
   if (!entries) return std::nullopt;
   constexpr std::size_t kBatch = 1000;
   std::vector<Sibling> files;
@@ -32,15 +39,15 @@ std::optional<std::vector<Sibling>> LocalSiblings::small_files(InodeId folder) {
       const tree::DirEntry& entry = (*entries)[i];
       if (entry.kind == tree::NodeKind::kFile) inodes.push_back(entry.inode);
     }
-    for (const auto& node : tree_.nodes(inodes)) {
-      if (node && is_small_file(*node)) files.push_back({node->inode, node->size});
+    for (const auto& node : view_.nodes(inodes)) {
+      if (node && is_sibling(*node)) files.push_back({node->inode, node->size});
     }
   }
   return files;
 }
 
 bool LocalSiblings::present(const Sibling& file) {
-  const auto node = tree_.node(file.inode);
+  const auto node = view_.node(file.inode);
   if (!node.ok() || !node->item) return true;  // it has gone: nothing to be done for it
   const auto id = drive::content_id(*node->item);
   if (!id) return true;
@@ -50,8 +57,8 @@ bool LocalSiblings::present(const Sibling& file) {
 
 Result<std::unique_ptr<SiblingSource::Fetching>> LocalSiblings::fetch(
     const Sibling& file, Priority priority, std::function<void(const Status&)> done) {
-  DRIVEWAY_TRY(const tree::Node node, tree_.node(file.inode));
-  if (!is_small_file(node)) {
+  DRIVEWAY_TRY(const tree::Node node, view_.node(file.inode));
+  if (!is_sibling(node)) {
     return Error{ErrorCode::kNotFound, cat("inode ", file.inode, " is no small file any more")};
   }
   DRIVEWAY_TRY(const auto blob, blobs_.open(*node.item, node.inode));

@@ -1,4 +1,5 @@
-// What Siblings needs of the file system, from tree, blobs and fetcher. Private to vfs/.
+// What Siblings needs of the file system, from view, blobs and fetcher: files that are shown, and
+// whose bytes are Drive's. Private to vfs/.
 #pragma once
 
 #include <functional>
@@ -9,18 +10,24 @@
 #include "cache/content_cache.h"
 #include "drive/remote_store.h"
 #include "transfer/fetcher.h"
-#include "tree/tree.h"
 #include "vfs/blob.h"
+#include "vfs/drafts.h"
 #include "vfs/siblings.h"
+#include "vfs/view.h"
 
 namespace driveway::vfs {
 
 // Thread-safe, as its parts are; they must outlive it.
 class LocalSiblings final : public SiblingSource {
  public:
-  LocalSiblings(tree::Tree& tree, cache::ContentCache& cache, Blobs& blobs,
+  LocalSiblings(const View& view, const Drafts& drafts, cache::ContentCache& cache, Blobs& blobs,
                 transfer::Fetcher& fetcher, drive::RemoteStore& store)
-      : tree_(tree), cache_(cache), blobs_(blobs), fetcher_(fetcher), store_(store) {}
+      : view_(view),
+        drafts_(drafts),
+        cache_(cache),
+        blobs_(blobs),
+        fetcher_(fetcher),
+        store_(store) {}
 
   std::optional<std::vector<Sibling>> small_files(InodeId folder) override;
   bool present(const Sibling& file) override;
@@ -31,7 +38,10 @@ class LocalSiblings final : public SiblingSource {
   }
 
  private:
-  tree::Tree& tree_;
+  bool is_sibling(const tree::Node& node) const;
+
+  const View& view_;
+  const Drafts& drafts_;
   cache::ContentCache& cache_;
   Blobs& blobs_;
   transfer::Fetcher& fetcher_;

@@ -36,6 +36,7 @@ VfsImpl::~VfsImpl() {
   relay_.remove(folder_watch_);
   siblings_.reset();
   tree_.reset();
+  if (drafts_ != nullptr) drafts_->stop();
   if (journal_ != nullptr) {
     if (const Status closed = journal_->close(); !closed.ok()) log::warn(closed.error());
   }
@@ -92,11 +93,6 @@ void VfsImpl::open_reads(Metrics& metrics) {
     }
   });
   whole_fetch_ = std::make_unique<WholeFetch>(*blobs_, *fetcher_, clock_);
-  sibling_source_ = std::make_unique<LocalSiblings>(*tree_, *cache_, *blobs_, *fetcher_, store_);
-  siblings_ = std::make_unique<Siblings>(siblings_options(options_.cache.capacity),
-                                         *sibling_source_, clock_, metrics);
-  folder_watch_.tell(siblings_.get());
-  relay_.add(folder_watch_);
 }
 
 Status VfsImpl::open_changes(bool machine_crashed, Metrics& metrics) {
@@ -108,6 +104,12 @@ Status VfsImpl::open_changes(bool machine_crashed, Metrics& metrics) {
                                       .space_patience = options_.space_patience},
                                      machine_crashed));
   view_ = std::make_unique<View>(*tree_, journal_.get(), drafts_.get());
+  sibling_source_ =
+      std::make_unique<LocalSiblings>(*view_, *drafts_, *cache_, *blobs_, *fetcher_, store_);
+  siblings_ = std::make_unique<Siblings>(siblings_options(options_.cache.capacity),
+                                         *sibling_source_, clock_, metrics);
+  folder_watch_.tell(siblings_.get());
+  relay_.add(folder_watch_);
   writes_ = std::make_unique<LocalWrites>(*view_, *drafts_, open_nodes_);
   row_watch_ = std::make_unique<RowWatch>(*journal_, *writes_, relay_);
   recovery_ = std::make_unique<Recovery>(*journal_, *drafts_, clock_);

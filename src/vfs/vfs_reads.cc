@@ -41,7 +41,7 @@ Result<tree::Node> VfsImpl::node(InodeId inode) {
   auto node = view_->node(inode);
   if (!node.ok() && !node.failed_with(ErrorCode::kNotFound)) return node;
   const auto open = open_nodes_.find(inode);
-  if (!open || (node.ok() && view_->has_name(*node))) return node;
+  if (!open || (node.ok() && node->parent != InodeId())) return node;
   // Without a name (any more), but open. What the tree may still say of it is of before it was
   // changed here.
   if (!node.ok()) node = *open;
@@ -49,6 +49,7 @@ Result<tree::Node> VfsImpl::node(InodeId inode) {
   node->mode = open->mode;
   node->uid = open->uid;
   node->gid = open->gid;
+  if (node->item && open->item) node->item->properties = open->item->properties;
   if (const auto draft = drafts_->find(inode)) {
     node->size = draft->size();
     node->modified = draft->modified();

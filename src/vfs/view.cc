@@ -84,6 +84,11 @@ const FileId& own_id(const tree::Node& node) {
   return node.item ? node.item->id : none;
 }
 
+void lose_name(tree::Node& node) {
+  node.parent = InodeId();
+  node.unnamed = true;
+}
+
 // Whether a name may be one that was made of another, with a suffix or cut (tree/names.h).
 bool may_be_made_up(std::string_view name) {
   constexpr std::size_t kNearlyTooLong = 200;
@@ -172,13 +177,28 @@ tree::Node View::with_target(tree::Node node) const {
 }
 
 Result<tree::Node> View::node(InodeId inode) const {
+  if (!overlaid()) return tree_.node(inode);
+  return consistent([&] { return overlaid_node(inode); });
+}
+
+Result<tree::Node> View::overlaid_node(InodeId inode) const {
   const auto change = row_of(inode);
   if (change && !change->wanted.deleted) return node_of(*change);
   DRIVEWAY_TRY(tree::Node node, tree_.node(inode));
-  // Its row may be about another item by now (J6); who has it open has what it was.
-  if (change) node.parent = InodeId();
-  if (node.shortcut && overlaid()) return with_target(std::move(node));
+  if (node.shortcut) node = with_target(std::move(node));
+  // Its row may be about another item by now, and its item another inode's (J6).
+  if (change || is_of_another(node)) lose_name(node);
   return node;
+}
+
+// Whether another inode than the node's, which has no row, has the item. Folders have several,
+// behind shortcuts.
+bool View::is_of_another(const tree::Node& node) const {
+  if (node.shortcut || !node.item || node.item->kind != drive::ItemKind::kFile) return false;
+  return journal_->look([&](const ChangeSet& set) {
+    const Change* const holder = dirty_row(set, set.find_id(node.item->id));
+    return holder != nullptr && holder->inode != node.inode;
+  });
 }
 
 std::vector<std::optional<tree::Node>> View::nodes(std::span<const InodeId> inodes) const {
@@ -199,7 +219,7 @@ std::vector<std::optional<tree::Node>> View::overlaid_nodes(std::span<const Inod
   }
   for (const auto& [index, change] : rows) {
     if (change.wanted.deleted) {
-      if (found[index]) found[index]->parent = InodeId();
+      if (found[index]) lose_name(*found[index]);
       continue;
     }
     auto node = node_of(change);
@@ -472,14 +492,6 @@ std::optional<View::Place> View::place(InodeId inode) const {
   if (change) return Place{node->parent, shown_name(*change, *node)};
   if (!node->item) return std::nullopt;
   return Place{node->parent, tree_.shown_name_of(node->shortcut ? *node->shortcut : *node->item)};
-}
-
-// The tree may still show the inode that had the item before another one got it here (J6).
-bool View::has_name(const tree::Node& node) const {
-  if (node.parent == InodeId()) return false;
-  if (node.shortcut || !node.item || !overlaid()) return true;
-  if (const auto change = row_of(node.inode)) return !change->wanted.deleted;
-  return shown_for(node.inode, node.item->id) == node.inode;
 }
 
 Result<std::vector<InodeId>> View::above(InodeId folder) const {

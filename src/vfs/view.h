@@ -10,10 +10,11 @@
 //   or a rename gave the item to another file here, J6), the row's is shown in its place.
 // * Where a row and an entry of the tree would have the same shown name, the row has it, and the
 //   entry is not shown until the row was sent (J9); of two rows the second gets a suffix.
-// * What has taken a name in Drive before the one that had it was removed there keeps the name: the
-//   tree, which has both, would give it a suffix. Its row says where it is until then.
-// * What was removed is shown nowhere; by its inode it is still known, to who has it open, as long
-//   as the tree or its row knows it.
+// * What has taken a name in Drive before the one that had it was removed or moved away there keeps
+//   the name: the tree, which has both, would give it a suffix. Its row says where it is until
+//   then.
+// * What was removed or replaced is shown nowhere; by its inode it is still known, to who has it
+//   open, as long as the tree or its row knows it: as Node::unnamed.
 //
 // Thread-safe. Errors: as Tree.
 #pragma once
@@ -54,8 +55,6 @@ class View {
     std::string name;
   };
   std::optional<Place> place(InodeId inode) const;
-  // Whether it is shown somewhere. `node`: as node() gives it.
-  bool has_name(const tree::Node& node) const;
   // The folders from `folder` (itself included) to the top, the root of the mount left out.
   Result<std::vector<InodeId>> above(InodeId folder) const;
   // The folder whose entries `directory` shows. Errors: kNotFound, kNotADirectory.
@@ -85,6 +84,7 @@ class View {
                                                     InodeId directory) const;
   std::optional<std::vector<tree::DirEntry>> overlaid_known_list(InodeId directory) const;
   std::vector<std::optional<tree::Node>> overlaid_nodes(std::span<const InodeId> inodes) const;
+  Result<tree::Node> overlaid_node(InodeId inode) const;
   bool overlaid() const { return journal_ != nullptr && !journal_->empty(); }
   std::optional<journal::Change> row_of(InodeId inode) const;
   Result<tree::Node> node_of(const journal::Change& change) const;
@@ -94,6 +94,7 @@ class View {
   std::string shown_name(const journal::Change& change, const tree::Node& node) const;
   Result<Folder> folder_of(InodeId directory) const;
   std::optional<InodeId> shown_for(InodeId inode, const FileId& id) const;
+  bool is_of_another(const tree::Node& node) const;
   std::optional<Row> row_named(const Folder& folder, std::string_view name) const;
   std::vector<Row> rows_in(const Folder& folder) const;
   void keep_shown(const Folder& folder, std::vector<tree::DirEntry>& entries) const;

@@ -240,7 +240,8 @@ class Player:
         if slot not in self.open_files:
             return None
         file = self.open_files[slot]
-        length = os.fstat(file).st_size
+        status = os.fstat(file)
+        length = status.st_size if stat.S_ISREG(status.st_mode) else 0
         end = min(length, offset + size)
         if offset >= end:
             return None

@@ -22,6 +22,14 @@ class FakeOwnChanges final : public OwnChanges {
     const std::lock_guard lock(mutex_);
     return removed_.contains(id);
   }
+  std::optional<InodeId> maker_of(const drive::Item& item) const override {
+    const std::lock_guard lock(mutex_);
+    const auto mark = item.properties.find("made.by");
+    const auto found = mark == item.properties.end() ? made_.end() : made_.find(mark->second);
+    if (found != made_.end()) return found->second;
+    const auto known = inodes_.find(item.id);
+    return known == inodes_.end() ? std::nullopt : std::optional(known->second);
+  }
   bool is_fresh_folder(const FileId& id) const override {
     const std::lock_guard lock(mutex_);
     return fresh_.contains(id);
@@ -30,6 +38,11 @@ class FakeOwnChanges final : public OwnChanges {
   void knows(const FileId& id, InodeId inode) {
     const std::lock_guard lock(mutex_);
     inodes_.insert_or_assign(id, inode);
+  }
+  // An item with this mark, whose id is not known yet, is that of `inode`.
+  void made(const std::string& mark, InodeId inode) {
+    const std::lock_guard lock(mutex_);
+    made_.emplace(mark, inode);
   }
   void writes(InodeId inode, const std::string& content) {
     const std::lock_guard lock(mutex_);
@@ -52,6 +65,7 @@ class FakeOwnChanges final : public OwnChanges {
  private:
   mutable std::mutex mutex_;
   std::map<FileId, InodeId> inodes_;
+  std::map<std::string, InodeId> made_;
   std::set<std::pair<InodeId, std::string>> wrote_;
   std::set<FileId> removed_;
   std::set<FileId> fresh_;

@@ -96,6 +96,59 @@ TEST_F(OwnChangesTest, AnothersNewRevisionIsANewInode) {  // R1a
   EXPECT_EQ(tree->node(before)->size, 3u);
 }
 
+// R1a: also where what is known of the item here is as new as theirs (J10).
+TEST_F(OwnChangesTest, AnothersNewRevisionStaysThatOfItsInodeWhateverElseIsOurs) {
+  ours.knows(file, before);
+  store.set_content(file, "theirs");
+  poll();
+  const InodeId now = at("MyDrive/data/a.txt").inode;
+  EXPECT_NE(now, before);
+  ours.writes(before, "theirs");
+  store.edit(file, [](drive::Item& item) { item.properties["driveway.mode"] = "0600"; });
+  accept(file);
+  EXPECT_EQ(at("MyDrive/data/a.txt").inode, now);
+  EXPECT_EQ(tree->node(before)->size, 3u);
+  EXPECT_TRUE(tree->node(before)->unnamed);
+  EXPECT_FALSE(tree->node(now)->unnamed);
+}
+
+TEST_F(OwnChangesTest, AFileOverASymlinkKeepsItsInode) {  // J6; and the other way round
+  for (const bool to_link : {true, false}) {
+    SCOPED_TRACE(to_link);
+    const InodeId old = at("MyDrive/data/a.txt").inode;
+    const InodeId inode = new_inode();
+    ours.knows(file, inode);
+    const std::string content = to_link ? "target" : "plain bytes";
+    ours.writes(inode, content);
+    store.edit(file, [&](drive::Item& item) {
+      item.properties.erase("driveway.symlink");
+      if (to_link) item.properties["driveway.symlink"] = "1";
+    });
+    store.set_content(file, content);
+    accept(file);
+    const Node node = at("MyDrive/data/a.txt");
+    EXPECT_EQ(node.inode, inode);
+    EXPECT_EQ(node.kind, to_link ? NodeKind::kSymlink : NodeKind::kFile);
+    EXPECT_TRUE(tree->node(old)->unnamed);
+    EXPECT_NE(tree->node(old)->kind, node.kind);
+    EXPECT_THAT(names("MyDrive/data"), ElementsAre("a.txt"));
+  }
+}
+
+TEST_F(OwnChangesTest, WhatDriveChoseAnIdForHasItsInode) {  // J2
+  const InodeId inode = new_inode();
+  ours.made("op1", inode);
+  ours.writes(inode, "two");
+  const FileId made = store.add_file(data, "new", "two");
+  store.edit(made, [](drive::Item& item) { item.properties["made.by"] = "op1"; });
+  poll();
+  EXPECT_EQ(at("MyDrive/data/new").inode, inode);
+  EXPECT_THAT(names("MyDrive/data"), ElementsAre("a.txt", "new"));
+  ours.knows(made, inode);
+  accept(made);
+  EXPECT_EQ(at("MyDrive/data/new").inode, inode);
+}
+
 TEST_F(OwnChangesTest, OurRevisionAfterAnothersTakesTheItemBack) {
   ours.knows(file, before);
   store.set_content(file, "theirs");

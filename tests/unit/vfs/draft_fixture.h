@@ -81,6 +81,7 @@ class DraftTest : public testing::Test {
   }
   // As a kill does: no draft tells the journal anything any more.
   void close() {
+    if (drafts_ != nullptr) drafts_->stop();
     if (journal_ != nullptr) static_cast<void>(journal_->close());
     drafts_.reset();
     blobs_.reset();

@@ -1,4 +1,5 @@
 // Names that change: what is shown at once, and what becomes of it in Drive.
+#include <atomic>
 #include <utility>
 
 #include "base/fault.h"
@@ -196,6 +197,35 @@ TEST_F(NamingTest, NamesAreExchanged) {
   EXPECT_EQ(store_.find(d)->name, "a");
 }
 
+// One gets the other's name in Drive before that one, which is older, gives it up.
+TEST_F(NamingTest, WhatExchangesItsNameIsShownUnderTheOtherFromThenOn) {
+  if (!fault::compiled_in()) return;
+  store_.add_file(store_.root(), "a", "1");
+  clock_.advance(std::chrono::seconds(1));
+  store_.add_file(store_.root(), "b", "22");
+  open();
+  ASSERT_TRUE(rename("MyDrive/b", "MyDrive/a", RenameMode::kExchange).ok());
+  const auto look = [&] {
+    EXPECT_THAT(names_in("MyDrive"), ElementsAre("a", "b"));
+    EXPECT_EQ(node_at("MyDrive/a").size, 2U);
+    EXPECT_EQ(node_at("MyDrive/b").size, 1U);
+  };
+  std::atomic<int> looks = 0;
+  for (const char* point : {"sender.after_accept", "sender.after_record"}) {
+    fault::arm(point, [&]() -> Status {
+      ++looks;
+      EXPECT_TRUE(vfs_->poll({}).ok());
+      look();
+      return {};
+    });
+  }
+  flush();
+  fault::disarm_all();
+  EXPECT_GE(looks.load(), 2);
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  look();
+}
+
 TEST_F(NamingTest, FolderDoesNotGoIntoItself) {
   store_.add_folder(store_.add_folder(store_.root(), "d"), "sub");
   open();
@@ -309,6 +339,24 @@ TEST_F(NamingTest, WhatIsMadeBehindAShortcutIsMadeInTheFolder) {
   flush();
   EXPECT_FALSE(store_.find(folder)->trashed);
   EXPECT_THAT(drive_names(store_.root()), ElementsAre("d"));
+}
+
+// It has two inodes there, of one item.
+TEST_F(NamingTest, FolderBehindAShortcutHasItsNameWhileItIsChanged) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  store_.add_folder(folder, "sub");
+  store_.add_shortcut(store_.root(), "s", folder);
+  open();
+  const InodeId inode = inode_of("MyDrive/s/sub");
+  const InodeId real = inode_of("MyDrive/d/sub");
+  ASSERT_NE(inode, real);
+  AttributeChange change;
+  change.mode = 0700;
+  ASSERT_TRUE(vfs_->set_attributes({}, real, change).ok());
+  const auto node = vfs_->node(inode);
+  ASSERT_TRUE(node.ok());
+  EXPECT_EQ(node->parent, inode_of("MyDrive/s"));
+  EXPECT_FALSE(node->unnamed);
 }
 
 TEST_F(NamingTest, CreatedAndRemovedNeverReachesDrive) {

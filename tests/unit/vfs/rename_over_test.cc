@@ -1,5 +1,6 @@
 // A rename over another file (J6), whatever Drive has of both, and a kill at any moment: what is
 // shown afterwards, and what comes of it in Drive.
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -156,6 +157,48 @@ TEST_P(RenameOverTest, IsShownWhereverTheSenderWasKilled) {
     }
   }
 }
+
+// The source's own upload is being finished just then: it is sent once more, as a new revision of
+// the file that it replaces (J6).
+class RenameOverSentTest : public VfsFixture, public ::testing::WithParamInterface<const char*> {
+ protected:
+  ~RenameOverSentTest() override { fault::disarm_all(); }
+};
+
+TEST_P(RenameOverSentTest, WhatIsInDriveAlreadyIsSentAsTheOther) {
+  if (!fault::compiled_in()) return;
+  const FileId target = store_.add_file(store_.root(), "to", "replaced");
+  open();
+  write_new(kFrom, "renamed");
+  std::atomic<bool> reached = false;
+  fault::arm(GetParam(), [&]() -> Status {
+    if (reached.exchange(true)) return {};
+    EXPECT_TRUE(rename(kFrom, kTo).ok());
+    EXPECT_EQ(read(kTo), "renamed");
+    return {};
+  });
+  flush();
+  ASSERT_TRUE(reached);
+  for (const bool heard : {false, true}) {
+    if (heard) {
+      EXPECT_TRUE(vfs_->poll({}).ok());
+    }
+    EXPECT_THAT(names_in("MyDrive"), ElementsAre("to"));
+    EXPECT_EQ(read(kTo), "renamed");
+  }
+  flush();
+  EXPECT_EQ(store_.content(target), "renamed");
+  EXPECT_THAT(drive_names(store_.root()), ElementsAre("to"));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RenameOverSentTest,
+                         Values("sender.after_answer", "sender.after_accept",
+                                "sender.after_confirmed"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
 
 INSTANTIATE_TEST_SUITE_P(All, RenameOverTest,
                          Combine(Values(Where::kHere, Where::kDrive, Where::kBoth),

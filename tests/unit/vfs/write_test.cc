@@ -206,6 +206,179 @@ TEST_F(WriteTest, ReplacedFileThatDriveHasIsWhatItWasHere) {
   close(file);
 }
 
+// J6: Drive has it, nothing of it was changed here, and who has it open writes after all.
+TEST_F(WriteTest, ReplacedOrRemovedFileThatDriveHasCanBeWrittenByWhoHasItOpen) {
+  for (const bool replaced : {false, true}) {
+    store_.add_file(store_.root(), "a", "bytes");
+    if (vfs_ == nullptr) open();
+    ASSERT_TRUE(vfs_->poll({}).ok());
+    const auto file = open_to_write("MyDrive/a");
+    if (replaced) {
+      write_new("MyDrive/other", "x");
+      ASSERT_TRUE(rename("MyDrive/other", "MyDrive/a").ok());
+    } else {
+      ASSERT_TRUE(unlink("MyDrive/a").ok());
+    }
+    ASSERT_TRUE(put(*file, 5, " and more").ok());
+    EXPECT_EQ(read_all(*file), "bytes and more");
+    close(file);
+    flush();
+    EXPECT_EQ(drive_names(store_.root()).size(), replaced ? 1U : 0U);
+    EXPECT_EQ(exists("MyDrive/a") ? read("MyDrive/a") : "", replaced ? "x" : "");
+  }
+}
+
+// J6: its item is another file's by now, whose attributes stay what they are.
+TEST_F(WriteTest, WhatIsChangedOfAReplacedFileIsNoChangeOfItsItem) {
+  store_.add_file(store_.root(), "a", "bytes");
+  open();
+  for (const bool sent : {false, true}) {
+    SCOPED_TRACE(sent);
+    const auto file = open_to_write("MyDrive/a");
+    const InodeId inode = file->node().inode;
+    write_new("MyDrive/other", sent ? "x" : "y");
+    ASSERT_TRUE(rename("MyDrive/other", "MyDrive/a").ok());
+    if (sent) {
+      flush();
+      ASSERT_TRUE(vfs_->poll({}).ok());
+    }
+    AttributeChange change;
+    change.mode = 0711;
+    const auto changed = vfs_->set_attributes({}, inode, change);
+    ASSERT_TRUE(changed.ok()) << changed.error().to_string();
+    EXPECT_EQ(changed->mode & 07777, 0711U);
+    EXPECT_EQ(changed->parent, InodeId());
+    ASSERT_TRUE(vfs_->set_attribute({}, inode, "user.note", "mine", AttributeMode::kAny).ok());
+    EXPECT_EQ(vfs_->attribute(inode, "user.note").value_or(""), "mine");
+    EXPECT_EQ(node_at("MyDrive/a").mode & 07777, 0644U);
+    EXPECT_FALSE(vfs_->attribute(inode_of("MyDrive/a"), "user.note").ok());
+    const auto again = vfs_->open_file({}, inode, kToWrite);  // by /proc/self/fd
+    ASSERT_TRUE(again.ok()) << again.error().to_string();
+    ASSERT_TRUE(put(**again, 0, "B").ok());
+    close(*again);
+    close(file);
+    flush();
+    const drive::Item item = item_named(store_.root(), "a");
+    EXPECT_EQ(store_.content(item.id), sent ? "x" : "y");
+    EXPECT_FALSE(item.properties.contains("driveway.mode"));
+    EXPECT_THAT(names_in("MyDrive"), ElementsAre("a"));
+  }
+}
+
+// R1a: only the mode is ours, which is not sent yet.
+TEST_F(WriteTest, AnothersNewRevisionWhileAttributesArePendingIsANewInode) {
+  const FileId id = store_.add_file(store_.root(), "a", "before");
+  open();
+  const InodeId inode = inode_of("MyDrive/a");
+  const auto reader = *vfs_->open_file({}, inode, {});
+  EXPECT_EQ(read_all(*reader), "before");
+  AttributeChange change;
+  change.mode = 0711;
+  ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
+  store_.set_content(id, "theirs, which is longer");
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  EXPECT_THAT(names_in("MyDrive"), ElementsAre("a"));
+  flush();
+  for (const bool heard : {false, true}) {
+    if (heard) {
+      EXPECT_TRUE(vfs_->poll({}).ok());
+    }
+    EXPECT_THAT(names_in("MyDrive"), ElementsAre("a"));
+    EXPECT_NE(inode_of("MyDrive/a"), inode);
+    EXPECT_EQ(read("MyDrive/a"), "theirs, which is longer");
+    EXPECT_EQ(node_at("MyDrive/a").mode & 07777, 0711U);
+    EXPECT_EQ(read_all(*reader), "before");
+  }
+}
+
+// R4: what was removed or rewritten here is not fetched ahead.
+TEST_F(WriteTest, OnlyWhatIsShownAsDriveHasItIsFetchedAhead) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  for (int i = 0; i < 10; ++i) {
+    const std::string name = "f" + std::to_string(i);
+    store_.add_file(folder, name, name);
+  }
+  open();
+  ASSERT_THAT(names_in("MyDrive/d"), SizeIs(10));
+  ASSERT_TRUE(unlink("MyDrive/d/f8").ok());
+  const auto file = open_to_write("MyDrive/d/f9", /*truncate=*/true);
+  ASSERT_TRUE(put(*file, 0, "written here").ok());
+  EXPECT_EQ(read("MyDrive/d/f0"), "f0");
+  EXPECT_EQ(read("MyDrive/d/f1"), "f1");
+  const auto metric = [this](const char* name) { return metrics_.snapshot()[name]; };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while ((metric("siblings.prefetched") < 6 || metric("siblings.in_flight") > 0) &&
+         std::chrono::steady_clock::now() < until) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(metric("siblings.prefetched"), 6);
+  EXPECT_EQ(store_.calls(Method::kRead), 8);
+  EXPECT_EQ(read("MyDrive/d/f9"), "written here");
+  close(file);
+}
+
+// J2: the feed tells of what was made before the answer does, and here it has another name by then.
+TEST_F(WriteTest, WhatDriveChoseAnIdForIsShownOnceBeforeItsAnswerComes) {
+  if (!fault::compiled_in()) return;
+  store_.faults().set_hook([&](const Context&, const drive::CallInfo& call) -> Status {
+    if (call.method != Method::kCreate || call.id.empty() || store_.find(call.id)) return {};
+    return Error{ErrorCode::kInvalidArgument, "The provided file ID is not usable."};
+  });
+  open();
+  make_folder("MyDrive/d");
+  write_new("MyDrive/f", "bytes");
+  const std::vector<InodeId> inodes{inode_of("MyDrive/d"), inode_of("MyDrive/f")};
+  std::atomic<bool> answered = false;
+  const auto look = [&] {
+    EXPECT_THAT(names_in("MyDrive"), ElementsAre("e", "g"));
+    EXPECT_EQ(inode_of("MyDrive/e"), inodes[0]);
+    EXPECT_EQ(inode_of("MyDrive/g"), inodes[1]);
+  };
+  fault::arm("sender.after_answer", [&]() -> Status {
+    if (answered.exchange(true)) return {};
+    EXPECT_TRUE(rename("MyDrive/d", "MyDrive/e").ok());
+    EXPECT_TRUE(rename("MyDrive/f", "MyDrive/g").ok());
+    EXPECT_TRUE(vfs_->poll({}).ok());
+    look();
+    return {};
+  });
+  flush();
+  fault::disarm_all();
+  ASSERT_TRUE(answered);
+  look();
+  EXPECT_EQ(read("MyDrive/g"), "bytes");
+}
+
+TEST_F(WriteTest, TruncationThatChangesNothingSetsTheTime) {
+  const FileId empty = store_.add_file(store_.root(), "empty", "");
+  const FileId id = store_.add_file(store_.root(), "a", "bytes");
+  open();
+  for (const bool set : {false, true}) {  // nothing of it is changed here; it is
+    for (const std::string path : {"MyDrive/empty", "MyDrive/a"}) {
+      SCOPED_TRACE(path);
+      AttributeChange change;
+      change.modified = WallTime(std::chrono::milliseconds(1'000));
+      if (set) {
+        EXPECT_TRUE(vfs_->set_attributes({}, inode_of(path), change).ok());
+      }
+      clock_.advance(std::chrono::seconds(5));
+      if (path == "MyDrive/empty") {
+        close(open_to_write(path, /*truncate=*/true));
+      } else {
+        AttributeChange size;
+        size.size = 5;
+        ASSERT_TRUE(vfs_->set_attributes({}, inode_of(path), size).ok());
+      }
+      EXPECT_EQ(node_at(path).modified, clock_.wall_now());
+    }
+  }
+  flush();
+  EXPECT_EQ(store_.find(id)->modified, clock_.wall_now());
+  EXPECT_EQ(store_.find(empty)->modified, clock_.wall_now() - std::chrono::seconds(5));
+  EXPECT_EQ(store_.content(id), "bytes");
+  for (const auto& edit : store_.edits()) EXPECT_FALSE(edit.content) << "the bytes are the same";
+}
+
 // E3, E4.
 TEST_F(WriteTest, AttributesGoToDriveAsProperties) {
   open();
@@ -241,8 +414,11 @@ TEST_F(WriteTest, AttributesGoToDriveAsProperties) {
 
 TEST_F(WriteTest, SymlinkIsASmallFileWithAMark) {
   open();
-  const auto link = vfs_->make_symlink({}, inode_of("MyDrive"), "latest", "runs/17", {});
+  const InodeId parent = inode_of("MyDrive");
+  const auto records = metrics_.snapshot()["journal.append.count"];
+  const auto link = vfs_->make_symlink({}, parent, "latest", "runs/17", {});
   ASSERT_TRUE(link.ok()) << link.error().to_string();
+  EXPECT_EQ(metrics_.snapshot()["journal.append.count"], records + 1) << "no kill comes in between";
   EXPECT_EQ(link->kind, tree::NodeKind::kSymlink);
   EXPECT_EQ(vfs_->read_link({}, link->inode).value_or(""), "runs/17");
   flush();
