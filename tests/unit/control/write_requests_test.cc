@@ -398,6 +398,38 @@ TEST_F(WriteRequestsTest, ADrainGoesOnWithTheRestWhenSomethingFails) {
   EXPECT_EQ(flushes_, 2) << "until only what failed is left";
 }
 
+// E2: a full storage is no matter of time, whenever that ends.
+TEST_F(WriteRequestsTest, ADrainEndsWithWhatStopsAllThatIsLeft) {
+  make_writable();
+  vfs_.add_unsent(100, "data", ItemKind::kFile, 3000);
+  vfs_.on_flush = [this](const Context&, InodeId) -> Status {
+    if (++flushes_ == 1) refuse_next(ErrorCode::kStorageFull, "the storage is full");
+    return Error{ErrorCode::kDeadlineExceeded, "the time is over"};
+  };
+  std::thread draining([&] { dispatcher_->drain({.longest = 1h, .stall = 1h}); });
+  Documents reply;
+  EXPECT_TRUE(ask({{"op", "unmount"}, {"mountpoint", "/content/drive"}}, reply).ok());
+  draining.join();
+  EXPECT_EQ(reply.last()["code"], "storage_full") << reply.last();
+  EXPECT_THAT(reply.last()["message"], HasSubstr("data: the storage is full"));
+  EXPECT_EQ(flushes_, 1) << "it is not asked again and again";
+}
+
+TEST_F(WriteRequestsTest, ADrainWhoseTimeIsOverBeforeAllWasTriedSaysThat) {
+  make_writable();
+  vfs_.add_unsent(100, "refused", ItemKind::kFile, 3000);
+  vfs_.add_unsent(101, "folder", ItemKind::kFolder, 0);  // takes no storage
+  vfs_.on_flush = [this](const Context&, InodeId) -> Status {
+    refuse_next(ErrorCode::kStorageFull, "the storage is full");
+    return Error{ErrorCode::kDeadlineExceeded, "the time is over"};
+  };
+  std::thread draining([&] { dispatcher_->drain({.longest = 1h, .stall = 1h}); });
+  Documents reply;
+  EXPECT_TRUE(ask({{"op", "unmount"}, {"mountpoint", "/content/drive"}}, reply).ok());
+  draining.join();
+  EXPECT_EQ(reply.last()["code"], "deadline_exceeded") << reply.last();
+}
+
 TEST_F(WriteRequestsTest, AMountEndsTheDrainAndTakesOver) {
   make_writable();
   vfs_.add_unsent(100, "data", ItemKind::kFile, 3000);
