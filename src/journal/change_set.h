@@ -43,6 +43,7 @@
 #include "drive/edit.h"
 #include "drive/item.h"
 #include "journal/change.h"
+#include "journal/change_notes.h"
 
 namespace driveway::journal {
 
@@ -330,6 +331,9 @@ class ChangeSet {
 
   // --- Looks.
 
+  // J13, and how conflicts ended. What is noted between begin() and keep() goes with the rows.
+  const Notes& notes() const { return remembered_; }
+  Notes& notes() { return remembered_; }
   const Change* find(InodeId inode) const;
   InodeId find_id(const FileId& id) const;  // 0: none
   // J2, J3: whose create without an id has made the item, or is about to; 0: no one's. What is
@@ -441,6 +445,7 @@ class ChangeSet {
   // change_outcome.cc
   Result<Change> take_out(const Step& step);
   Outcome confirm(Change change, const drive::Item& item, InodeId parent, WallTime now);
+  void note_upload(const Change& change, const Sent& sent, const drive::Item& item, WallTime now);
   Verdict confirm_content(Change& change, const Sent& sent, const drive::Item& item, WallTime now);
   void confirm_removal(Change change, const Sent& sent, Rows& rows, WallTime now);
   void learn(Known& known, const drive::Item& item, InodeId parent) const;
@@ -450,6 +455,7 @@ class ChangeSet {
   Outcome hear(Change change, const drive::Item& item, InodeId parent, WallTime now);
   bool holds_wanted(InodeId folder) const;
   Outcome lost(Change change, WallTime now);
+  void note_conflict(ConflictKind kind, const Change& change, std::string kept_as, WallTime now);
 
   Options options_;
   std::uint64_t counter_ = 0;
@@ -478,6 +484,7 @@ class ChangeSet {
   bool login_needed_ = false;
   bool notes_ = false;  // between begin() and keep() or undo()
   std::map<InodeId, Before> before_;
+  Notes remembered_;
 };
 
 }  // namespace driveway::journal

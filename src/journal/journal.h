@@ -110,6 +110,7 @@ class Journal {
  private:
   Journal(Clock& clock, Options options);
   Status load();
+  Status load_notes();
   Status sync_contents();
   // With change_mutex_ held.
   Result<Rows> apply(const Call& call);

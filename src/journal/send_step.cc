@@ -270,6 +270,12 @@ void SenderCore::adopt_content(const Job& job, const drive::Item& item) {
 Status SenderCore::fail(Job& job, const Error& error, bool may_be_done) {
   if (stopping_ && error.code == ErrorCode::kCancelled) return error;
   if (error.code == ErrorCode::kLoginNeeded) log::warn("Drive wants a new login: ", error);
+  if (error.code == ErrorCode::kStorageFull && make_room(job.drive, job.step.sent.content.size)) {
+    const Error again{ErrorCode::kUnavailable,
+                      "Drive had no room; old revisions and files in its trash have made some",
+                      true};
+    return fail(job, again, may_be_done);
+  }
   return record(job.step, [&](ChangeSet& set, WallTime now) -> Result<Outcome> {
     auto outcome = set.failed(job.step, error, may_be_done, now);
     if (outcome.ok() && outcome->verdict == Verdict::kFailed) {
@@ -340,7 +346,7 @@ void SenderCore::after_record(const Outcome& outcome) {
       found = found || is_homeless;
     }
   }
-  if (found) wake_care();
+  if (found || options_.revisions == RevisionsMode::kDrop) wake_care();
   hear_later();
 }
 
