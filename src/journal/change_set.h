@@ -190,6 +190,14 @@ struct Backlog {
   Milliseconds eta{0};
 };
 
+// E2: what stops all contents of `drive` (empty: My Drive), or of all drives.
+struct Stop {
+  Problem problem;
+  DriveId drive;
+  bool all_drives = false;
+  WallTime until{};  // when it is tried again
+};
+
 class ChangeSet {
  public:
   explicit ChangeSet(Options options = {}) : options_(options) {}
@@ -358,6 +366,7 @@ class ChangeSet {
   // E2: why nothing more with a content should go into `folder` of `drive`: what stops all of it,
   // or what another one in the folder was refused for.
   std::optional<Problem> refusal(InodeId folder, const DriveId& drive) const;
+  std::vector<Stop> stops() const;  // what stops all drives first
   std::size_t size() const { return changes_.size(); }
   // Grows whenever a row begins to say less than before because of what Drive did: it is clean now,
   // or its item is another than was known.
