@@ -103,7 +103,8 @@ TEST_F(SenderEdit, AFileIsCopiedByTheServer) {
   EXPECT_THAT(tree(), ElementsAre(Pair("a", "bytes"), Pair("b", "bytes")));
   EXPECT_EQ(store_.calls(Method::kCopy), 1);
   EXPECT_EQ(store_.bytes_sent(), 0);
-  EXPECT_THAT(side_.confirmed(), IsEmpty()) << "no byte of it is here";
+  ASSERT_EQ(side_.confirmed().size(), 1u) << "what is here of it is clean from now on";
+  EXPECT_FALSE(side_.confirmed()[0].has_snapshot) << "no byte of it is here";
 }
 
 // The server's copy would have another content.
