@@ -337,14 +337,27 @@ Status SenderCore::note_overwritten(Job& job, const std::string& name, const Ove
   return journal_.sync(cancellable());
 }
 
+// Where what `item` had is saved. Nothing is put into a folder that is in the trash, or that cannot
+// be seen.
+Result<Place> SenderCore::place_beside(const Context& context, const drive::Item& item) {
+  const std::string name = local_.conflict_name(item.name);
+  std::optional<drive::Item> folder;
+  if (item.parent) {
+    DRIVEWAY_TRY(folder, get(context, *item.parent));
+  }
+  if (folder && !folder->trashed) return Place{InodeId(), folder->id, name};
+  return local_.recovery_place(context, name);
+}
+
 Status SenderCore::copy_revision(Job& job, const drive::Item& item,
                                  const drive::RevisionInfo& lost) {
   const Context context = call_context(job.context.priority);
   DRIVEWAY_CHECK(store_.keep_revision(context, item.id, lost.id, true));
   drive::NewItem copy;
   copy.id = job.step.sent.overwritten->saved_as;
-  copy.name = local_.conflict_name(item.name);
-  copy.parent = item.parent.value_or(FileId());
+  DRIVEWAY_TRY(const Place place, place_beside(context, item));
+  copy.name = place.name;
+  copy.parent = place.parent_id;
   copy.mime_type = item.mime_type;
   copy.modified = lost.modified;
   copy.properties = item.properties;

@@ -140,6 +140,7 @@ class SenderCore final : public Sender {
   Result<bool> save_overwritten(Job& job, const drive::Item& item);
   Result<bool> not_saved(Job& job, const Error& error);
   Status note_overwritten(Job& job, const std::string& name, const Overwritten& theirs);
+  Result<Place> place_beside(const Context& context, const drive::Item& item);
   Status copy_revision(Job& job, const drive::Item& item, const drive::RevisionInfo& lost);
   Status make_copy(Job& job, const drive::NewItem& copy, Bytes size, const ReadBytes& read);
 

@@ -355,6 +355,27 @@ TEST_F(SenderEdit, WhatWasOverwrittenUnseenIsSaved) {
   EXPECT_THAT(tree(), ElementsAre(Pair("a", "ours"), Pair("a (conflict)", "theirs")));
 }
 
+// J10: nothing is saved into the trash.
+TEST_F(SenderEdit, WhatWasOverwrittenInATrashedFolderIsSavedElsewhere) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  const FileId id = store_.add_file(folder, "a", "base");
+  const FileId home = store_.add_folder(store_.root(), "driveway-recovered");
+  side_.set_recovery(known(home), home);
+  const InodeId parent = known(folder);
+  store_.faults().set_hook(
+      [&, first = true](const Context&, const drive::CallInfo& call) mutable -> Status {
+        if (call.method != Method::kUpdate || !std::exchange(first, false)) return {};
+        store_.set_content(id, "theirs");
+        store_.trash(folder);
+        return {};
+      });
+  rewrite(id, "ours", parent);
+  ASSERT_TRUE(drain());
+  store_.faults().clear();
+  EXPECT_EQ(tree()["driveway-recovered/a (conflict)"], "theirs");
+  EXPECT_EQ(store_.content(id), "ours") << "what was sent went into the trash with its folder";
+}
+
 // Drive made the copy, and nobody was told.
 TEST_F(SenderEdit, WhatWasOverwrittenIsSavedOnce) {
   const FileId id = store_.add_file(store_.root(), "a", "base");
