@@ -198,16 +198,7 @@ TEST_F(WriteRequestsTest, APauseIsExplainedAlsoWhereTheFirstToBeSentHasAnotherPr
   vfs_.add_unsent(99, "refused", ItemKind::kFile, 10);
   refuse_next(ErrorCode::kUnavailable, "The server is busy.");
   vfs_.add_unsent(100, "big", ItemKind::kFile, 10);
-  vfs_.change([&](journal::ChangeSet& set, WallTime now) -> Result<journal::Rows> {
-    const WallTime later = now + 1min;
-    journal::Plan plan = set.next(later, {.steps = 2, .contents = true});
-    EXPECT_EQ(plan.steps.size(), 2u);
-    DRIVEWAY_TRY(journal::Rows rows, set.began(plan.steps[1], {}, later));
-    DRIVEWAY_TRY(auto outcome,
-                 set.failed(plan.steps[1], {ErrorCode::kQuotaExceeded, "User rate limit exceeded."},
-                            false, later));
-    return outcome.rows;
-  });
+  refuse_next(ErrorCode::kQuotaExceeded, "User rate limit exceeded.");  // the other one pauses
   drop(100);  // it is not even there any more
   vfs_.add_unsent(101, "next", ItemKind::kFile, 10);
   const json now = writes();
