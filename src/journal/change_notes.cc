@@ -102,8 +102,9 @@ std::optional<Notes::Made> Notes::decode_made(std::string_view bytes) {
 bool Notes::load(std::string_view table, std::string_view key, std::string_view value) {
   if (table == kMadeTable) {
     auto made = decode_made(value);
-    if (made) set(FileId(std::string(key)), std::move(made));
-    return made.has_value();
+    if (!made) return false;
+    set(FileId(std::string(key)), std::move(made));
+    return true;
   }
   store::Reader reader(key);
   const std::uint64_t number = reader.key64();
