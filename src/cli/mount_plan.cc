@@ -52,7 +52,7 @@ Status plan_writes(const Settings& settings, vfs::VfsOptions& options) {
   options.changes.delete_permanently = *removal == "permanent";
   const auto revisions = settings.choice("revisions", {"auto", "keep", "drop"}, "auto");
   if (!revisions.ok()) return revisions.error();
-  options.revisions = revisions_mode(*revisions);
+  options.sender.revisions = revisions_mode(*revisions);
   return {};
 }
 
@@ -88,7 +88,7 @@ control::WriteSettings write_settings(const vfs::VfsOptions& options) {
           .settle = options.changes.settle,
           .max_backlog = options.max_backlog,
           .delete_permanently = options.changes.delete_permanently,
-          .revisions = options.revisions};
+          .revisions = options.sender.revisions};
 }
 
 Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arguments) {

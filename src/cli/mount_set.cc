@@ -22,7 +22,8 @@ struct MountSet::Entry {
   std::string mountpoint;
   std::unique_ptr<fuse::Mount> mount;
   std::atomic<bool> ended{false};
-  std::thread watcher;  // joined by reap()
+  std::optional<Duration> drain;  // who unmounts it asks for; guarded by the set's mutex
+  std::thread watcher;            // joined by reap()
 };
 
 MountSet::MountSet(vfs::Vfs& vfs, Clock& clock, Metrics& metrics, std::function<void()> ended)
@@ -110,19 +111,24 @@ Result<bool> MountSet::unmount(const Context& context, const control::UnmountReq
   {
     const std::lock_guard lock(mutex_);
     entry = find(request.mountpoint);
+    // Before it is unmounted: whoever sees its end may look at once.
+    if (entry != nullptr) entry->drain = request.drain;
   }
   if (entry == nullptr) {
     return Error{ErrorCode::kNotFound, cat(request.mountpoint, " is not mounted")};
   }
-  DRIVEWAY_CHECK(unmount_patiently(*entry, context, request.force));
+  const Status unmounted = unmount_patiently(*entry, context, request.force);
   bool last = false;
   {
     const std::lock_guard lock(mutex_);
+    if (!unmounted.ok()) {
+      entry->drain.reset();
+      return unmounted.error();
+    }
     entry->ended =
         true;  // by force, open files keep the kernel's session: it does not end by itself
     last = is_empty();
     closing_ = closing_ || last;
-    if (last) drain_ = request.drain;
   }
   ended_();
   return last;
@@ -138,6 +144,7 @@ bool MountSet::reap() {
     const auto gone = std::stable_partition(entries_.begin(), entries_.end(),
                                             [](const EntryPtr& entry) { return !entry->ended; });
     ended.assign(gone, entries_.end());
+    if (!ended.empty()) drain_ = ended.back()->drain;
     entries_.erase(gone, entries_.end());
   }
   for (const EntryPtr& entry : ended) {

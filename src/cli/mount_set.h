@@ -50,7 +50,7 @@ class MountSet final : public control::Mounts {
   const std::function<void()> ended_;
   mutable std::mutex mutex_;
   bool closing_ = false;
-  std::optional<Duration> drain_;
+  std::optional<Duration> drain_;  // asked for at the last one that ended
   std::set<std::string> pending_;  // being mounted
   std::vector<EntryPtr> entries_;
 };

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <iostream>
 #include <optional>
 
@@ -15,6 +16,7 @@
 #include "cli/mount_plan.h"
 #include "cli/status_text.h"
 #include "cli/view.h"
+#include "control/wording.h"
 #include "fuse/mount.h"
 
 namespace driveway::cli {
@@ -120,6 +122,28 @@ ExitStatus watch(const Context& context, const std::string& wanted,
   }
 }
 
+// Keeps the one document of an answer.
+class Answer final : public control::Reply {
+ public:
+  Status document(const json& document) override {
+    whole = document;
+    return {};
+  }
+  Status bytes(std::span<const std::byte>) override { return {}; }
+  json whole;
+};
+
+// J13: by the daemon, or by what the last mount has left here. Null: nothing is known here.
+json left_in_drive(const MountPlan& plan, const std::string& permission_id,
+                   const Settings& settings, const Context& context, Clock& clock) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(plan.cache_dir / permission_id / "journal", ignored)) return nullptr;
+  const auto view = open_view(context, {}, running_daemons(clock), settings, clock);
+  Answer answer;
+  if (!view.ok() || !(*view)->ask(context, {{"op", "about"}}, answer).ok()) return nullptr;
+  return answer.whole.value("left_in_drive", json());
+}
+
 }  // namespace
 
 ExitStatus status(const StatusArguments& arguments) {
@@ -146,8 +170,11 @@ ExitStatus about(const Settings& settings, bool as_json) {
   if (!account.ok()) return report(account.error());
   const auto answer = (*account)->store().about(context);
   if (!answer.ok()) return report(answer.error());
+  const json left = left_in_drive(*plan, answer->permission_id, settings, context, clock);
   if (as_json) {
-    std::cout << control::about_document(*answer).dump(2) << "\n";
+    json document = control::about_document(*answer);
+    if (!left.is_null()) document["left_in_drive"] = left;
+    std::cout << document.dump(2) << "\n";
     return ExitStatus::kDone;
   }
   std::cout << answer->display_name << " <" << answer->email << ">\n"
@@ -156,6 +183,9 @@ ExitStatus about(const Settings& settings, bool as_json) {
             << (answer->storage_limit ? format_size(*answer->storage_limit) : "no limit") << "\n"
             << "  in Drive: " << format_size(answer->usage_in_drive) << ", in its trash "
             << format_size(answer->usage_in_trash) << "\n";
+  if (const std::string text = control::leftovers_text(left); !text.empty()) {
+    std::cout << "  left:     of this client: " << text << "\n";
+  }
   return ExitStatus::kDone;
 }
 

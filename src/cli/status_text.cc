@@ -98,12 +98,24 @@ void add_backlog(const json& status, std::ostream& out) {
   if (writes.contains("paused")) {
     const json& paused = writes["paused"];
     out << "  stopped:   " << paused.value("message", "");
+    if (paused.contains("since")) out << ", since " << paused.value("since", "");
     if (paused.contains("until")) out << "; tried again at " << paused.value("until", "");
+    if (paused.contains("meaning")) out << "\n             " << paused.value("meaning", "");
     out << "\n";
   }
   if (const auto failed = figure(writes, "failed"); failed > 0) {
     out << "  failed:    " << failed
         << " of them for good: driveway status --failed says why, driveway retry tries again\n";
+  }
+  const json conflicts = writes.value("conflicts", json::array());
+  if (!conflicts.empty()) {
+    out << "  conflicts: " << conflicts.size()
+        << ", the last: " << control::conflict_text(conflicts.back())
+        << (conflicts.size() > 1 ? "; driveway status --failed lists them" : "") << "\n";
+  }
+  if (const std::string left = control::leftovers_text(part_of(writes, "left_in_drive"));
+      !left.empty()) {
+    out << "  left:      in Drive, of this client: " << left << "\n";
   }
 }
 
@@ -180,9 +192,13 @@ std::string queue_text(const json& status) {
 
 std::string failed_text(const json& status) {
   std::ostringstream out;
-  for (const json& one : part_of(status, "writes").value("failed_items", json::array())) {
+  const json& writes = part_of(status, "writes");
+  for (const json& one : writes.value("failed_items", json::array())) {
     out << one.value("path", "") << ": " << one.value("message", "") << " ("
         << one.value("code", "") << ", since " << one.value("since", "") << ")\n";
+  }
+  for (const json& one : writes.value("conflicts", json::array())) {
+    out << control::conflict_text(one) << "\n";
   }
   return out.str();
 }

@@ -230,7 +230,9 @@ json about_document(const drive::About& about) {
 
 Status Dispatcher::about(const Context& context, Reply& reply) {
   DRIVEWAY_TRY(const drive::About about, vfs_.about(step(context)));
-  return reply.document(about_document(about));
+  json document = about_document(about);
+  document["left_in_drive"] = leftovers_document(vfs_.leftovers());
+  return reply.document(document);
 }
 
 Status Dispatcher::ls(const Context& context, const json& request, Reply& reply) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "control/background_call.h"
 #include "control/flush_watch.h"
 #include "control/wording.h"
@@ -42,14 +43,18 @@ class Movement {
   TimePoint moved_;
 };
 
-bool ends_all(ErrorCode code) {
-  return code == ErrorCode::kCancelled || code == ErrorCode::kDeadlineExceeded ||
-         code == ErrorCode::kLoginNeeded;
-}
-
-bool has_more_to_send(vfs::Vfs& vfs, Clock& clock) {
-  const nlohmann::json backlog = backlog_document(vfs, clock);
-  return backlog["changes"] > backlog["failed"];
+// Why nothing that is left can go to Drive now (E2). Nothing: something can.
+std::optional<Error> obstacle_of_all(vfs::Vfs& vfs) {
+  return vfs.journal()->look([](const journal::ChangeSet& set) {
+    std::optional<Error> first;
+    for (const InodeId inode : set.dirty()) {
+      const auto problem = set.obstacle(inode);
+      if (!problem) return std::optional<Error>();
+      if (first) continue;
+      first = Error{problem->code, cat(set.find(inode)->name(), ": ", problem->message)};
+    }
+    return first;
+  });
 }
 
 }  // namespace
@@ -82,9 +87,15 @@ Status Drain::send(const Context& context, Duration stall) {
       if (movement.has_stalled(stall)) call.cancel();
       ended = call.wait({.deadline = clock_.now() + kDrainTick});
     }
-    if (ended->ok() || ends_all(ended->error().code)) return *ended;
+    if (ended->ok() || ended->failed_with(ErrorCode::kLoginNeeded) || context.cancel.cancelled()) {
+      return *ended;
+    }
+    // Also where the time is over: more of it would not have helped.
+    if (const auto obstacle = obstacle_of_all(vfs_)) return *obstacle;
+    const bool is_over = ended->failed_with(ErrorCode::kCancelled) ||
+                         ended->failed_with(ErrorCode::kDeadlineExceeded);
     stall = std::min<Duration>(stall, kStallAfterFailure);
-    if (!has_more_to_send(vfs_, clock_) || movement.has_stalled(stall)) return *ended;
+    if (is_over || movement.has_stalled(stall)) return *ended;
     if (!sleep_until(context, clock_, clock_.now() + kDrainTick).ok()) return *ended;
   }
 }

@@ -63,4 +63,39 @@ std::string backlog_text(const json& writes) {
   return text;
 }
 
+std::string leftovers_text(const json& left) {
+  std::string text;
+  if (const std::uint64_t count = figure_of(left, "revisions"); count > 0) {
+    text = cat(counted(count, "old revision"), " (", format_size(figure_of(left, "revision_bytes")),
+               ")");
+  }
+  if (const std::uint64_t count = figure_of(left, "trashed"); count > 0) {
+    text += cat(text.empty() ? "" : " and ", counted(count, "file"), " in its trash (",
+                format_size(figure_of(left, "trashed_bytes")), ")");
+  }
+  return text;
+}
+
+std::string conflict_text(const json& conflict) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kReasons = {
+      {{"changed_too", "another client has changed it, too, and that keeps the name"},
+       {"name_taken", "another client has made a file of this name"},
+       {"overwritten",
+        "what another client had just written to it was replaced, and is kept there"},
+       {"removed_there", "another client has removed it: it was made anew"},
+       {"folder_gone", "its folder has gone from Drive: it is in driveway-recovered"},
+       {"unclosed", "it was being written when driveway stopped, and that is kept there"}}};
+  const std::string name = conflict.value("name", "");
+  const std::string kept_as = conflict.value("kept_as", "");
+  const std::string kind = conflict.value("kind", "");
+  std::string text = name;
+  for (const auto& [word, reason] : kReasons) {
+    if (word == kind) text = cat(name, ": ", reason);
+  }
+  // The path is that of ours, and theirs is what was given another name there.
+  const std::string kept = kind == "overwritten" ? kept_as : conflict.value("path", kept_as);
+  if (kept != name) text += cat("; see ", kept);
+  return cat(text, " (", conflict.value("at", ""), ")");
+}
+
 }  // namespace driveway::control

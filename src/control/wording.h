@@ -19,4 +19,10 @@ std::string counted(std::uint64_t count, const std::string& singular);
 // nothing.
 std::string backlog_text(const nlohmann::json& writes);
 
+// What this client has left in Drive, of a document "left_in_drive": "3 old revisions (1.2 GiB) and
+// 2 files in its trash (4 MiB)"; "" for nothing.
+std::string leftovers_text(const nlohmann::json& left);
+// How a conflict ended, of an entry of "conflicts": "PATH: kept as …: another client …".
+std::string conflict_text(const nlohmann::json& conflict);
+
 }  // namespace driveway::control

@@ -105,22 +105,17 @@ struct Look {
   std::vector<Queued> queue;
   std::vector<Change> failed;
   bool login_needed = false;
-  std::optional<journal::Problem> stop;  // of the first row that is stopped by it
-  std::optional<WallTime> stop_until;
+  std::optional<journal::Stop> stop;
+  std::vector<journal::Conflict> conflicts;
+  journal::LeftoverTotals left;
 };
 
-// Whether what `waiting` says is no matter of this row alone, but one that stops all, or much.
-bool is_general(const Change& change, Wait wait) {
-  if (!change.problem) return false;
-  const ErrorCode code = change.problem->code;
-  if (wait == Wait::kPause) return code == ErrorCode::kRateLimited;
-  return wait == Wait::kBlocked;
-}
-
-void note_stop(const Change& change, const journal::Waiting& waiting, Look& look) {
-  if (look.stop || !is_general(change, waiting.wait)) return;
-  look.stop = change.problem;
-  look.stop_until = waiting.until;
+// A rate that Drive refuses is no matter of one file alone. The last pause of all counts.
+void note_rate_limit(const Change& change, WallTime now, std::optional<journal::Stop>& stop) {
+  const auto& problem = change.problem;
+  if (!problem || problem->code != ErrorCode::kRateLimited || change.not_before <= now) return;
+  if (stop && stop->until >= change.not_before) return;
+  stop = journal::Stop{*problem, change.drive, true, change.not_before};
 }
 
 Look look_at(const ChangeSet& set, WallTime now, double bytes_per_second, bool figures_only,
@@ -128,20 +123,27 @@ Look look_at(const ChangeSet& set, WallTime now, double bytes_per_second, bool f
   Look look;
   look.backlog = set.backlog(now, bytes_per_second);
   look.login_needed = set.login_needed();
+  if (!figures_only) {
+    look.conflicts = set.notes().conflicts();
+    look.left = set.notes().totals();
+  }
+  std::optional<journal::Stop> rate_limit;
   for (const InodeId inode : set.dirty()) {
     const Change& change = *set.find(inode);
     if (change.wanted.content && !change.wanted.deleted) ++look.files;
     if (figures_only) continue;
     if (is_failed(change)) {
       if (look.failed.size() < kMostFailed) look.failed.push_back(change);
-    } else if (change.problem && !look.stop) {
-      note_stop(change, set.waiting(inode, now), look);
+    } else {
+      note_rate_limit(change, now, rate_limit);
     }
     if (look.queue.size() == kMostQueued || sending.contains(inode)) continue;
     Queued queued{change, set.waiting(inode, now), std::nullopt};
     if (const Change* const on = set.find(queued.waiting.on)) queued.on = *on;
     look.queue.push_back(std::move(queued));
   }
+  const auto stops = set.stops();
+  look.stop = stops.empty() ? rate_limit : stops.front();
   return look;
 }
 
@@ -187,6 +189,21 @@ json failed_entry(vfs::Vfs& vfs, const Change& change) {
           {"since", format_rfc3339(change.problem->at)}};
 }
 
+// What a user is to make of it, beyond what Drive says. Null: nothing.
+const char* meaning_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kQuotaExceeded:
+    case ErrorCode::kRateLimited:
+      return "Drive takes some 750 GB a day of an account, and may refuse more for hours: it goes "
+             "on "
+             "by itself";
+    case ErrorCode::kStorageFull:
+      return "make room in Drive, or empty its trash: it goes on by itself";
+    default:
+      return nullptr;
+  }
+}
+
 // J11, E1, E2: what stops more than one file, and what can be done about it.
 json paused_document(const Look& look) {
   if (look.login_needed) {
@@ -194,9 +211,24 @@ json paused_document(const Look& look) {
             {"message", "Drive takes no more of this login: run driveway login"}};
   }
   if (!look.stop) return nullptr;
-  json paused = {{"code", to_string(look.stop->code)}, {"message", valid_utf8(look.stop->message)}};
-  if (look.stop_until) paused["until"] = format_rfc3339(*look.stop_until);
+  const journal::Problem& problem = look.stop->problem;
+  json paused = {{"code", to_string(problem.code)},
+                 {"message", valid_utf8(problem.message)},
+                 {"since", format_rfc3339(problem.at)},
+                 {"until", format_rfc3339(look.stop->until)}};
+  if (const char* const meaning = meaning_of(problem.code)) paused["meaning"] = meaning;
+  if (!look.stop->drive.empty()) paused["drive"] = look.stop->drive.value();
   return paused;
+}
+
+json conflict_entry(vfs::Vfs& vfs, const journal::Conflict& conflict) {
+  json entry = {{"name", valid_utf8(conflict.name)},
+                {"kept_as", valid_utf8(conflict.kept_as)},
+                {"kind", to_string(conflict.kind)},
+                {"at", format_rfc3339(conflict.at)}};
+  const std::string path = conflict.inode == InodeId() ? "" : vfs.path_of(conflict.inode);
+  if (!path.empty()) entry["path"] = valid_utf8(path);
+  return entry;
 }
 
 }  // namespace
@@ -207,6 +239,13 @@ std::string path_of(vfs::Vfs& vfs, const Change& change) {
   const std::string folder = vfs.path_of(change.parent());
   const std::string& name = change.name().empty() ? change.known.name : change.name();
   return folder.empty() ? name : cat(folder, "/", name);
+}
+
+json leftovers_document(const journal::LeftoverTotals& left) {
+  return {{"revisions", left.revisions},
+          {"revision_bytes", left.revision_bytes},
+          {"trashed", left.trashed},
+          {"trashed_bytes", left.trashed_bytes}};
 }
 
 json backlog_document(vfs::Vfs& vfs, Clock& clock) {
@@ -247,6 +286,11 @@ json writes_document(vfs::Vfs& vfs, Clock& clock) {
   for (const Change& one : look.failed) {
     document["failed_items"].push_back(failed_entry(vfs, one));
   }
+  document["conflicts"] = json::array();
+  for (const journal::Conflict& one : look.conflicts) {
+    document["conflicts"].push_back(conflict_entry(vfs, one));
+  }
+  document["left_in_drive"] = leftovers_document(look.left);
   if (json paused = paused_document(look); !paused.is_null()) document["paused"] = paused;
   return document;
 }

@@ -67,11 +67,17 @@ Outcome ChangeSet::lost(Change change, WallTime now) {
     drop(change.inode, outcome.rows);
     return outcome;
   }
+  note_conflict(ConflictKind::kRemovedThere, change, change.name(), now);
   touch(change, now);
   make_new(change);
   put(std::move(change), outcome.rows);
   outcome.verdict = Verdict::kAgain;
   return outcome;
+}
+
+void ChangeSet::note_conflict(ConflictKind kind, const Change& change, std::string kept_as,
+                              WallTime now) {
+  remembered_.conflict({kind, change.inode, change.name(), std::move(kept_as), now});
 }
 
 Result<Outcome> ChangeSet::remote_changed(InodeId inode, const std::optional<drive::Item>& item,
@@ -92,6 +98,7 @@ Result<Rows> ChangeSet::rehome(InodeId from, const InodeId& to, const FileId& to
     if (child.wanted.deleted || !is_dirty(child) || (child.known.exists && !child.wanted.parent)) {
       continue;
     }
+    note_conflict(ConflictKind::kFolderGone, child, child.name(), now);
     touch(child, now);
     set_place(child, {to, to_id, child.name()}, {});
     put(std::move(child), rows);
@@ -134,6 +141,7 @@ Rows ChangeSet::forget(WallTime now) {
     if (!is_needed && is_settled) done.push_back(inode);
   }
   for (const InodeId inode : done) drop(inode, rows);
+  remembered_.forget(now);
   return rows;
 }
 

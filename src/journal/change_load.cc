@@ -71,6 +71,8 @@ Result<Rows> ChangeSet::recover(InodeId inode, InodeId beside, std::string_view 
   }
   Rows rows;
   const std::string name = name_beside(change.name(), cat("recovered ", date));
+  remembered_.conflict(
+      {ConflictKind::kUnclosed, change.known.exists ? beside : inode, change.name(), name, now});
   touch(change, now);
   unclosed_.erase(inode);
   if (!change.known.exists) {

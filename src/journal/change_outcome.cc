@@ -114,7 +114,9 @@ Outcome ChangeSet::confirm(Change change, const drive::Item& item, InodeId paren
   change.confirmed_order = std::max(change.confirmed_order, sent.order);
   change.confirmed_at = now;
   change.echoed = false;
+  if (!item.trashed) remembered_.restored(item.id);
   if (sent.generation != 0) {
+    note_upload(change, sent, item, now);
     outcome.verdict = confirm_content(change, sent, item, now);
     blocks_.erase(change.drive.value());
     blocks_.erase(kAllDrives);
@@ -127,6 +129,14 @@ Outcome ChangeSet::confirm(Change change, const drive::Item& item, InodeId paren
   }
   put(std::move(change), outcome.rows);
   return outcome;
+}
+
+// J13: what others may have written is none of ours.
+void ChangeSet::note_upload(const Change& change, const Sent& sent, const drive::Item& item,
+                            WallTime now) {
+  if (!has_content(item, sent).value_or(sent.action == Action::kCopy)) return;
+  const auto replaced = is_create(sent.action) ? std::nullopt : std::optional(sent.base_revision);
+  remembered_.uploaded(item, change.drive, replaced, now);
 }
 
 Verdict ChangeSet::confirm_content(Change& change, const Sent& sent, const drive::Item& item,
@@ -169,6 +179,11 @@ void ChangeSet::confirm_removal(Change change, const Sent& sent, Rows& rows, Wal
   change.echoed = !is_removal(sent.action);  // the feed does not list what went along
   const FileId id = change.known.id;
   const bool is_folder = change.is_folder();
+  if (sent.action == Action::kRemove) {
+    remembered_.removed(id);
+  } else {
+    remembered_.trashed(id, change.known.head_revision, now);
+  }
   put(std::move(change), rows);
   if (!is_folder) return;
   const auto inside = in_drive_.find(id);
@@ -325,6 +340,8 @@ Result<Outcome> ChangeSet::adopted(const Step& step, const drive::Item& folder, 
 Result<Rows> ChangeSet::conflict(InodeId inode, std::string name, WallTime now) {
   DRIVEWAY_TRY(Change change, copy_of(inode));
   if (change.sent) in_flight_.erase(change.sent->ticket);
+  note_conflict(change.known.exists ? ConflictKind::kChangedToo : ConflictKind::kNameTaken, change,
+                name, now);
   touch(change, now);
   make_new(change);
   change.wanted.name = std::move(name);

@@ -43,6 +43,7 @@
 #include "drive/edit.h"
 #include "drive/item.h"
 #include "journal/change.h"
+#include "journal/change_notes.h"
 
 namespace driveway::journal {
 
@@ -189,6 +190,14 @@ struct Backlog {
   Milliseconds eta{0};
 };
 
+// E2: what stops all contents of `drive` (empty: My Drive), or of all drives.
+struct Stop {
+  Problem problem;
+  DriveId drive;
+  bool all_drives = false;
+  WallTime until{};  // when it is tried again
+};
+
 class ChangeSet {
  public:
   explicit ChangeSet(Options options = {}) : options_(options) {}
@@ -330,6 +339,9 @@ class ChangeSet {
 
   // --- Looks.
 
+  // J13, and how conflicts ended. What is noted between begin() and keep() goes with the rows.
+  const Notes& notes() const { return remembered_; }
+  Notes& notes() { return remembered_; }
   const Change* find(InodeId inode) const;
   InodeId find_id(const FileId& id) const;  // 0: none
   // J2, J3: whose create without an id has made the item, or is about to; 0: no one's. What is
@@ -354,6 +366,7 @@ class ChangeSet {
   // E2: why nothing more with a content should go into `folder` of `drive`: what stops all of it,
   // or what another one in the folder was refused for.
   std::optional<Problem> refusal(InodeId folder, const DriveId& drive) const;
+  std::vector<Stop> stops() const;  // what stops all drives first
   std::size_t size() const { return changes_.size(); }
   // Grows whenever a row begins to say less than before because of what Drive did: it is clean now,
   // or its item is another than was known.
@@ -441,6 +454,7 @@ class ChangeSet {
   // change_outcome.cc
   Result<Change> take_out(const Step& step);
   Outcome confirm(Change change, const drive::Item& item, InodeId parent, WallTime now);
+  void note_upload(const Change& change, const Sent& sent, const drive::Item& item, WallTime now);
   Verdict confirm_content(Change& change, const Sent& sent, const drive::Item& item, WallTime now);
   void confirm_removal(Change change, const Sent& sent, Rows& rows, WallTime now);
   void learn(Known& known, const drive::Item& item, InodeId parent) const;
@@ -450,6 +464,7 @@ class ChangeSet {
   Outcome hear(Change change, const drive::Item& item, InodeId parent, WallTime now);
   bool holds_wanted(InodeId folder) const;
   Outcome lost(Change change, WallTime now);
+  void note_conflict(ConflictKind kind, const Change& change, std::string kept_as, WallTime now);
 
   Options options_;
   std::uint64_t counter_ = 0;
@@ -478,6 +493,7 @@ class ChangeSet {
   bool login_needed_ = false;
   bool notes_ = false;  // between begin() and keep() or undo()
   std::map<InodeId, Before> before_;
+  Notes remembered_;
 };
 
 }  // namespace driveway::journal

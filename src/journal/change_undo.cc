@@ -6,11 +6,13 @@ namespace driveway::journal {
 void ChangeSet::begin() {
   before_.clear();
   notes_ = true;
+  remembered_.begin();
 }
 
 void ChangeSet::keep() {
   before_.clear();
   notes_ = false;
+  remembered_.keep();
 }
 
 // To be called before anything of the inode becomes another.
@@ -29,6 +31,7 @@ void ChangeSet::note(InodeId inode) {
 
 void ChangeSet::undo() {
   notes_ = false;
+  remembered_.undo();
   std::vector<std::uint64_t> begun;  // tickets
   // All go before any comes back: ids, names and tickets may have gone from one to another.
   for (const auto& [inode, before] : before_) {

@@ -186,6 +186,16 @@ std::optional<Problem> ChangeSet::refusal(InodeId folder, const DriveId& drive) 
   return std::nullopt;
 }
 
+std::vector<Stop> ChangeSet::stops() const {
+  std::vector<Stop> stops;
+  for (const auto& [key, block] : blocks_) {
+    const bool is_all = key == kAllDrives;
+    stops.push_back({block.problem, is_all ? DriveId() : DriveId(key), is_all, block.probe_at});
+  }
+  std::stable_partition(stops.begin(), stops.end(), [](const Stop& one) { return one.all_drives; });
+  return stops;
+}
+
 WallTime ChangeSet::content_due(const Change& change) const {
   const Content& content = *change.wanted.content;
   if (!content.closed_at) return kNever;

@@ -33,7 +33,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options, Cl
                                                Metrics& metrics) {
   std::unique_ptr<Journal> journal(new Journal(clock, options.changes));
   LedgerOptions ledger = options.ledger;
-  ledger.tables = {std::string(kChanges)};
+  ledger.tables = {std::string(kChanges), Notes::kMadeTable, Notes::kConflictTable};
   ledger.before_sync = [journal = journal.get()] { return journal->sync_contents(); };
   ledger.after_sync = [journal = journal.get()](std::uint64_t sequence) {
     journal->tell_synced(sequence);
@@ -66,8 +66,23 @@ Status Journal::load() {
                     "an older driveway) before you remove its journal"));
   }
   const std::unique_lock lock(mutex_);
+  DRIVEWAY_CHECK(load_notes());
   DRIVEWAY_CHECK(set_.load(std::move(rows), now()));
   rows_.store(set_.size(), std::memory_order_release);
+  return {};
+}
+
+// With mutex_ held.
+Status Journal::load_notes() {
+  std::size_t unreadable = 0;
+  for (const char* const table : {Notes::kMadeTable, Notes::kConflictTable}) {
+    DRIVEWAY_CHECK(
+        ledger_->for_each(table, "", "", [&](std::string_view key, std::string_view value) {
+          if (!set_.notes().load(table, key, value)) ++unreadable;
+          return true;
+        }));
+  }
+  if (unreadable > 0) log::warn(unreadable, " notes of the journal cannot be read: left out");
   return {};
 }
 
@@ -148,13 +163,21 @@ Result<Rows> Journal::apply(const Call& call) {
 }
 
 Status Journal::append(const Context& context, Purpose purpose, const Rows& rows) {
-  if (rows.changed.empty()) return {};
+  const std::vector<Notes::Edit>& notes = set_.notes().edits();  // only changes make any
+  if (rows.changed.empty() && notes.empty()) return {};
   Batch batch;
   for (const auto& [inode, row] : rows.changed) {
     if (row) {
       batch.put(kChanges, key_of(inode), encode(*row));
     } else {
       batch.erase(kChanges, key_of(inode));
+    }
+  }
+  for (const Notes::Edit& note : notes) {
+    if (note.value) {
+      batch.put(note.table, note.key, *note.value);
+    } else {
+      batch.erase(note.table, note.key);
     }
   }
   const auto sequence = ledger_->append(context, batch, purpose);

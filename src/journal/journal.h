@@ -113,6 +113,7 @@ class Journal {
  private:
   Journal(Clock& clock, Options options);
   Status load();
+  Status load_notes();
   Status sync_contents();
   void tell_synced(std::uint64_t sequence);
   // With change_mutex_ held.

@@ -114,10 +114,11 @@ void SenderCore::run_care() {
         ids_at_ = filled.ok() ? TimePoint() : clock_.now() + kTryAgain;
       }
       find_homes();
+      look_for_room();
     }
     forget();
     TimePoint until = forget_at_;
-    for (const TimePoint at : {probe_at_, ids_at_, homes_at_}) {
+    for (const TimePoint at : {probe_at_, ids_at_, homes_at_, room_at_}) {
       if (at != TimePoint()) until = std::min(until, at);
     }
     std::unique_lock lock(mutex_);
@@ -221,6 +222,7 @@ Status SenderCore::find_home(InodeId inode) {
   log::warn("the folder of ", *name, " has gone from Drive: it goes to driveway-recovered");
   return journal_.change({}, Purpose::kProgress, [&](ChangeSet& set, WallTime now) -> Result<Rows> {
     if (name_of(set) != name) return Rows{};
+    set.notes().conflict({ConflictKind::kFolderGone, inode, *name, home.name, now});
     return set.rename(inode, home, now);
   });
 }

@@ -300,7 +300,7 @@ Result<bool> SenderCore::save_overwritten(Job& job, const drive::Item& item) {
     if (theirs == nullptr) return true;
     const auto id = ids_.take_or_fetch(context);
     if (!id.ok()) return not_saved(job, id.error());
-    DRIVEWAY_CHECK(note_overwritten(job, {theirs->id, *id}));
+    DRIVEWAY_CHECK(note_overwritten(job, item.name, {theirs->id, *id}));
   }
   if (theirs == nullptr) return not_saved(job, {ErrorCode::kNotFound, "Drive has it no more"});
   const Status saved = copy_revision(job, item, *theirs);
@@ -323,14 +323,30 @@ Result<bool> SenderCore::not_saved(Job& job, const Error& error) {
 }
 
 // On the disk, too: with another id it would be made twice.
-Status SenderCore::note_overwritten(Job& job, const Overwritten& theirs) {
+Status SenderCore::note_overwritten(Job& job, const std::string& name, const Overwritten& theirs) {
   figures_.conflicts.add();
-  const Status noted = journal_.change(
-      {}, Purpose::kProgress,
-      [&](ChangeSet& set, WallTime /*now*/) { return set.overwrote(job.step, theirs); });
+  const Status noted =
+      journal_.change({}, Purpose::kProgress, [&](ChangeSet& set, WallTime now) -> Result<Rows> {
+        DRIVEWAY_TRY(Rows rows, set.overwrote(job.step, theirs));
+        set.notes().conflict(
+            {ConflictKind::kOverwritten, job.step.inode, name, local_.conflict_name(name), now});
+        return rows;
+      });
   if (!noted.failed_with(ErrorCode::kNotFound)) DRIVEWAY_CHECK(noted);
   job.step.sent.overwritten = theirs;
   return journal_.sync(cancellable());
+}
+
+// Where what `item` had is saved. Nothing is put into a folder that is in the trash, or that cannot
+// be seen.
+Result<Place> SenderCore::place_beside(const Context& context, const drive::Item& item) {
+  const std::string name = local_.conflict_name(item.name);
+  std::optional<drive::Item> folder;
+  if (item.parent) {
+    DRIVEWAY_TRY(folder, get(context, *item.parent));
+  }
+  if (folder && !folder->trashed) return Place{InodeId(), folder->id, name};
+  return local_.recovery_place(context, name);
 }
 
 Status SenderCore::copy_revision(Job& job, const drive::Item& item,
@@ -339,8 +355,9 @@ Status SenderCore::copy_revision(Job& job, const drive::Item& item,
   DRIVEWAY_CHECK(store_.keep_revision(context, item.id, lost.id, true));
   drive::NewItem copy;
   copy.id = job.step.sent.overwritten->saved_as;
-  copy.name = local_.conflict_name(item.name);
-  copy.parent = item.parent.value_or(FileId());
+  DRIVEWAY_TRY(const Place place, place_beside(context, item));
+  copy.name = place.name;
+  copy.parent = place.parent_id;
   copy.mime_type = item.mime_type;
   copy.modified = lost.modified;
   copy.properties = item.properties;

@@ -249,13 +249,14 @@ Status SenderCore::finish_removal(Job& job) {
   return DRIVEWAY_FAULT_STATUS("sender.after_record");
 }
 
-// The dirty content becomes a clean one, if Drive has just these bytes.
+// The dirty content becomes a clean one, if Drive has just these bytes. So does what the server has
+// copied, of which nothing is here: else it would count as changed once more.
 void SenderCore::adopt_content(const Job& job, const drive::Item& item) {
   const Step& step = job.step;
-  if (!moves_bytes(step) || !is_done(step, item)) return;
+  if (step.sent.generation == 0 || !is_done(step, item)) return;
   // After a restart it may have been done before: then there is no dirty content any more.
   const bool was_adopted = job.unreadable && job.unreadable->code == ErrorCode::kNotFound;
-  if (!job.snapshot && !was_adopted) return;
+  if (moves_bytes(step) && !job.snapshot && !was_adopted) return;
   const bool is_its = journal_.look([&](const ChangeSet& set) {
     const Change* const holder = set.holder(step);  // J6: another one may have got the item
     return holder != nullptr && holder->inode == step.inode;
@@ -270,6 +271,12 @@ void SenderCore::adopt_content(const Job& job, const drive::Item& item) {
 Status SenderCore::fail(Job& job, const Error& error, bool may_be_done) {
   if (stopping_ && error.code == ErrorCode::kCancelled) return error;
   if (error.code == ErrorCode::kLoginNeeded) log::warn("Drive wants a new login: ", error);
+  if (error.code == ErrorCode::kStorageFull && make_room(job.drive, job.step.sent.content.size)) {
+    const Error again{ErrorCode::kUnavailable,
+                      "Drive had no room; old revisions and files in its trash have made some",
+                      true};
+    return fail(job, again, may_be_done);
+  }
   return record(job.step, [&](ChangeSet& set, WallTime now) -> Result<Outcome> {
     auto outcome = set.failed(job.step, error, may_be_done, now);
     if (outcome.ok() && outcome->verdict == Verdict::kFailed) {
@@ -340,7 +347,7 @@ void SenderCore::after_record(const Outcome& outcome) {
       found = found || is_homeless;
     }
   }
-  if (found) wake_care();
+  if (found || options_.revisions == RevisionsMode::kDrop) wake_care();
   hear_later();
 }
 

@@ -10,6 +10,9 @@
 //
 // Uploads run in parallel up to a bound; what somebody waits for (flush) goes first and at
 // foreground priority (J11). How fast Drive takes changes is the store's business (drive/quota.h).
+// Where Drive has no room for a content, or is more than 90 % full, what this client has left there
+// makes some (J13): oldest first, and each is looked at before.
+//
 // Nothing is tried while a login is needed (E1): then a cheap call probes, every 10 s.
 //
 // Thread-safe. Fault points: sender.before_began, .after_began, .before_first_byte, .in_body,
@@ -74,10 +77,15 @@ class LocalSide {
   virtual Result<Place> recovery_place(const Context& context, const std::string& name) = 0;
 };
 
+// J13: whether what of ours takes room in Drive in vain (Notes) is removed for good: when Drive has
+// no room, never, or always.
+enum class RevisionsMode : std::uint8_t { kAuto, kKeep, kDrop };
+
 struct SenderOptions {
   int uploads = 4;                                   // contents at once
   int edits = 4;                                     // everything else
   Duration call_deadline = std::chrono::minutes(5);  // of a call that moves no content
+  RevisionsMode revisions = RevisionsMode::kAuto;
 };
 
 // What is being sent, for status.

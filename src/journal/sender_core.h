@@ -1,7 +1,7 @@
 // What a Sender is made of. Private to journal/: sender.cc has the threads and what callers see,
 // send_step.cc how a step begins and ends, send_edit.cc what moves no bytes, send_content.cc what
 // does, send_resolve.cc what may have been done before, send_care.cc what is heard and what is to
-// be done beside the steps.
+// be done beside the steps, send_space.cc room for it in Drive.
 #pragma once
 
 #include <atomic>
@@ -139,7 +139,8 @@ class SenderCore final : public Sender {
   // it could not be, and the step has been dealt with: this comes first at the next try.
   Result<bool> save_overwritten(Job& job, const drive::Item& item);
   Result<bool> not_saved(Job& job, const Error& error);
-  Status note_overwritten(Job& job, const Overwritten& theirs);
+  Status note_overwritten(Job& job, const std::string& name, const Overwritten& theirs);
+  Result<Place> place_beside(const Context& context, const drive::Item& item);
   Status copy_revision(Job& job, const drive::Item& item, const drive::RevisionInfo& lost);
   Status make_copy(Job& job, const drive::NewItem& copy, Bytes size, const ReadBytes& read);
 
@@ -150,6 +151,19 @@ class SenderCore final : public Sender {
   // By what a get says.
   Status resolve_by_get(Job& job);
   Status resolve_by(Job& job, const std::optional<drive::Item>& item);
+
+  // --- send_space.cc: room in Drive (J13).
+
+  // Removes what takes at least `wanted` bytes of `drive`, as far as there is so much. False: there
+  // was nothing.
+  bool make_room(const DriveId& drive, Bytes wanted);
+  // Gives what that has freed; 0: it is no matter of ours any more, or is wanted.
+  Result<Bytes> give_back(const Leftover& leftover);
+  Result<Bytes> give_back_revision(const Leftover& leftover);
+  Result<Bytes> give_back_file(const Leftover& leftover);
+  Status forget_leftover(const Leftover& leftover);
+  void look_for_room();
+  Bytes too_much();
 
   // --- send_care.cc
 
@@ -192,12 +206,14 @@ class SenderCore final : public Sender {
   };
   std::map<FileId, Heard> later_;  // J3: until the outcome of what is sent
   std::unordered_map<FileId, TimePoint> good_folders_;
+  bool makes_room_ = false;
 
   // Of the thread that takes care.
   TimePoint probe_at_{};
   TimePoint forget_at_{};
   TimePoint homes_at_{};
   TimePoint ids_at_{};
+  TimePoint room_at_{};
 };
 
 // Whether bytes go from here to Drive: not what the server copies, nor what has no content.

@@ -41,7 +41,7 @@ namespace driveway::vfs {
 // What fsync means (--fsync).
 enum class FsyncMode { kJournal, kUpload };
 // What becomes of superseded revisions of ours (--revisions, J13).
-enum class RevisionsMode { kAuto, kKeep, kDrop };
+using journal::RevisionsMode;
 
 struct VfsOptions {
   tree::TreeOptions tree;
@@ -54,7 +54,6 @@ struct VfsOptions {
   journal::Options changes;
   journal::SenderOptions sender;
   FsyncMode fsync = FsyncMode::kJournal;
-  RevisionsMode revisions = RevisionsMode::kAuto;
   Duration max_backlog = std::chrono::minutes(10);     // J11; 0: off
   Duration space_patience = std::chrono::seconds(60);  // D6: writers at a full disk
 };
@@ -226,6 +225,8 @@ class Vfs {
   // What Drive does not have yet. Null when it is opened read-only.
   virtual journal::Journal* journal() = 0;
   virtual journal::Sender* sender() = 0;
+  // J13; also of what is opened read-only.
+  virtual journal::LeftoverTotals leftovers() { return {}; }
   // Returns when Drive has all that is at and below `inode` (0: everything). As Sender::flush.
   virtual Status flush(const Context& context, InodeId inode) = 0;
   // Writes what Drive does not have to `folder`, under its shown paths (files whole where their

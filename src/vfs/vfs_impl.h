@@ -89,6 +89,9 @@ class VfsImpl final : public Vfs {
   Status sync_folder(const Context& context, InodeId inode) override;
   journal::Journal* journal() override { return options_.read_only ? nullptr : journal_.get(); }
   journal::Sender* sender() override { return options_.read_only ? nullptr : sender_.get(); }
+  journal::LeftoverTotals leftovers() override {
+    return journal_->look([](const journal::ChangeSet& set) { return set.notes().totals(); });
+  }
   Status flush(const Context& context, InodeId inode) override;
   Result<std::uint64_t> export_unsent(const Context& context,
                                       const std::filesystem::path& folder) override;

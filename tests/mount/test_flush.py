@@ -259,6 +259,134 @@ def test_retry_after_the_storage_was_full(refusing, machine):  # E2
     mount.unmount()
 
 
+def test_a_full_storage_recovers_by_itself(refusing, machine):  # E2: a probe each minute
+    mount = machine.mount()
+    data = content(1000)
+    (mount.my_drive / "a.bin").write_bytes(data)
+    wait_for(lambda: writes_of(mount).get("paused"), "the refusal")
+    give_storage(refusing)
+    wait_for(lambda: in_drive(refusing) == {"a.bin": md5(data)}, "the probe", timeout=120)
+    assert "paused" not in writes_of(mount)
+    mount.unmount()
+
+
+# -- what others did, and what is left -------------------------------------------------------------
+
+
+def test_a_conflict_is_told(simulator, machine):  # J10
+    mount = machine.mount("--settle", "1h", "--poll", "1h")
+    api = simulator.api()
+    item = api.create("notes.txt", b"theirs")
+    mount.my_drive.joinpath("notes.txt").write_bytes(b"ours")
+    api.set_content(item["id"], b"theirs, changed")
+    machine.output_of("flush", "--timeout", "60s")
+    [conflict] = writes_of(mount)["conflicts"]
+    assert conflict["name"] == "notes.txt"
+    kept = mount.path / conflict["path"]
+    assert kept.read_bytes() == b"ours" and "conflict" in kept.name
+    assert (mount.my_drive / "notes.txt").read_bytes() == b"theirs, changed"
+    assert "conflicts: 1, the last: notes.txt: " in machine.output_of("status")
+    assert kept.name in machine.output_of("status", "--failed")
+    mount.unmount()
+    mount = machine.mount()
+    assert writes_of(mount)["conflicts"][0]["name"] == "notes.txt", "also after a restart"
+    mount.unmount()
+
+
+def rewritten(mount, name, times, size=100_000):
+    """The last content of a file that was rewritten so often, and of each Drive has a revision."""
+    for seed in range(times + 1):
+        data = content(size, seed)
+        (mount.my_drive / name).write_bytes(data)
+        mount.machine.output_of("flush", "--timeout", "60s")
+    return data
+
+
+def revisions_of(simulator, name):
+    [item] = [item for item in simulator.dump() if item["path"] == name]
+    return len(simulator.api().revisions(item["id"]))
+
+
+def test_old_revisions_and_the_trash_make_room(simulator, machine):  # J13
+    mount = machine.mount()
+    last = rewritten(mount, "model.bin", 2)
+    (mount.my_drive / "old.bin").write_bytes(content(50_000))
+    machine.output_of("flush", "--timeout", "60s")
+    (mount.my_drive / "old.bin").unlink()
+    machine.output_of("flush", "--timeout", "60s")
+    left = writes_of(mount)["left_in_drive"]
+    assert left == {
+        "revisions": 2,
+        "revision_bytes": 200_000,
+        "trashed": 1,
+        "trashed_bytes": 50_000,
+    }
+    said = "2 old revisions (195 KiB) and 1 file in its trash (48.8 KiB)"
+    assert said in machine.output_of("status") and said in machine.output_of("about")
+    assert json.loads(machine.output_of("about", "--json"))["left_in_drive"] == left
+    simulator.add_account(FIRST_ACCOUNT, storage_limit=400_000)  # of which 350,000 are taken
+    new = content(300_000, 9)
+    (mount.my_drive / "new.bin").write_bytes(new)
+    machine.output_of("flush", "--timeout", "60s")
+    assert in_drive(simulator) == {"model.bin": md5(last), "new.bin": md5(new)}
+    assert revisions_of(simulator, "model.bin") == 1
+    assert "to make room in Drive" in machine.log()
+    assert writes_of(mount)["left_in_drive"]["revisions"] == 0
+    mount.unmount()
+
+
+def test_about_tells_what_is_left_without_a_mount(simulator, machine):  # J13
+    mount = machine.mount()
+    rewritten(mount, "model.bin", 1)
+    mount.unmount()
+    assert "1 old revision (97.7 KiB)" in machine.output_of("about")
+
+
+@pytest.mark.parametrize("mode, kept", [("drop", 1), ("keep", 3), ("auto", 3)])
+def test_revisions_that_were_replaced(simulator, machine, mode, kept):  # J13
+    mount = machine.mount("--revisions", mode)
+    last = rewritten(mount, "model.bin", 2)
+    wait_for(lambda: revisions_of(simulator, "model.bin") == kept, f"{kept} revisions")
+    assert in_drive(simulator) == {"model.bin": md5(last)}
+    mount.unmount()
+
+
+def test_what_was_removed_here_is_restored_from_the_trash(simulator, machine):
+    mount = machine.mount("--poll", "1s")
+    (mount.my_drive / "a.txt").write_text("a")
+    (mount.my_drive / "a.txt").unlink()
+    machine.output_of("flush")
+    (mount.my_drive / "b.txt").write_text("b")
+    machine.output_of("flush")
+    (mount.my_drive / "b.txt").unlink()
+    machine.output_of("flush")
+    assert os.listdir(mount.path / ".Trash") == ["b.txt"], "a.txt has never been in Drive"
+    os.rename(mount.path / ".Trash/b.txt", mount.my_drive / "back.txt")
+    machine.output_of("flush")
+    [item] = [item for item in simulator.dump() if item["path"] == "back.txt"]
+    assert not item.get("trashed")
+    assert (mount.my_drive / "back.txt").read_text() == "b"
+    assert writes_of(mount)["left_in_drive"]["trashed"] == 0
+    mount.unmount()
+
+
+def test_permanent_removal_is_of_files_alone(simulator, machine):  # J8
+    mount = machine.mount("--delete", "permanent", "--poll", "1s")
+    (mount.my_drive / "folder").mkdir()
+    for name in ("a.txt", "folder/b.txt"):
+        (mount.my_drive / name).write_text(name)
+    machine.output_of("flush")
+    (mount.my_drive / "a.txt").unlink()
+    (mount.my_drive / "folder/b.txt").unlink()
+    machine.output_of("flush")
+    (mount.my_drive / "folder").rmdir()
+    machine.output_of("flush")
+    left = {item["names"][-1]: item["trashed"] for item in simulator.dump(trashed=1)}
+    assert "a.txt" not in left and "b.txt" not in left, left
+    assert left["folder"] is True
+    mount.unmount()
+
+
 # -- export-unsent ---------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from support.browser import Login, approve
 from support.simulator import OTHER_ACCOUNT
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -29,6 +30,10 @@ def machine(make_machine, simulator):
     machine.environment["DRIVEWAY_CLIENT_SECRET"] = credentials["client_secret"]
     machine.secrets.add(credentials["client_secret"])
     return machine
+
+
+def paths(simulator):
+    return {item["path"] for item in simulator.dump()}
 
 
 def parameters(url):
@@ -65,6 +70,21 @@ def test_the_stored_login_is_private(simulator, machine):
     assert stat.S_IMODE(stored[0].parent.stat().st_mode) == 0o700
     machine.secrets.add(json.loads(stored[0].read_text())["refresh_token"])
     machine.mount().unmount()
+
+
+def test_a_login_wakes_what_waits_for_it(simulator, machine):  # E1
+    login = Login(machine)
+    assert login.paste(approve(login.url))[0] == 0
+    mount = machine.mount()
+    assert os.listdir(mount.my_drive) == []
+    simulator.revoke_tokens()
+    (mount.my_drive / "a.txt").write_text("a")
+    wait_for(lambda: "paused" in mount.status()["writes"], "the login to be refused")
+    (mount.my_drive / "b.txt").write_text("b")  # local writes go on
+    login = Login(machine)
+    assert login.paste(approve(login.url))[0] == 0
+    wait_for(lambda: {"a.txt", "b.txt"} <= paths(simulator), "what was written", timeout=60)
+    mount.unmount()
 
 
 def test_another_state_is_refused(simulator, machine):

@@ -166,6 +166,31 @@ def test_copy_file_range(top):
     assert (top / "b").read_bytes() == b"abcdefgh2345"
 
 
+def test_a_copy_that_arrives_in_pieces_is_one_copy(simulator, machine):
+    """Many a kernel makes pieces of 2 GiB."""
+    size = (2 << 30) + (300 << 20)
+    simulator.seed(items=[{"path": "large.bin", "size": size, "seed": 7}])
+    mount = machine.mount()
+    source = os.open(mount.my_drive / "large.bin", os.O_RDONLY)
+    target = os.open(mount.my_drive / "copy.bin", os.O_WRONLY | os.O_CREAT)
+    pieces = []
+    while sum(pieces) < size:
+        pieces.append(os.copy_file_range(source, target, min(3 << 29, size - sum(pieces))))
+        assert pieces[-1] > 0
+    os.close(source)
+    os.close(target)
+    assert len(pieces) == 2
+    machine.output_of("flush")
+    of = {item["path"]: item for item in simulator.dump()}
+    assert of["copy.bin"]["md5Checksum"] == of["large.bin"]["md5Checksum"]
+    stats = simulator.stats()["methods"]
+    assert sum(stats[name]["count"] for name in stats if name.endswith("copy")) == 1
+    figures = mount.status()["metrics"]
+    assert figures.get("drive.bytes_sent", 0) == 0 and figures.get("transfer.bytes", 0) == 0
+    assert mount.status()["writes"]["changes"] == 0, "and it is not sent once more"
+    mount.unmount()
+
+
 def test_fsync_of_files_and_folders(top):
     with open(top / "a", "wb") as file:
         file.write(b"x")

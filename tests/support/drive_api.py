@@ -102,6 +102,11 @@ class DriveApi:
         old = ",".join(self.get(item_id).get("parents", []))
         return self.update(item_id, {"addParents": parent, "removeParents": old})
 
+    def revisions(self, item_id):
+        """[{"id", "size"}], the head last."""
+        query = {"fields": "revisions(id,size)"}
+        return self._json("GET", f"/drive/v3/files/{item_id}/revisions", query=query)["revisions"]
+
     def trash(self, item_id):
         return self.update(item_id, trashed=True)
 

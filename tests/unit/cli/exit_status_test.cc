@@ -16,6 +16,8 @@ TEST(ExitStatusTest, WhatIsNotInDriveHasAStatusOfItsOwn) {
   EXPECT_EQ(static_cast<int>(exit_status_of_unsent(ErrorCode::kCancelled)), 130);
   EXPECT_EQ(static_cast<int>(exit_status_of_unsent(ErrorCode::kUnavailable)), 1);
   EXPECT_EQ(static_cast<int>(exit_status({ErrorCode::kDeadlineExceeded, ""})), 1);
+  // A file system of this machine, under the cache folder, say.
+  EXPECT_EQ(static_cast<int>(exit_status({ErrorCode::kReadOnly, ""})), 6);
 }
 
 }  // namespace

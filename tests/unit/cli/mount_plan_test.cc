@@ -42,7 +42,7 @@ TEST_F(MountPlanTest, MountsAreForWriting) {
   EXPECT_EQ(wanted->vfs.changes.settle, 1s);
   EXPECT_EQ(wanted->vfs.max_backlog, 10min);
   EXPECT_FALSE(wanted->vfs.changes.delete_permanently);
-  EXPECT_EQ(wanted->vfs.revisions, vfs::RevisionsMode::kAuto);
+  EXPECT_EQ(wanted->vfs.sender.revisions, vfs::RevisionsMode::kAuto);
 }
 
 TEST_F(MountPlanTest, EachWayToAskForReadingOnlyIsTakenByBothSides) {
@@ -99,7 +99,7 @@ TEST_F(MountPlanTest, TheBuiltInValuesAreWhatCountsWithoutThem) {
   EXPECT_EQ(told->vfs.changes.settle, silent->vfs.changes.settle);
   EXPECT_EQ(told->vfs.max_backlog, silent->vfs.max_backlog);
   EXPECT_EQ(told->vfs.changes.delete_permanently, silent->vfs.changes.delete_permanently);
-  EXPECT_EQ(told->vfs.revisions, silent->vfs.revisions);
+  EXPECT_EQ(told->vfs.sender.revisions, silent->vfs.sender.revisions);
 }
 
 }  // namespace

@@ -41,6 +41,25 @@ TEST(StatusTextTest, OneLineOfTheBacklogThenWhatStopsIt) {  // J11
                               "  failed:    1 of them for good"));
 }
 
+TEST(StatusTextTest, ConflictsAndWhatIsLeftInDriveAreSaid) {  // J10, J13
+  const json conflict = {{"name", "a.txt"},
+                         {"kept_as", "a (conflict).txt"},
+                         {"path", "MyDrive/a (conflict).txt"},
+                         {"kind", "changed_too"},
+                         {"at", "2026-11-26T18:00:00.000Z"}};
+  const json status = status_of(
+      {{"changes", 0},
+       {"conflicts", {conflict}},
+       {"left_in_drive",
+        {{"revisions", 2}, {"revision_bytes", 2048}, {"trashed", 1}, {"trashed_bytes", 1024}}}});
+  EXPECT_THAT(status_text(status),
+              HasSubstr("conflicts: 1, the last: a.txt: another client has changed it, too, and "
+                        "that keeps the name; see MyDrive/a (conflict).txt (2026-11-26"));
+  EXPECT_THAT(status_text(status),
+              HasSubstr("2 old revisions (2 KiB) and 1 file in its trash (1 KiB)"));
+  EXPECT_THAT(failed_text(status), HasSubstr("a.txt: another client has changed it"));
+}
+
 TEST(StatusTextTest, NothingIsLeftOrNothingCanBe) {
   EXPECT_THAT(status_text(status_of({{"changes", 0}})), HasSubstr("unsent:    nothing"));
   json reading = status_of({});

@@ -192,6 +192,53 @@ TEST_F(WriteRequestsTest, APauseIsExplained) {  // J11, E1, E2
   EXPECT_THAT(now["paused"]["message"].get<std::string>(), HasSubstr("driveway login"));
 }
 
+// The pause of hours is told whatever else is in the queue, and whoever stands first there.
+TEST_F(WriteRequestsTest, APauseIsExplainedAlsoWhereTheFirstToBeSentHasAnotherProblem) {
+  make_writable();
+  vfs_.add_unsent(99, "refused", ItemKind::kFile, 10);
+  refuse_next(ErrorCode::kUnavailable, "The server is busy.");
+  vfs_.add_unsent(100, "big", ItemKind::kFile, 10);
+  refuse_next(ErrorCode::kQuotaExceeded, "User rate limit exceeded.");  // the other one pauses
+  drop(100);  // it is not even there any more
+  vfs_.add_unsent(101, "next", ItemKind::kFile, 10);
+  const json now = writes();
+  ASSERT_TRUE(now.contains("paused")) << now;
+  EXPECT_EQ(now["paused"]["code"], "quota_exceeded");
+  EXPECT_TRUE(parse_rfc3339(now["paused"]["since"].get<std::string>()).ok());
+  EXPECT_THAT(now["paused"]["meaning"].get<std::string>(), HasSubstr("750 GB a day"));
+}
+
+TEST_F(WriteRequestsTest, ARateThatDriveRefusesIsAPauseUntilTheLastOfThem) {  // J11
+  make_writable();
+  vfs_.add_unsent(100, "one", ItemKind::kFile, 10);
+  refuse_next(ErrorCode::kRateLimited, "User rate limit exceeded.");
+  EXPECT_EQ(writes()["paused"]["code"], "rate_limited");
+  EXPECT_EQ(writes()["paused"]["message"], "User rate limit exceeded.");
+}
+
+TEST_F(WriteRequestsTest, ConflictsAndWhatIsLeftInDriveAreTold) {  // J10, J13
+  make_writable();
+  EXPECT_TRUE(writes()["conflicts"].empty());
+  vfs_.add_unsent(100, "notes.txt", ItemKind::kFile, 10);
+  vfs_.change([](journal::ChangeSet& set, WallTime now) {
+    drive::Item item;
+    item.id = FileId("made");
+    item.head_revision = Revision("r1");
+    item.size = 1000;
+    set.notes().uploaded(item, DriveId(), std::nullopt, now);
+    item.head_revision = Revision("r2");
+    set.notes().uploaded(item, DriveId(), Revision("r1"), now);
+    return set.conflict(InodeId(100), "notes (conflict).txt", now);
+  });
+  const json now = writes();
+  ASSERT_EQ(now["conflicts"].size(), 1u);
+  EXPECT_EQ(now["conflicts"][0]["name"], "notes.txt");
+  EXPECT_EQ(now["conflicts"][0]["kept_as"], "notes (conflict).txt");
+  EXPECT_EQ(now["conflicts"][0]["kind"], "name_taken");
+  EXPECT_EQ(now["left_in_drive"]["revisions"], 1);
+  EXPECT_EQ(now["left_in_drive"]["revision_bytes"], 1000);
+}
+
 TEST_F(WriteRequestsTest, WhatWasRemovedIsNamedByWhereItWas) {
   make_writable();
   vfs_.change([](journal::ChangeSet& set, WallTime now) {
@@ -396,6 +443,38 @@ TEST_F(WriteRequestsTest, ADrainGoesOnWithTheRestWhenSomethingFails) {
   };
   dispatcher_->drain({});
   EXPECT_EQ(flushes_, 2) << "until only what failed is left";
+}
+
+// E2: a full storage is no matter of time, whenever that ends.
+TEST_F(WriteRequestsTest, ADrainEndsWithWhatStopsAllThatIsLeft) {
+  make_writable();
+  vfs_.add_unsent(100, "data", ItemKind::kFile, 3000);
+  vfs_.on_flush = [this](const Context&, InodeId) -> Status {
+    if (++flushes_ == 1) refuse_next(ErrorCode::kStorageFull, "the storage is full");
+    return Error{ErrorCode::kDeadlineExceeded, "the time is over"};
+  };
+  std::thread draining([&] { dispatcher_->drain({.longest = 1h, .stall = 1h}); });
+  Documents reply;
+  EXPECT_TRUE(ask({{"op", "unmount"}, {"mountpoint", "/content/drive"}}, reply).ok());
+  draining.join();
+  EXPECT_EQ(reply.last()["code"], "storage_full") << reply.last();
+  EXPECT_THAT(reply.last()["message"], HasSubstr("data: the storage is full"));
+  EXPECT_EQ(flushes_, 1) << "it is not asked again and again";
+}
+
+TEST_F(WriteRequestsTest, ADrainWhoseTimeIsOverBeforeAllWasTriedSaysThat) {
+  make_writable();
+  vfs_.add_unsent(100, "refused", ItemKind::kFile, 3000);
+  vfs_.add_unsent(101, "folder", ItemKind::kFolder, 0);  // takes no storage
+  vfs_.on_flush = [this](const Context&, InodeId) -> Status {
+    refuse_next(ErrorCode::kStorageFull, "the storage is full");
+    return Error{ErrorCode::kDeadlineExceeded, "the time is over"};
+  };
+  std::thread draining([&] { dispatcher_->drain({.longest = 1h, .stall = 1h}); });
+  Documents reply;
+  EXPECT_TRUE(ask({{"op", "unmount"}, {"mountpoint", "/content/drive"}}, reply).ok());
+  draining.join();
+  EXPECT_EQ(reply.last()["code"], "deadline_exceeded") << reply.last();
 }
 
 TEST_F(WriteRequestsTest, AMountEndsTheDrainAndTakesOver) {

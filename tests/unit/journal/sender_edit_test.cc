@@ -103,7 +103,8 @@ TEST_F(SenderEdit, AFileIsCopiedByTheServer) {
   EXPECT_THAT(tree(), ElementsAre(Pair("a", "bytes"), Pair("b", "bytes")));
   EXPECT_EQ(store_.calls(Method::kCopy), 1);
   EXPECT_EQ(store_.bytes_sent(), 0);
-  EXPECT_THAT(side_.confirmed(), IsEmpty()) << "no byte of it is here";
+  ASSERT_EQ(side_.confirmed().size(), 1u) << "what is here of it is clean from now on";
+  EXPECT_FALSE(side_.confirmed()[0].has_snapshot) << "no byte of it is here";
 }
 
 // The server's copy would have another content.
@@ -352,6 +353,27 @@ TEST_F(SenderEdit, WhatWasOverwrittenUnseenIsSaved) {
   ASSERT_TRUE(drain());
   store_.faults().clear();
   EXPECT_THAT(tree(), ElementsAre(Pair("a", "ours"), Pair("a (conflict)", "theirs")));
+}
+
+// J10: nothing is saved into the trash.
+TEST_F(SenderEdit, WhatWasOverwrittenInATrashedFolderIsSavedElsewhere) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  const FileId id = store_.add_file(folder, "a", "base");
+  const FileId home = store_.add_folder(store_.root(), "driveway-recovered");
+  side_.set_recovery(known(home), home);
+  const InodeId parent = known(folder);
+  store_.faults().set_hook(
+      [&, first = true](const Context&, const drive::CallInfo& call) mutable -> Status {
+        if (call.method != Method::kUpdate || !std::exchange(first, false)) return {};
+        store_.set_content(id, "theirs");
+        store_.trash(folder);
+        return {};
+      });
+  rewrite(id, "ours", parent);
+  ASSERT_TRUE(drain());
+  store_.faults().clear();
+  EXPECT_EQ(tree()["driveway-recovered/a (conflict)"], "theirs");
+  EXPECT_EQ(store_.content(id), "ours") << "what was sent went into the trash with its folder";
 }
 
 // Drive made the copy, and nobody was told.

@@ -444,6 +444,8 @@ TEST_F(WriteTest, WholeCleanFileIsCopiedByTheServer) {
   EXPECT_EQ(store_.bytes_read(), 0U);
   EXPECT_EQ(store_.bytes_sent(), 0U);
   EXPECT_TRUE(store_.content(item_named(store_.root(), "b.bin").id) == bytes);
+  EXPECT_TRUE(vfs_->journal()->look([](const auto& set) { return set.dirty().empty(); }))
+      << "it is not to be sent once more";
 }
 
 TEST_F(WriteTest, PartOfAFileIsCopiedByHand) {
@@ -507,6 +509,32 @@ TEST_F(WriteTest, UnsentIsTakenOut) {
   EXPECT_EQ(text.str(), "hello");
   EXPECT_FALSE(std::filesystem::exists(target / "MyDrive/in-drive"));
   EXPECT_TRUE(vfs_->export_unsent({}, target).failed_with(ErrorCode::kAlreadyExists));
+}
+
+// J7: what can be had from nowhere any more is left out, and it is said where that is.
+TEST_F(WriteTest, WhatIsHereOfAFileWhoseBaseHasGoneIsTakenOut) {
+  const FileId id = store_.add_file(store_.root(), "a.bin", std::string(3 * kMiB, 'b'));
+  open();
+  const auto file = open_to_write("MyDrive/a.bin");
+  store_.faults().fail(Method::kRead, {ErrorCode::kUnavailable, "no", true}, 1'000);
+  ASSERT_TRUE(put(*file, 1 * kMiB, "ours").ok());
+  close(file);
+  store_.remove(id);
+  const auto target = temporary_ / "out";
+  const auto files = vfs_->export_unsent({}, target);
+  ASSERT_TRUE(files.ok()) << files.error().to_string();
+  EXPECT_EQ(*files, 1U);
+  EXPECT_FALSE(std::filesystem::exists(target / "MyDrive/a.bin"));
+  const auto part = target / "MyDrive/a.bin.part";
+  ASSERT_TRUE(std::filesystem::exists(part));
+  EXPECT_EQ(std::filesystem::file_size(part), 3 * kMiB);
+  const auto text_of = [](const std::filesystem::path& path) {
+    std::ifstream in(path);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  EXPECT_EQ(text_of(part).substr(1 * kMiB, 4), "ours");
+  EXPECT_EQ(text_of(part.native() + ".json"),
+            "{\"size\":3145728,\"extents\":[{\"offset\":1048576,\"length\":4}]}\n");
 }
 
 TEST_F(WriteTest, FlushOfAFolderSendsWhatIsInIt) {
