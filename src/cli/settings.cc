@@ -134,6 +134,7 @@ std::optional<Settings::Found> Settings::where(std::string_view name) const {
 
 std::vector<std::string_view> Settings::names() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(kKeys));
   for (const Key& key : kKeys) names.push_back(key.name);
   return names;
 }
