@@ -206,6 +206,47 @@ TEST_F(WriteTest, ReplacedFileThatDriveHasIsWhatItWasHere) {
   close(file);
 }
 
+// J6: who only reads has what it was when it lost its name, whatever Drive has of it and who had it
+// open before.
+TEST_F(WriteTest, ReaderOfAReplacedFileGoesOnWithWhatItWas) {
+  AttributeChange change;
+  change.mode = 0711;
+  for (const bool sent : {false, true}) {
+    for (const bool removed : {false, true}) {
+      SCOPED_TRACE(testing::Message() << "sent " << sent << ", removed " << removed);
+      if (vfs_ == nullptr) open();
+      write_new("MyDrive/a", "old");
+      flush();
+      auto earlier = *vfs_->open_file({}, inode_of("MyDrive/a"), {});
+      const auto writer = open_to_write("MyDrive/a");
+      const InodeId inode = writer->node().inode;
+      ASSERT_TRUE(put(*writer, 0, "newer").ok());
+      close(writer);
+      ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
+      if (sent) flush();
+      auto reader = *vfs_->open_file({}, inode, {});
+      earlier.reset();
+      write_new("MyDrive/other", "x");
+      ASSERT_TRUE(rename("MyDrive/other", "MyDrive/a").ok());
+      ASSERT_TRUE(!removed || unlink("MyDrive/a").ok());
+      for (const char* when : {"at once", "sent"}) {
+        SCOPED_TRACE(when);
+        EXPECT_EQ(read_all(*reader), "newer");
+        const auto node = vfs_->node(inode);
+        ASSERT_TRUE(node.ok());
+        EXPECT_EQ(node->size, 5U);
+        EXPECT_EQ(node->mode & 07777, 0711U);
+        EXPECT_EQ(node->parent, InodeId());
+        flush();
+        ASSERT_TRUE(vfs_->poll({}).ok());
+      }
+      reader.reset();
+      ASSERT_TRUE(removed || unlink("MyDrive/a").ok());
+      flush();
+    }
+  }
+}
+
 // J6: Drive has it, nothing of it was changed here, and who has it open writes after all.
 TEST_F(WriteTest, ReplacedOrRemovedFileThatDriveHasCanBeWrittenByWhoHasItOpen) {
   for (const bool replaced : {false, true}) {
