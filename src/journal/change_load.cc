@@ -98,4 +98,13 @@ Result<Rows> ChangeSet::recover(InodeId inode, InodeId beside, std::string_view 
   return rows;
 }
 
+Result<Rows> ChangeSet::reverted(InodeId inode) {
+  DRIVEWAY_TRY(Change change, copy_of(inode));
+  change.wanted.content.reset();
+  change.wanted.modified.reset();
+  Rows rows;
+  put(std::move(change), rows);
+  return rows;
+}
+
 }  // namespace driveway::journal

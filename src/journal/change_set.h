@@ -213,6 +213,10 @@ class ChangeSet {
   // gets that name. Errors: kBusy (something sent is not resolved yet).
   Result<Rows> recover(InodeId inode, InodeId beside, std::string_view date, WallTime now);
 
+  // What was written did not reach the disk (D2): the content that Drive has is wanted, or the one
+  // that was sent, if Drive has that by now.
+  Result<Rows> reverted(InodeId inode);
+
   // --- Taking back. Of all that happens between begin() and undo() nothing has happened: for who
   // could not keep the rows. keep() ends it.
 

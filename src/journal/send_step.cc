@@ -250,13 +250,12 @@ Status SenderCore::finish_removal(Job& job) {
 }
 
 // The dirty content becomes a clean one, if Drive has just these bytes. So does what the server has
-// copied, of which nothing is here: else it would count as changed once more.
+// copied, of which nothing is here: else it would count as changed once more. Without a snapshot,
+// of what was sent before: also where that is not what is here now, or not all of it can be read,
+// as Drive has the base of it no more.
 void SenderCore::adopt_content(const Job& job, const drive::Item& item) {
   const Step& step = job.step;
   if (step.sent.generation == 0 || !is_done(step, item)) return;
-  // After a restart it may have been done before: then there is no dirty content any more.
-  const bool was_adopted = job.unreadable && job.unreadable->code == ErrorCode::kNotFound;
-  if (moves_bytes(step) && !job.snapshot && !was_adopted) return;
   const bool is_its = journal_.look([&](const ChangeSet& set) {
     const Change* const holder = set.holder(step);  // J6: another one may have got the item
     return holder != nullptr && holder->inode == step.inode;

@@ -61,8 +61,9 @@ class LocalSide {
   // Drive has no such item any more. Repeatable.
   virtual Status removed(const FileId& id) = 0;
   // Drive has the bytes of `snapshot` as `item`: they become its clean content in the cache.
-  // Before the record; repeatable (also with no snapshot, after a restart: then the dirty content
-  // of the row). kStale, where it was changed since, is no error of the upload.
+  // Before the record; repeatable. With no snapshot: it has those that the row says were sent, be
+  // what is here now the same or not, or not to be read. kStale, where it was changed since, is no
+  // error of the upload.
   virtual Status confirmed(InodeId inode, const Snapshot* snapshot, const drive::Item& item) = 0;
   // J6: Drive is about to have another content in the item whose old one `replaced` goes on
   // showing: what is not here of that is fetched now. An error delays the upload.

@@ -139,6 +139,7 @@ OverlayDraft::Row OverlayDraft::row() const {
     if (content) row.number = content->bytes.number;
     row.is_copy = content && content->bytes.copy;
     if (!change->sent) return row;
+    row.sent_number = change->sent->content.number;
     row.sent_md5 = change->sent->md5;
     row.sent_is_last = content && change->sent->generation == content->generation;
     return row;

@@ -88,9 +88,10 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
 
   // REQUIRES a clean one without an item, right after it was made.
   Status begin_new(std::string_view bytes);
-  // As the row has it: REQUIRES the same. `dirty` is what its state names.
+  // As the row has it: REQUIRES the same. `dirty` is what its state names; `overwritten`: some of
+  // its bytes may have been written over after that.
   void restore(const journal::Change& row, const DraftState& state,
-               std::shared_ptr<cache::DirtyContent> dirty);
+               std::shared_ptr<cache::DirtyContent> dirty, bool overwritten);
   // A clean one that nobody writes to is over `item` now.
   void refresh(const drive::Item& item, WallTime modified);
   void set_inode(InodeId inode);
@@ -141,9 +142,10 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   // What the journal's row says.
   struct Row {
     bool missing = true;
-    bool removed = false;      // the file
-    std::uint64_t number = 0;  // of its content; 0: it names none
-    bool is_copy = false;      // that the server is to make
+    bool removed = false;           // the file
+    std::uint64_t number = 0;       // of its content; 0: it names none
+    bool is_copy = false;           // that the server is to make
+    std::uint64_t sent_number = 0;  // as `number`, of what was sent
     std::string sent_md5;
     bool sent_is_last = false;  // what was sent is of the generation that it names
   };
@@ -226,6 +228,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   std::atomic<int> writers_ = 0;
   int untold_closes_ = 0;           // the journal counts so many writers more
   std::optional<Record> recorded_;  // of the dirty content that is here now
+  bool overwritten_ = false;        // before the last start, and recorded_ does not know of it
   TimePoint recorded_at_{};
   bool will_record_ = false;  // timer_ has a call
   bool writing_told_ = false;

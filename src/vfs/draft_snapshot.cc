@@ -26,6 +26,7 @@ OverlayView DraftSnapshot::view(ByteRange range) const {
 
 Status DraftSnapshot::read(Bytes offset, std::span<std::byte> buffer) {
   Status status = read_bytes(offset, buffer);
+  if (status.ok() && offset + buffer.size() == size()) is_read_ = true;
   if (!status.failed_with(ErrorCode::kStale)) return status;
   return Error{ErrorCode::kCorrupt,
                cat("\"", name_, "\" cannot be sent: ", status.error().message)};

@@ -1,6 +1,7 @@
 // What the sender reads of a draft.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -37,6 +38,8 @@ class DraftSnapshot final : public journal::Snapshot {
 
   std::uint64_t number() const { return taken_.state.number; }
   std::uint64_t generation() const { return taken_.generation; }
+  // Whether its last byte was: who reads it begins at the first.
+  bool is_read() const { return is_read_.load(); }
   // J7: all that is not here is on its way. Errors: kStale where it cannot be had any more.
   Status prepare();
 
@@ -48,6 +51,7 @@ class DraftSnapshot final : public journal::Snapshot {
   const std::string name_;
   const Taken taken_;
   const std::function<bool()> is_replaced_;
+  std::atomic<bool> is_read_ = false;
 };
 
 }  // namespace driveway::vfs

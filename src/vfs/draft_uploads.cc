@@ -46,9 +46,10 @@ Result<journal::ContentState> OverlayDraft::first_state() {
 }
 
 void OverlayDraft::restore(const journal::Change& row, const DraftState& state,
-                           std::shared_ptr<cache::DirtyContent> dirty) {
+                           std::shared_ptr<cache::DirtyContent> dirty, bool overwritten) {
   const journal::Content& content = *row.wanted.content;
   const std::lock_guard turn(turn_);
+  overwritten_ = overwritten;
   recorded_ = Record{dirty->generation(), content.bytes, content.acknowledged, state.on_disk};
   // After a kill nobody knows what of it is on the disk.
   if (!state.on_disk) unsynced_.add(dirty, dirty->generation());
@@ -158,7 +159,7 @@ Status OverlayDraft::confirmed(const journal::Snapshot* snapshot, const drive::I
     const Facts now = facts();
     if (now.dirty == nullptr || has_no_name_) return {};  // it was done before, or nobody wants it
     const Row row = this->row();
-    const std::uint64_t number = taken != nullptr ? taken->number() : row.number;
+    const std::uint64_t number = taken != nullptr ? taken->number() : row.sent_number;
     const bool differs = !item.md5.empty() && !row.sent_md5.empty() && item.md5 != row.sent_md5;
     if (acknowledged_ && number == acknowledged_->record.bytes.number && !differs) {
       // What is here now lies over nothing; settled() tells of it.
@@ -169,13 +170,16 @@ Status OverlayDraft::confirmed(const journal::Snapshot* snapshot, const drive::I
     }
     if (number != now.dirty->number() || differs || !recorded_) return {};
     generation = taken != nullptr ? taken->generation() : recorded_->generation;
-    if (now.dirty->generation() != generation || !row.sent_is_last) return lie_over(item, row);
+    // Without a snapshot that was read, the bytes that are here now were not hashed.
+    const bool is_read = taken != nullptr && taken->is_read();
+    const bool is_changed = now.dirty->generation() != generation || !row.sent_is_last;
+    if (is_changed || (overwritten_ && !is_read)) return lie_over(item, row);
     if (now.copy) {  // nothing of it is here
       become_clean(make_base(item));
       return {};
     }
     dirty = now.dirty;
-    verified = !item.md5.empty() && item.md5 == row.sent_md5;
+    verified = is_read && !item.md5.empty() && item.md5 == row.sent_md5;
     const auto next = make_base(item);
     const std::lock_guard lock(mutex_);
     adopting_ = true;
@@ -234,6 +238,7 @@ void OverlayDraft::end_adoption() {
 // With turn_ held. `next`: nothing, or what it goes on as.
 void OverlayDraft::become_clean(std::shared_ptr<DraftBase> base, Begun next) {
   recorded_.reset();
+  overwritten_ = false;
   writing_told_ = false;
   const std::lock_guard lock(mutex_);
   retired_.push_back(std::move(now_.dirty));
@@ -296,15 +301,23 @@ Status OverlayDraft::tell_again() {
 // through, the bytes are the same. The row must say so before it is told of the upload.
 Status OverlayDraft::lie_over(const drive::Item& item, const Row& row) {
   const auto before = facts().base;
+  const bool is_overwritten =
+      std::exchange(overwritten_, false) && facts().dirty->generation() == recorded_->generation;
   auto base = make_base(item, before);
   if (before != nullptr) before->stop_fetching();
   {
     const std::lock_guard lock(mutex_);
     now_.base = base;
   }
-  if (row.sent_is_last) return tell_written(Context{}, journal::Purpose::kProgress);
+  if (row.sent_is_last && !is_overwritten) {
+    return tell_written(Context{}, journal::Purpose::kProgress);
+  }
   // A later record stands: it stays what it is, over another base.
   Record record = *recorded_;
+  if (is_overwritten) {
+    DRIVEWAY_TRY(record, take_record(facts(), std::nullopt, /*on_disk=*/false));
+    record.acknowledged = recorded_->acknowledged;
+  }
   DRIVEWAY_CHECK(describe(record, base.get()));
   DRIVEWAY_CHECK(tell(Context{}, journal::Purpose::kProgress,
                       [&](journal::ChangeSet& set, InodeId inode, const Facts& now, WallTime time) {

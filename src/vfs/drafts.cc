@@ -25,6 +25,18 @@ std::vector<journal::Change> rows_with_content(const journal::Journal& journal) 
   });
 }
 
+// Whether what shows through is of the item that the row is of, and not of another one (J6).
+bool is_over_its_item(const journal::Change& row) {
+  const journal::ContentBase& base = row.wanted.content->bytes.base;
+  return row.known.exists && base.id == row.known.id && base.revision == row.known.head_revision;
+}
+
+void warn_of_fall(const journal::Change& row) {
+  log::warn("\"", row.name(),
+            "\": what was written last did not reach the disk before the machine ",
+            "stopped: it is as it was before");
+}
+
 }  // namespace
 
 // Its mutex is a leaf.
@@ -68,6 +80,7 @@ class DraftTable final : public Drafts {
   }
   Status load(journal::Change row, bool machine_crashed);
   Status fall_back(journal::Change& row, DraftState& state);
+  Status revert(const journal::Change& row);
   void enter(InodeId inode, const std::shared_ptr<OverlayDraft>& draft);
 
   const Parts parts_;
@@ -119,9 +132,7 @@ Status DraftTable::load(bool machine_crashed) {
 
 // D2: what had been synced before is there, though what was written over it did not reach the disk.
 Status DraftTable::fall_back(journal::Change& row, DraftState& state) {
-  log::warn("\"", row.name(),
-            "\": what was written last did not reach the disk before the machine ",
-            "stopped: it is as it was before");
+  warn_of_fall(row);
   if (state.former->empty()) {
     const drive::Item item = base_item(row.wanted.content->bytes.base, state, row.name());
     std::shared_ptr<cache::Content> base;
@@ -147,17 +158,29 @@ Status DraftTable::fall_back(journal::Change& row, DraftState& state) {
                                });
 }
 
+// The same where that is what Drive has. If something was sent of it meanwhile, Drive may have that
+// in its place: then it is what the file is, newer and whole (J2).
+Status DraftTable::revert(const journal::Change& row) {
+  warn_of_fall(row);
+  return parts_.journal.change(
+      {}, journal::Purpose::kProgress,
+      [&](journal::ChangeSet& set, WallTime /*now*/) { return set.reverted(row.inode); });
+}
+
 Status DraftTable::load(journal::Change row, bool machine_crashed) {
   DRIVEWAY_TRY(DraftState state, decode_draft_state(row.wanted.content->bytes.state));
   if (machine_crashed && state.former && row.wanted.content->acknowledged) {
     DRIVEWAY_TRY(const bool intact, parts_.cache.is_intact(state.dirty));
+    if (!intact && state.former->empty() && is_over_its_item(row)) return revert(row);
     if (!intact) DRIVEWAY_CHECK(fall_back(row, state));
   }
   const cache::Check check = machine_crashed ? cache::Check::kAll : cache::Check::kNone;
   DRIVEWAY_TRY(auto dirty, parts_.cache.open_dirty(state.dirty, check));
   // D2: bytes that had been synced before their record are there, or others that were written over
   // them later.
+  bool overwritten = !machine_crashed && dirty->touched();
   if (state.on_disk && !dirty->damaged().empty()) {
+    overwritten = true;
     if (const Status accepted = dirty->accept_damaged(); !accepted.ok()) {
       log::warn("\"", row.name(), "\": ", accepted.error());
     }
@@ -170,7 +193,7 @@ Status DraftTable::load(journal::Change row, bool machine_crashed) {
     damaged_[row.inode] = {row.inode, row.name(), std::move(ranges)};
   }
   auto draft = make(row.inode, std::nullopt, WallTime());
-  draft->restore(row, state, std::move(dirty));
+  draft->restore(row, state, std::move(dirty), overwritten);
   const std::lock_guard lock(mutex_);
   enter(row.inode, draft);
   return {};

@@ -235,14 +235,22 @@ class DraftTest : public testing::Test {
       const std::vector<InodeId> inodes{inode};
       return set.raise(inodes);
     });
+    // Again where somebody has told of another change since the look.
+    Status begun = Error{ErrorCode::kStale, "no try yet"};
+    while (begun.failed_with(ErrorCode::kStale)) {
+      DRIVEWAY_TRY(journal::Step step, offered(inode));
+      begun = journal_->change(
+          {}, journal::Purpose::kProgress,
+          [&](journal::ChangeSet& set, WallTime now) { return set.began(step, {}, now); });
+      if (begun.ok()) return step;
+    }
+    return begun.error();
+  }
+  Result<journal::Step> offered(InodeId inode) {
     const auto plan = journal_->look(
         [&](const journal::ChangeSet& set) { return set.next(clock_.wall_now(), {.steps = 100}); });
-    for (journal::Step step : plan.steps) {
-      if (step.inode != inode) continue;
-      DRIVEWAY_CHECK(journal_->change(
-          {}, journal::Purpose::kProgress,
-          [&](journal::ChangeSet& set, WallTime now) { return set.began(step, {}, now); }));
-      return step;
+    for (const journal::Step& step : plan.steps) {
+      if (step.inode == inode) return step;
     }
     return Error{ErrorCode::kInternal, "there is nothing to send"};
   }

@@ -47,6 +47,28 @@ class DraftsCrashTest : public DraftTest {
       std::filesystem::rename(left / part, root_ / part);
     }
   }
+  // Drive has what the inode has; nobody says so.
+  drive::Item upload_all(InodeId inode) {
+    auto snapshot = value(drafts_->snapshot({}, inode));
+    auto step = value(begin(inode));
+    const std::string md5 = hash_hex(HashKind::kMd5, value(read_all(*snapshot)));
+    ok(journal_->change({}, journal::Purpose::kProgress, [&](journal::ChangeSet& set, WallTime) {
+      return set.uploading(step, Secret(), 0, md5);
+    }));
+    return value(upload(step, *snapshot));
+  }
+  // What the next start does with it (J2).
+  void resolve(const drive::Item& item) {
+    const auto plan = journal_->look(
+        [&](const journal::ChangeSet& set) { return set.next(clock_.wall_now(), {.steps = 100}); });
+    ASSERT_EQ(plan.steps.size(), 1);
+    ASSERT_TRUE(plan.steps[0].resolve);
+    journal::Step step = plan.steps[0];
+    ok(journal_->change(
+        {}, journal::Purpose::kProgress,
+        [&](journal::ChangeSet& set, WallTime now) { return set.began(step, {}, now); }));
+    ok(finish(step, item, nullptr, {}));
+  }
   // The file's bytes become others behind the drafts' back, as a machine leaves it that stops.
   void damage(std::uint64_t number, Bytes offset) {
     const auto file = file_of(number);
@@ -208,27 +230,16 @@ TEST_F(DraftsCrashTest, WhatDriveHasByThenBecomesCleanWithoutASnapshot) {
   const InodeId inode = draft->inode();
   ok(write(*draft, 0, random_text(1, 300'000)));
   ok(draft->remove_writer({}));
-  auto step = value(begin(inode));
-  auto snapshot = value(drafts_->snapshot({}, inode));
-  const drive::Item item = value(upload(step, *snapshot));
+  const drive::Item item = upload_all(inode);
   for (const bool adopted : {false, true}) {
     if (adopted) ok(drafts_->confirmed(inode, nullptr, item));
-    snapshot.reset();
     draft.reset();
     open();
     draft = drafts_->find(inode);
     ASSERT_NE(draft, nullptr);
     EXPECT_TRUE(all_of(*draft) == random_text(1, 300'000)) << adopted;
   }
-  const auto plan = journal_->look(
-      [&](const journal::ChangeSet& set) { return set.next(clock_.wall_now(), {.steps = 100}); });
-  ASSERT_EQ(plan.steps.size(), 1);
-  ASSERT_TRUE(plan.steps[0].resolve);
-  step = plan.steps[0];
-  ok(journal_->change({}, journal::Purpose::kProgress, [&](journal::ChangeSet& set, WallTime now) {
-    return set.began(step, {}, now);
-  }));
-  ok(finish(step, item, nullptr, {}));
+  resolve(item);
   EXPECT_FALSE(draft->dirty());
   store_.reset_calls();
   EXPECT_TRUE(all_of(*draft) == random_text(1, 300'000));
@@ -320,8 +331,68 @@ TEST_F(DraftsCrashTest, WhatDriveHasSurvivesARecordWithoutItsBytes) {
     damage(number, 70'000);
     open(/*machine_crashed=*/true);
     EXPECT_THAT(drafts_->damaged(), IsEmpty());
-    EXPECT_TRUE(all_of(*drafts_->find(node.inode)) == bytes);
+    EXPECT_FALSE(content(node.inode)) << "Drive has it as it is";
+    EXPECT_TRUE(all_of(*value(drafts_->open_draft(node))) == bytes);
   }
+}
+
+// D2, J2: also where what is here did not reach the disk.
+TEST_F(DraftsCrashTest, WhatDriveHasTakesThePlaceOfDamagedBytes) {
+  const std::string bytes = random_text(1, 300'000);
+  const InodeId inode = write_new("a", bytes);
+  const drive::Item item = upload_all(inode);
+  const std::uint64_t number = content(inode)->bytes.number;
+  close();
+  damage(number, 70'000);
+  open(/*machine_crashed=*/true);
+  const auto draft = drafts_->find(inode);
+  ASSERT_NE(draft, nullptr);
+  resolve(item);
+  EXPECT_FALSE(draft->dirty());
+  EXPECT_TRUE(all_of(*draft) == bytes);
+  EXPECT_THAT(drafts_->damaged(), IsEmpty());
+}
+
+// J2, R1: what was written over it afterwards is not taken for what Drive has.
+TEST_F(DraftsCrashTest, WhatWasOverwrittenSinceItWasSentIsSentToo) {
+  for (const bool machine_crashed : {false, true}) {
+    SCOPED_TRACE(machine_crashed);
+    std::string model = random_text(1, 400'000);
+    auto draft = create(cat("a", machine_crashed));
+    const InodeId inode = draft->inode();
+    ok(write(*draft, 0, model));
+    ok(draft->sync({}));
+    const drive::Item item = upload_all(inode);
+    ok(write(*draft, 70'000, "?"));  // no record tells of it
+    put(model, 70'000, "?");
+    draft.reset();
+    open(machine_crashed);
+    resolve(item);
+    draft = drafts_->find(inode);
+    ASSERT_NE(draft, nullptr);
+    EXPECT_TRUE(draft->dirty());
+    EXPECT_TRUE(all_of(*draft) == model);
+    value(send(inode));
+    EXPECT_TRUE(store_.content(item.id) == model);
+  }
+}
+
+// D2, J2: where a file is what Drive has of it, that may be what was sent.
+TEST_F(DraftsCrashTest, WhatDriveHasByThenIsWhatAFileIsThatFallsBack) {
+  const tree::Node node = node_of(add(random_text(1, 300'000)));
+  auto draft = open_draft(node);
+  ok(write(*draft, 0, random_text(2, 200'000)));
+  ok(draft->flush({}));
+  const drive::Item item = upload_all(node.inode);
+  const std::uint64_t number = content(node.inode)->bytes.number;
+  draft.reset();
+  stop_unsynced();
+  damage(number, 70'000);
+  open(/*machine_crashed=*/true);
+  resolve(item);
+  EXPECT_FALSE(content(node.inode));
+  EXPECT_EQ(row(node.inode)->known.head_revision, item.head_revision);
+  EXPECT_EQ(drafts_->find(node.inode), nullptr);
 }
 
 // D2: what a record on the disk needs is not freed by one that is not there yet.

@@ -124,7 +124,8 @@ class PowerTest : public VfsFixture {
     if (next.size() < offset + bytes.size()) next.resize(offset + bytes.size(), '\0');
     next.replace(offset, bytes.size(), bytes);
     PowerModel::wrote(model, std::move(next));
-    ASSERT_TRUE(put(file, offset, bytes).ok());
+    const Status status = put(file, offset, bytes);
+    ASSERT_TRUE(status.ok()) << status.error().to_string() << "\n" << history_;
   }
 
   void write_whole(const std::string& path, bool sync) {
