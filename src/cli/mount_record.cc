@@ -26,12 +26,14 @@ constexpr char kFieldEnd = '\0';
 constexpr auto kEndDeadline = std::chrono::seconds(5);
 
 struct Process {
-  char state = 0;           // as ps says it
+  char state = 0;  // as ps says it
+  std::uint64_t threads = 0;
   std::uint64_t begun = 0;  // clock ticks since boot: tells it from a later one of the same number
 };
 
 std::optional<Process> look_at(std::uint64_t pid) {
   constexpr std::size_t kState = 0;
+  constexpr std::size_t kThreads = 17;
   constexpr std::size_t kBegun = 19;  // fields behind the name, which may hold anything
   const std::string stat = read_file(cat("/proc/", pid, "/stat")).value_or("");
   const auto name_end = stat.rfind(") ");
@@ -39,8 +41,9 @@ std::optional<Process> look_at(std::uint64_t pid) {
   const auto fields = split(std::string_view(stat).substr(name_end + 2), ' ');
   if (fields.size() <= kBegun || fields[kState].empty()) return std::nullopt;
   const auto begun = parse_uint(fields[kBegun]);
-  if (!begun) return std::nullopt;
-  return Process{.state = fields[kState].front(), .begun = *begun};
+  const auto threads = parse_uint(fields[kThreads]);
+  if (!begun || !threads) return std::nullopt;
+  return Process{.state = fields[kState].front(), .threads = *threads, .begun = *begun};
 }
 
 bool has_kill_pending(std::uint64_t pid) {
@@ -53,21 +56,21 @@ bool has_kill_pending(std::uint64_t pid) {
   return false;
 }
 
-// Also where some of its threads have not ended yet.
-bool is_killed(std::uint64_t pid, const Process& process) {
-  return process.state == 'Z' || process.state == 'X' || has_kill_pending(pid);
-}
+bool is_zombie(const Process& process) { return process.state == 'Z' || process.state == 'X'; }
+
+// Nothing is left of it that could hold a connection; who has to has not reaped it.
+bool has_ended(const Process& process) { return is_zombie(process) && process.threads <= 1; }
 
 void end_mounts_of(std::uint64_t pid, const std::filesystem::path& path, Clock& clock) {
   const std::string record = read_file(path).value_or("");
   const auto fields = split(record, kFieldEnd);
   const auto process = look_at(pid);
-  if (!process || parse_uint(fields.front()) != process->begun) {  // it has gone
-    std::error_code ignored;
-    std::filesystem::remove(path, ignored);
-    return;
-  }
-  if (!is_killed(pid, *process)) return;
+  const bool there = process && parse_uint(fields.front()) == process->begun;
+  if (there && !is_zombie(*process) && !has_kill_pending(pid)) return;
+  // At once: a device's number is given anew when its mount has gone.
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+  if (!there || has_ended(*process)) return;
   for (std::size_t i = 1; i + 1 < fields.size(); i += 2) {
     fuse::end_mount(std::string(fields[i + 1]), std::string(fields[i]));
   }
