@@ -19,6 +19,7 @@
 #include "cli/daemonize.h"
 #include "cli/interrupt.h"
 #include "cli/mount_plan.h"
+#include "cli/mount_record.h"
 #include "cli/mount_set.h"
 #include "control/backlog_watch.h"
 #include "control/dispatcher.h"
@@ -89,15 +90,15 @@ class MountedVolume {
     DRIVEWAY_TRY(const bool own, open_or_join(context, id));
     if (!own) return false;
     DRIVEWAY_CHECK(vfs_->start(context));
-    mounts_ =
-        std::make_unique<MountSet>(*vfs_, clock_, metrics_, [] { ::kill(::getpid(), kOwnSignal); });
+    DRIVEWAY_TRY(const auto folder, control::runtime_directory());
+    mounts_ = std::make_unique<MountSet>(folder, *vfs_, clock_, metrics_,
+                                         [] { ::kill(::getpid(), kOwnSignal); });
     DRIVEWAY_TRY(const bool fresh, mounts_->mount(mount_request(plan_)));
     static_cast<void>(fresh);
     control::Identity identity = identity_of(plan_, id);
     identity.quota_units_last_minute = [this] { return account_->quota_units_last_minute(); };
     dispatcher_ = std::make_unique<control::Dispatcher>(identity, *vfs_, clock_, metrics_,
                                                         mounts_.get(), plan_.mount.read_deadline);
-    DRIVEWAY_TRY(const auto folder, control::runtime_directory());
     DRIVEWAY_TRY(server_, control::Server::start(folder, *dispatcher_, clock_));
     backlog_watch_ = std::make_unique<control::BacklogWatch>(*vfs_, clock_);
     return true;
@@ -227,6 +228,8 @@ Result<bool> is_mounted_already(const MountPlan& plan, Clock& clock) {
 // kInvalidArgument, kBusy, as errno_error.
 Result<bool> prepare_mountpoint(const MountPlan& plan, Clock& clock) {
   const std::filesystem::path& mountpoint = plan.mount.mountpoint;
+  DRIVEWAY_TRY(const auto folder, control::runtime_directory());
+  end_killed_mounts(folder, clock);
   if (fuse::inspect_mountpoint(mountpoint) == fuse::MountpointState::kStale) {
     std::cerr << "driveway: " << mountpoint.string() << " held a dead mount: removing it\n";
     DRIVEWAY_CHECK(fuse::detach_stale(mountpoint));

@@ -14,20 +14,30 @@ namespace {
 
 constexpr auto kBusyRetry = std::chrono::milliseconds(100);
 
+void warn_if_failed(const Status& status) {
+  if (!status.ok()) log::warn(status.error());
+}
+
 Error ending() { return {ErrorCode::kUnavailable, "the daemon is ending", true}; }
 
 }  // namespace
 
 struct MountSet::Entry {
   std::string mountpoint;
+  std::string device;
   std::unique_ptr<fuse::Mount> mount;
   std::atomic<bool> ended{false};
   std::optional<Duration> drain;  // who unmounts it asks for; guarded by the set's mutex
   std::thread watcher;            // joined by reap()
 };
 
-MountSet::MountSet(vfs::Vfs& vfs, Clock& clock, Metrics& metrics, std::function<void()> ended)
-    : vfs_(vfs), clock_(clock), metrics_(metrics), ended_(std::move(ended)) {}
+MountSet::MountSet(const std::filesystem::path& runtime_folder, vfs::Vfs& vfs, Clock& clock,
+                   Metrics& metrics, std::function<void()> ended)
+    : vfs_(vfs),
+      clock_(clock),
+      metrics_(metrics),
+      ended_(std::move(ended)),
+      record_(runtime_folder) {}
 
 MountSet::~MountSet() {
   unmount_all();
@@ -68,23 +78,30 @@ Result<bool> MountSet::mount(const control::MountRequest& request) {
                                    .kernel_options = request.kernel_options,
                                    .read_deadline = request.read_deadline};
   auto mounted = fuse::Mount::mount(options, vfs_, clock_, metrics_);
+  const std::string device = mounted.ok() ? fuse::mounted_device(request.mountpoint) : "";
+  if (mounted.ok()) warn_if_failed(record_.add(device, request.mountpoint));
   std::unique_lock lock(mutex_);
   pending_.erase(request.mountpoint);
   if (mounted.ok() && !closing_) {
-    add(request.mountpoint, *std::move(mounted));
+    add(request.mountpoint, device, *std::move(mounted));
     log::info("mounted ", request.mountpoint);
     return true;
   }
   lock.unlock();
   Error error = mounted.ok() ? ending() : mounted.error();
-  if (mounted.ok()) mounted->reset();
+  if (mounted.ok()) {
+    mounted->reset();
+    warn_if_failed(record_.remove(device));
+  }
   ended_();  // it may have been the last thing that the daemon waited for
   return error;
 }
 
-void MountSet::add(const std::string& mountpoint, std::unique_ptr<fuse::Mount> mount) {
+void MountSet::add(const std::string& mountpoint, const std::string& device,
+                   std::unique_ptr<fuse::Mount> mount) {
   auto entry = std::make_shared<Entry>();
   entry->mountpoint = mountpoint;
+  entry->device = device;
   entry->mount = std::move(mount);
   entry->watcher = start_thread("unmounted", [this, watched = entry.get()] {
     watched->mount->wait();
@@ -150,6 +167,7 @@ bool MountSet::reap() {
   for (const EntryPtr& entry : ended) {
     entry->mount->stop();
     entry->watcher.join();
+    warn_if_failed(record_.remove(entry->device));
     log::info("unmounted ", entry->mountpoint);
   }
   return left;

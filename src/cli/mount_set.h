@@ -1,6 +1,7 @@
 // The mounts of one daemon: one Vfs at any number of mountpoints (D5).
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "cli/mount_record.h"
 #include "control/dispatcher.h"
 #include "fuse/mount.h"
 #include "vfs/vfs.h"
@@ -21,7 +23,9 @@ namespace driveway::cli {
 class MountSet final : public control::Mounts {
  public:
   // `ended` is called, from some thread, whenever a mount has ended. All must outlive it.
-  MountSet(vfs::Vfs& vfs, Clock& clock, Metrics& metrics, std::function<void()> ended);
+  // `runtime_folder`: where what is mounted is recorded (mount_record.h).
+  MountSet(const std::filesystem::path& runtime_folder, vfs::Vfs& vfs, Clock& clock,
+           Metrics& metrics, std::function<void()> ended);
   ~MountSet() override;  // unmount_all()
 
   std::vector<std::string> mountpoints() const override;
@@ -41,13 +45,15 @@ class MountSet final : public control::Mounts {
   using EntryPtr = std::shared_ptr<Entry>;
   EntryPtr find(const std::string& mountpoint) const;  // REQUIRES mutex_
   bool is_empty() const;                               // REQUIRES mutex_
-  void add(const std::string& mountpoint, std::unique_ptr<fuse::Mount> mount);
+  void add(const std::string& mountpoint, const std::string& device,
+           std::unique_ptr<fuse::Mount> mount);
   Status unmount_patiently(const Entry& entry, const Context& context, bool force) const;
 
   vfs::Vfs& vfs_;
   Clock& clock_;
   Metrics& metrics_;
   const std::function<void()> ended_;
+  MountRecord record_;
   mutable std::mutex mutex_;
   bool closing_ = false;
   std::optional<Duration> drain_;  // asked for at the last one that ended

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "cli/account.h"
 #include "cli/mount_plan.h"
+#include "cli/mount_record.h"
 
 namespace driveway::cli {
 namespace {
@@ -116,6 +117,7 @@ class OwnView final : public View {
 std::vector<control::Daemon> running_daemons(Clock& clock) {
   const auto folder = control::runtime_directory();
   if (!folder.ok()) return {};
+  end_killed_mounts(*folder, clock);  // who looks may want the account's folder
   return control::find_daemons(*folder, clock);
 }
 

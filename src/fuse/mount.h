@@ -47,6 +47,11 @@ enum class MountpointState {
 MountpointState inspect_mountpoint(const std::filesystem::path& mountpoint);
 // Whether the kernel has a driveway mount there, whoever serves it, or nobody.
 bool is_driveway_mount(const std::filesystem::path& mountpoint);
+// Its device as the kernel numbers it ("0:57"); "" where there is none.
+std::string mounted_device(const std::filesystem::path& mountpoint);
+// Whoever waits in that mount gets an error, and nobody serves it any more; it stays there, dead.
+// Does nothing where something else is mounted now. Never waits for it.
+void end_mount(const std::filesystem::path& mountpoint, const std::string& device);
 // Unmounts what no daemon answers for. `force`: also what is in use; those who wait in it get an
 // error. Errors: kBusy, kPermissionDenied.
 Status unmount_abandoned(const std::filesystem::path& mountpoint, bool force);

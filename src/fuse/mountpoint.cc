@@ -169,7 +169,21 @@ MountpointState inspect_mountpoint(const std::filesystem::path& mountpoint) {
 }
 
 bool is_driveway_mount(const std::filesystem::path& mountpoint) {
-  return mounted_at(canonical_mountpoint(mountpoint).string()).type == kType;
+  return !mounted_device(mountpoint).empty();
+}
+
+std::string mounted_device(const std::filesystem::path& mountpoint) {
+  Mounted mounted = mounted_at(canonical_mountpoint(mountpoint).string());
+  return mounted.type == kType ? std::move(mounted.device) : "";
+}
+
+void end_mount(const std::filesystem::path& mountpoint, const std::string& device) {
+  const std::string path = canonical_mountpoint(mountpoint).string();
+  const Mounted mounted = mounted_at(path);
+  if (mounted.type != kType || mounted.device != device) return;
+  // In use: what is not, MNT_FORCE would unmount, and programs would go on in the folder below.
+  const UniqueFd user(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (user.valid()) abort_connection(path, device);
 }
 
 Status unmount_abandoned(const std::filesystem::path& mountpoint, bool force) {

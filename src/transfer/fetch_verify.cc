@@ -153,8 +153,9 @@ void FetchEngine::move_head(Target& state, const Revision& head) {
 
 // With mutex_ held. Who waits for bytes of it is told; fetches that run end with their waiters.
 void FetchEngine::make_stale(FetchTarget& target, Target& state) {
-  if (!std::exchange(state.stale, true)) stale_.add();
+  const bool was_stale = std::exchange(state.stale, true);
   target.retire();
+  if (!was_stale) stale_.add();  // who sees it gets nothing more
   const Error error = drive::replaced(target.item());
   for (const auto& [begin, fetch] : state.fetches) {
     for (Waiter* waiter : fetch->waiters) settle(*waiter, error);

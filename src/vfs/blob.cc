@@ -96,9 +96,12 @@ void Blob::take_back(ByteRange range) {
 }
 
 void Blob::retire() {
+  {
+    // First: who opens it may find it retired at any moment from then on, and must know why.
+    const std::lock_guard lock(mutex_);
+    stale_ = true;
+  }
   give_up();
-  const std::lock_guard lock(mutex_);
-  stale_ = true;
 }
 
 bool Blob::is_stale_of(const drive::Item& item) const {

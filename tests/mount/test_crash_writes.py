@@ -125,8 +125,9 @@ class Crashes:
         self.machine.wait_until_no_daemon()
         ends = [writer.join for writer in self.writers] + ([reader.stop] if reader else [])
         if not all([end(timeout=5) for end in ends]):
-            # One thread of the daemon waits in the kernel for a folder's lock, which a reader holds
-            # that waits for the daemon: what is left of it keeps the mount, until it is removed.
+            # What is left of the daemon may wait in the kernel for who waits for it (LOCKS.md, 6). The next
+            # mount would end that; but a command that is started here would wait first, to close its copies
+            # of the writers' files.
             self.machine.abort_mounts()
             for end in ends:
                 end()

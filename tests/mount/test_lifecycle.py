@@ -15,7 +15,7 @@ import pytest
 from support.driveway import Machine
 from support.simulator import calls_by_method
 from support.tree_check import md5_of
-from support.waiting import wait_for
+from support.waiting import blocked_in_fuse, wait_for
 
 
 @pytest.fixture
@@ -217,6 +217,71 @@ def test_a_dead_mount_is_removed_by_unmount(seeded, machine):
     mount.kill()
     machine.output_of("unmount", mount.path)
     assert os.listdir(mount.path) == []
+
+
+def state_of_thread(pid, name):
+    """As ps says it: R, S, D, …; "" if `pid` has no such thread."""
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        before, state = (task / "stat").read_text().rsplit(")", 1)
+        if before.split("(", 1)[1] == name:
+            return state.split()[0]
+    return ""
+
+
+@pytest.fixture
+def wedged(seeded, machine):
+    """(Mount, Popen): what is left of a killed daemon waits in the kernel for the lock of a folder, which a
+    reader holds who waits for that daemon: neither ends by itself."""
+    mount = machine.mount("--poll", "200ms")
+    assert (mount.my_drive / "folder/small.bin").exists()
+    api = seeded.api()
+    folder = next(item["id"] for item in seeded.dump() if item["path"] == "folder")
+    # Whoever looks up a shortcut waits for a get of its target.
+    seeded.set(network={"get_latency": 600_000})
+    seeded.seed(items=[{"path": "folder/link", "type": "shortcut", "target_id": "1" + "x" * 32}])
+    wait_for(lambda: "link" in os.listdir(mount.my_drive / "folder"), "the shortcut")
+    with subprocess.Popen(
+        ["stat", mount.my_drive / "folder/link"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as reader:
+        try:
+            wait_for(lambda: blocked_in_fuse(reader.pid), "the reader to wait")
+            (pid,) = machine.daemons()
+            api.create("new", b"bytes", parent=folder)
+            wait_for(lambda: state_of_thread(pid, "invalidate") == "D", "the lock to be taken")
+            os.kill(pid, signal.SIGKILL)
+            machine.wait_until_no_daemon()
+            assert state_of_thread(pid, "invalidate") == "D" and reader.poll() is None
+            seeded.set(network={"get_latency": 1})
+            yield mount, reader
+        finally:
+            machine.abort_mounts()
+
+
+def test_a_killed_daemon_that_cannot_end_is_no_obstacle_to_mounting(wedged, machine):
+    mount, reader = wedged
+    done = machine.run("mount", mount.path, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert b"Software caused connection abort" in reader.communicate(timeout=20)[0]
+    assert (mount.my_drive / "folder/new").read_bytes() == b"bytes"
+    table = pathlib.Path("/proc/self/mountinfo").read_text()
+    assert table.count(f" {mount.path} ") == 1, "the dead mount does not lie below"
+    mount.unmount()
+
+
+def test_a_killed_daemon_that_cannot_end_frees_its_account(wedged, machine):
+    mount, reader = wedged
+    other = machine.mount(mountpoint=machine.folder / "other")
+    assert (other.my_drive / "folder/new").read_bytes() == b"bytes"
+    assert reader.wait(20) != 0
+    assert error_of_listing(mount.path) == errno.ENOTCONN, "it stays there, and nothing shows below"
+    machine.output_of("unmount", mount.path)
+    other.unmount()
+
+
+def test_a_killed_daemon_that_cannot_end_is_unmounted(wedged, machine):
+    mount, reader = wedged
+    machine.output_of("unmount", mount.path, timeout=30)
+    assert not is_mounted(mount.path) and reader.wait(20) != 0
 
 
 def test_mounting_twice_is_done_already(seeded, machine):

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -72,12 +73,13 @@ class BlobTest : public testing::Test {
     return read(item, blob, {0, item.size.value_or(0)});
   }
   std::int64_t metric(const std::string& name) { return metrics_.snapshot()[name]; }
-  void await_metric(const std::string& name, std::int64_t value) {
+  static bool await(const std::function<bool()>& condition) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (metric(name) != value && std::chrono::steady_clock::now() < until) {
-      std::this_thread::yield();
-    }
-    ASSERT_EQ(metric(name), value) << name;
+    while (!condition() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    return condition();
+  }
+  void await_metric(const std::string& name, std::int64_t value) {
+    ASSERT_TRUE(await([&] { return metric(name) == value; })) << name << " is " << metric(name);
   }
 
   TemporaryFolder folder_;
@@ -203,9 +205,11 @@ TEST_F(BlobTest, InodeWhoseReaderSawAnotherContentGivesNothingMore) {
   const tree::Node node = node_of(before, InodeId(5));
   auto first = blobs_->open(before, node.inode).value();
   store_.set_content(before.id, other);
+  const auto verdict = store_.faults().block(drive::Method::kGet);
   EXPECT_EQ(read(node, first, {0, 1}).value(), other.substr(0, 1));
   EXPECT_FALSE(blobs_->misled(node.inode));
   store_.set_content(before.id, bytes);
+  verdict->open();
   await_metric("transfer.stale", 1);
   const drive::Item now = *store_.find(before.id);
   EXPECT_TRUE(blobs_->open(now, node.inode).failed_with(ErrorCode::kStale));
@@ -215,7 +219,9 @@ TEST_F(BlobTest, InodeWhoseReaderSawAnotherContentGivesNothingMore) {
   auto second = blobs_->open(now, successor.inode).value();
   EXPECT_TRUE(read(successor, second, {0, bytes.size()}).value() == bytes);
   EXPECT_TRUE(read(node, first, {kPiece, 1}).failed_with(ErrorCode::kStale));
+  const std::weak_ptr<Blob> gone = first;
   first.reset();
+  ASSERT_TRUE(await([&] { return gone.expired(); })) << "the last thread that fetched it ends";
   EXPECT_FALSE(blobs_->misled(node.inode));
   EXPECT_TRUE(blobs_->open(now, node.inode).ok());
 }
@@ -249,7 +255,9 @@ TEST_F(BlobTest, WhatWasShownIsConfirmedBeforeReadersGetBytesFromElsewhere) {
   auto blob = open_blob(item).value();
   ASSERT_TRUE(fetcher_->confirm_shown({}, blob).ok()) << "nothing was shown";
   store_.set_content(item.id, text(2, 3 * kPiece));
+  const auto verdict = store_.faults().block(drive::Method::kGet);
   ASSERT_TRUE(read(item, blob, {0, 1}).ok());
+  verdict->open();
   EXPECT_TRUE(fetcher_->confirm_shown({}, blob).failed_with(ErrorCode::kStale));
   EXPECT_TRUE(blob->misled());
 }
