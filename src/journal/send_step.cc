@@ -214,6 +214,10 @@ Status SenderCore::before_first_byte(Job& job) {
 Status SenderCore::finish(Job& job, const drive::Item& item) {
   DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("sender.after_answer"));
   DRIVEWAY_CHECK(note_id(job, item));
+  if (item.trashed && item.parent) {
+    const std::lock_guard lock(mutex_);
+    good_folders_.erase(*item.parent);  // it may have taken the item along
+  }
   const auto parent = local_.accept(item);
   if (!parent.ok()) return fail(job, parent.error(), true);
   DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("sender.after_accept"));
@@ -254,6 +258,7 @@ Status SenderCore::finish_removal(Job& job) {
 void SenderCore::adopt_content(const Job& job, const drive::Item& item) {
   const Step& step = job.step;
   if (step.sent.generation == 0 || !is_done(step, item)) return;
+  if (item.trashed) return;  // J10: it is made anew
   // After a restart it may have been done before: then there is no dirty content any more.
   const bool was_adopted = job.unreadable && job.unreadable->code == ErrorCode::kNotFound;
   if (moves_bytes(step) && !job.snapshot && !was_adopted) return;
