@@ -655,5 +655,52 @@ TEST_F(WriteTest, WhatWasSentIntoTheTrashIsMadeAnew) {
       "AFTERe");
 }
 
+// What mounts are told of names.
+class ToldNames final : public tree::TreeObserver {
+ public:
+  void entry_changed(InodeId, const std::string& name, std::optional<InodeId>) override {
+    const std::lock_guard lock(mutex_);
+    names_.push_back(name);
+  }
+  void attributes_changed(InodeId) override {}
+  void directory_changed(InodeId) override {}
+  std::vector<std::string> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(names_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> names_;
+};
+
+// J10: two that were made anew have one name until one of them has found another in Drive.
+TEST_F(WriteTest, MountsAreToldOfTheNamesOfWhatWasMadeAnew) {
+  const std::vector<FileId> ids{store_.add_file(store_.root(), "a.txt", "1"),
+                                store_.add_file(store_.root(), "a.txt", "2")};
+  open();
+  const auto before = names_in("MyDrive");
+  ASSERT_THAT(before, SizeIs(2));
+  std::vector<std::shared_ptr<OpenFile>> files;
+  for (const std::string& name : before) files.push_back(open_to_write("MyDrive/" + name));
+  for (const FileId& id : ids) store_.remove(id);
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  ASSERT_THAT(names_in("MyDrive"), IsEmpty());
+  ToldNames told;
+  vfs_->add_observer(told);
+  for (const auto& file : files) ASSERT_TRUE(put(*file, 0, "ours").ok());
+  const auto now = names_in("MyDrive");
+  ASSERT_THAT(now, SizeIs(2));
+  const auto names = told.take();
+  for (const std::string& name : now) EXPECT_THAT(names, ::testing::Contains(name));
+  for (const auto& file : files) close(file);
+  told.take();
+  flush();
+  EXPECT_THAT(names_in("MyDrive"), SizeIs(2));
+  const auto later = told.take();
+  for (const std::string& name : now) EXPECT_THAT(later, ::testing::Contains(name));
+  vfs_->remove_observer(told);
+}
+
 }  // namespace
 }  // namespace driveway::vfs
