@@ -303,6 +303,23 @@ bool is_permanent(const Error& error) {
   }
 }
 
+// Hashes may come later than the content that they are of; equal bytes are no conflict.
+bool keep_content(Known& known, const Revision& head, const std::string& md5,
+                  std::optional<Bytes> size) {
+  const bool is_same =
+      known.head_revision == head || (!known.md5.empty() && known.md5 == md5 && known.size == size);
+  if (is_same) return false;
+  known.head_revision = head;
+  known.md5 = md5;
+  known.size = size;
+  return true;
+}
+
+bool is_lost(const Change& change) {
+  return !change.known.exists && !change.sent && !change.is_folder() && !change.wanted.deleted &&
+         !change.wanted.content;
+}
+
 std::string encode(const Change& change) {
   Packer packer;
   Change copy = change;  // fields() goes both ways, so it wants one that could be written to

@@ -36,8 +36,8 @@ using Milliseconds = std::chrono::milliseconds;
 // J2: the property of an item that Drive gave its id itself: which create has made it.
 inline constexpr std::string_view kOperation = "driveway.op";
 
-// What Drive has. `head_revision`, `md5` and `size` stay what they were when the content was
-// changed here (a later head is a conflict, J10).
+// What Drive has. While the content is changed here, `head_revision`, `md5` and `size` are those of
+// what it was changed over: that is what ours may replace (another head is a conflict, J10).
 struct Known {
   FileId id;            // also the one that a create will be sent with; empty: none chosen yet
   bool exists = false;  // in Drive, be it in the trash
@@ -205,6 +205,15 @@ struct Change {
 
 // E2: it stays here until a probe, a retry or another change of the item.
 inline bool is_failed(const Change& change) { return change.problem && change.problem->permanent; }
+
+// J10: of the content, `known` goes on saying what ours lies over: this. Whether it would have said
+// something else.
+bool keep_content(Known& known, const Revision& head, const std::string& md5,
+                  std::optional<Bytes> size);
+
+// Whether it is a file that Drive has no more, and of which nothing is here but who may write it
+// yet (ChangeSet::remote_changed()). It is not dirty.
+bool is_lost(const Change& change);
 
 // Of an operation: whether time alone does not help.
 bool is_permanent(const Error& error);

@@ -12,15 +12,9 @@ Outcome ChangeSet::hear(Change change, const drive::Item& item, InodeId parent, 
     return outcome;
   }
   const bool dirty = change.wanted.content.has_value();
-  const bool moved = item.head_revision != known.head_revision;
-  // Hashes may come later than the content that they are of; equal bytes are no conflict.
-  const bool same_bytes = !item.md5.empty() && item.md5 == known.md5 && item.size == known.size;
   const Known before = known;
   learn(known, item, parent);
-  if (dirty && moved && !same_bytes) {
-    known.head_revision = before.head_revision;
-    known.md5 = before.md5;
-    known.size = before.size;
+  if (dirty && keep_content(known, before.head_revision, before.md5, before.size)) {
     outcome.verdict = Verdict::kConflict;
   }
   if (item.trashed && !change.wanted.restored) {
@@ -64,7 +58,14 @@ Outcome ChangeSet::lost(Change change, WallTime now) {
     return outcome;
   }
   if (!change.wanted.content && !holds_wanted(change.inode)) {
-    drop(change.inode, outcome.rows);
+    if (change.is_folder() || writers(change.inode) == 0) {
+      drop(change.inode, outcome.rows);
+      return outcome;
+    }
+    // Whoever has it open may write it yet, and then it is made anew.
+    make_new(change);
+    change.confirmed_at.reset();
+    put(std::move(change), outcome.rows);
     return outcome;
   }
   note_conflict(ConflictKind::kRemovedThere, change, change.name(), now);

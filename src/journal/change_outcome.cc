@@ -107,7 +107,12 @@ Outcome ChangeSet::confirm(Change change, const drive::Item& item, InodeId paren
   clear_errors_like(change, outcome.rows);
   // A folder that this set was told of by inode need not be in the tree yet.
   if (!sent.parent.empty() && item.parent == sent.parent) parent = sent.parent_inode;
+  const Known before = change.known;
   learn(change.known, item, parent);
+  // J10: another client's content is none that ours lies over. It is found before ours is sent.
+  if (sent.generation == 0 && change.wanted.content && before.exists) {
+    keep_content(change.known, before.head_revision, before.md5, before.size);
+  }
   change.tries = 0;
   change.not_before = WallTime();
   change.problem.reset();
@@ -115,14 +120,15 @@ Outcome ChangeSet::confirm(Change change, const drive::Item& item, InodeId paren
   change.confirmed_at = now;
   change.echoed = false;
   if (!item.trashed) remembered_.restored(item.id);
+  // Another client put it, or its folder, there in the meantime.
+  const bool is_lost = item.trashed && !change.wanted.deleted && !change.wanted.restored;
   if (sent.generation != 0) {
     note_upload(change, sent, item, now);
-    outcome.verdict = confirm_content(change, sent, item, now);
+    if (!is_lost) outcome.verdict = confirm_content(change, sent, item, now);
     blocks_.erase(change.drive.value());
     blocks_.erase(kAllDrives);
   }
-  if (item.trashed && !change.wanted.deleted && !change.wanted.restored) {
-    // Another client put it there in the meantime.
+  if (is_lost) {
     Outcome gone = lost(std::move(change), now);
     gone.rows.changed.merge(outcome.rows.changed);
     return gone;

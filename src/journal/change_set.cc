@@ -22,6 +22,13 @@ std::map<std::string, std::string> wanted_properties(const Change& change) {
   return all;
 }
 
+// J10: the content that is about to be changed may be older than the one that Drive is known to
+// have by now: that of before its open, say. It is `base` then that ours may replace.
+void lay_over(Known& known, const ContentBase& base) {
+  if (!known.exists || base.id != known.id || base.revision.empty()) return;
+  keep_content(known, base.revision, base.md5, base.size);
+}
+
 }  // namespace
 
 void ChangeSet::make_new(Change& change) {
@@ -45,7 +52,11 @@ void ChangeSet::make_new(Change& change) {
 // --- Operations.
 
 void ChangeSet::know(InodeId inode, const NewEntry& entry, const Known& known) {
-  if (changes_.contains(inode)) return;
+  if (const Change* const row = find(inode)) {
+    if (!is_lost(*row)) return;
+    note(inode);  // another client has brought it back
+    unindex(*row);
+  }
   Change change;
   change.inode = inode;
   change.kind = entry.kind;
@@ -263,6 +274,10 @@ void ChangeSet::set_place(Change& change, const Place& place,
 void ChangeSet::set_content(Change& change, const ContentState& bytes, WallTime now) {
   auto& content = change.wanted.content;
   if (!content) {
+    if (is_lost(change)) {
+      note_conflict(ConflictKind::kRemovedThere, change, change.name(), now);
+    }
+    lay_over(change.known, bytes.base);
     content.emplace();
     content->began_order = ++counter_;
     content->dirty_since = now;
@@ -354,6 +369,7 @@ void ChangeSet::normalise(Change& change) const {
 bool ChangeSet::is_dirty(const Change& change) const {
   const Wanted& wanted = change.wanted;
   if (change.sent) return true;
+  if (is_lost(change)) return false;
   if (wanted.deleted) return change.present();
   if (!change.known.exists) return wanted.name.has_value();
   return wanted.parent || wanted.name || wanted.modified || wanted.restored ||

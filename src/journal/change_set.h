@@ -1,11 +1,10 @@
 // What Drive does not have yet: how it coalesces, in which order it may be sent, and what each
 // outcome means. Pure logic: no thread, no clock, no I/O.
 //
-//   rows = set.rename(inode, place, now)        an operation: write `rows` as one batch,
-//   acknowledge plan = set.next(now, {.steps = 8})          what may be sent now rows =
-//   set.began(plan.steps[0], {}, now)    write (J1: `sent` is durable), then call Drive outcome =
-//   set.finished(step, item, now)     meta, cache, then these rows (D4) set.load(rows, now) after a
-//   restart: as if nothing had been in flight
+//   set.rename(inode, place, now)     an operation: its rows as one batch, then it is acknowledged
+//   set.next(now, {.steps = 8})       what may be sent now
+//   set.began(step, {}, now)          its rows (J1: `sent` is durable), then Drive is called
+//   set.finished(step, item, now)     meta, cache, then these rows (D4)
 //
 // Operations check nothing about names and places: vfs has done that. REQUIRES of each: the inode
 // has a row, by create() or know(). `now` never decreases. What is in no row (who has a file open,
@@ -227,7 +226,7 @@ class ChangeSet {
   // --- Operations.
 
   // Drive has it, and it is about to change. No row is written for that. Does nothing where there
-  // is a row.
+  // is a row, but for one of what was lost (remote_changed()).
   void know(InodeId inode, const NewEntry& entry, const Known& known);
   Result<Rows> create(InodeId inode, const Place& place, NewEntry entry, WallTime now);
   // Handles that may write.
@@ -275,7 +274,8 @@ class ChangeSet {
   // resolved has it in sent.overwritten: then it is saved first, whatever the head is by now.
   Result<Rows> overwrote(const Step& step, const Overwritten& theirs);
 
-  // --- Outcomes. `parent`: the inode of the item's folder, once the tree has merged the item;
+  // --- Outcomes. What is in the trash when it has been sent is made anew (J10): its bytes stay
+  // until then. `parent`: the inode of the item's folder, once the tree has merged the item;
   // 0: it is shown nowhere. What is then made new of it (kAgain, conflict(), recover()) has a row
   // with parent() 0: rename() it to where it shall be.
   // Errors: kNotFound (no such step is out).
@@ -313,7 +313,8 @@ class ChangeSet {
 
   // Another client changed the item, or it is gone (nothing). `parent`: the inode of its folder.
   // J10: gone or trashed and its content changed here, or a folder in which something shall be:
-  // it is made anew (kAgain). Such a folder without a row, and those between: know() first.
+  // it is made anew (kAgain). Such a folder without a row, and those between: know() first. A file
+  // that is only open for writing is made anew by the first write (kGone until then).
   Result<Outcome> remote_changed(InodeId inode, const std::optional<drive::Item>& item,
                                  InodeId parent, WallTime now);
   // J10: what was to be in folder `from` and is not in Drive yet shall be in `to` instead.

@@ -214,6 +214,10 @@ Status SenderCore::before_first_byte(Job& job) {
 Status SenderCore::finish(Job& job, const drive::Item& item) {
   DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("sender.after_answer"));
   DRIVEWAY_CHECK(note_id(job, item));
+  if (item.trashed && item.parent) {
+    const std::lock_guard lock(mutex_);
+    good_folders_.erase(*item.parent);  // it may have taken the item along
+  }
   const auto parent = local_.accept(item);
   if (!parent.ok()) return fail(job, parent.error(), true);
   DRIVEWAY_CHECK(DRIVEWAY_FAULT_STATUS("sender.after_accept"));
@@ -256,6 +260,7 @@ Status SenderCore::finish_removal(Job& job) {
 void SenderCore::adopt_content(const Job& job, const drive::Item& item) {
   const Step& step = job.step;
   if (step.sent.generation == 0 || !is_done(step, item)) return;
+  if (item.trashed) return;  // J10: it is made anew
   const bool is_its = journal_.look([&](const ChangeSet& set) {
     const Change* const holder = set.holder(step);  // J6: another one may have got the item
     return holder != nullptr && holder->inode == step.inode;

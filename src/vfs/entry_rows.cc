@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "tree/layout.h"
+#include "tree/names.h"
 #include "tree/posix.h"
 
 namespace driveway::vfs {
@@ -151,6 +152,11 @@ Status check_properties(const drive::Item& item, const Properties& properties) {
                                            " attributes of \"", item.name, "\"")};
   }
   return {};
+}
+
+std::string name_of_twin(std::string_view base, InodeId inode, int attempt) {
+  constexpr int kSuffixDigits = 8;
+  return tree::suffixed_name(base, FileId(cat(inode)), kSuffixDigits, attempt);
 }
 
 void add_rows(journal::Rows& rows, journal::Rows more) {

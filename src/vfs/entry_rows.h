@@ -58,4 +58,8 @@ Status check_properties(const drive::Item& item, const Properties& properties);
 // Both rows, the later ones winning.
 void add_rows(journal::Rows& rows, journal::Rows more);
 
+// What `inode`, of which Drive need not know, is called where another one of its folder has the
+// name `base`, as shown.
+std::string name_of_twin(std::string_view base, InodeId inode, int attempt = 0);
+
 }  // namespace driveway::vfs

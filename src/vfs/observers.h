@@ -54,7 +54,8 @@ class FolderWatch final : public tree::TreeObserver {
 };
 
 // Tells of rows that changed: of those that came to be shown elsewhere without an operation of
-// naming.h (a conflict, J10), and of attributes. For Journal::on_change(). Thread-safe.
+// naming.h (a conflict, or what was made anew, J10), with the names that their twins may have had
+// or may have now, and of attributes. For Journal::on_change(). Thread-safe.
 class RowWatch {
  public:
   RowWatch(const journal::Journal& journal, LocalWrites& writes, tree::TreeObserver& observers)
@@ -65,12 +66,16 @@ class RowWatch {
 
  private:
   struct Place {
-    InodeId parent;
+    InodeId parent;    // 0: it is not shown
     std::string name;  // in Drive
-    friend bool operator==(const Place&, const Place&) = default;
+    FileId id;         // empty: Drive does not have it (yet)
   };
+  static std::string shown_name(const Place& place, InodeId inode);
+  static bool is_moved(const Place& before, const Place& now);
   std::optional<Place> place_of(InodeId inode) const;
-  void tell(const Place& place, std::optional<InodeId> child);
+  void tell(const Place& place, InodeId inode, std::optional<InodeId> child);
+  void tell_twins(const Place& place, InodeId inode);
+  void tell_twin_in_drive(const Place& place, InodeId inode);
 
   const journal::Journal& journal_;
   LocalWrites& writes_;

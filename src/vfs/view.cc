@@ -10,13 +10,13 @@
 #include "tree/layout.h"
 #include "tree/names.h"
 #include "tree/posix.h"
+#include "vfs/entry_rows.h"
 #include "vfs/overlaid_item.h"
 
 namespace driveway::vfs {
 namespace {
 
 constexpr mode_t kSymlinkMode = 0777;
-constexpr int kSuffixDigits = 8;
 // What is read is known locally from the second time on, and Drive does a few things a second.
 constexpr int kMostLooks = 8;
 
@@ -251,7 +251,7 @@ std::vector<View::Row> View::rows_in(const Folder& folder) const {
     const std::string base = shown_name(row.change, row.node);
     row.name = base;
     for (int attempt = 0; !names.insert(row.name).second; ++attempt) {
-      row.name = tree::suffixed_name(base, FileId(cat(row.change.inode)), kSuffixDigits, attempt);
+      row.name = name_of_twin(base, row.change.inode, attempt);
     }
   }
   std::erase_if(rows, [](const Row& row) { return row.name.empty(); });

@@ -80,6 +80,104 @@ TEST_F(ChangeOthersTest, J10WhatWasDeletedThereAndChangedHereIsMadeAnew) {
   EXPECT_EQ(drive_.at(FileId("fresh")).content, "mine");
 }
 
+// Whoever has it open may write it yet.
+TEST_F(ChangeOthersTest, J10WhatWasDeletedThereWhileItIsOpenIsMadeAnewByTheFirstWrite) {
+  clean(10, "a", "x");
+  must(set_.opened(InodeId(10)));
+  must(set_.set_attributes(InodeId(10), {{}, {{"colour", "red"}}}, now_));
+  EXPECT_EQ(must(set_.remote_changed(InodeId(10), std::nullopt, InodeId(), now_)).verdict,
+            Verdict::kGone);
+  EXPECT_TRUE(set_.dirty().empty());
+  EXPECT_TRUE(set_.notes().conflicts().empty());
+  must(set_.written(InodeId(10), bytes(10, "mine"), now_, now_));
+  ASSERT_EQ(set_.notes().conflicts().size(), 1U);
+  EXPECT_EQ(set_.notes().conflicts().front().kind, ConflictKind::kRemovedThere);
+  must(set_.closed(InodeId(10), {}, {}, now_));
+  pass(kHold);
+  EXPECT_EQ(send_only().sent.name, "a");
+  EXPECT_EQ(drive_.at(FileId("fresh")).content, "mine");
+  EXPECT_EQ(drive_.at(FileId("fresh")).item.properties.at("colour"), "red");
+}
+
+TEST_F(ChangeOthersTest, J10WhatWasDeletedThereAndNotWrittenIsForgottenWhenItIsClosed) {
+  clean(10, "a", "x");
+  must(set_.opened(InodeId(10)));
+  must(set_.remote_changed(InodeId(10), std::nullopt, InodeId(), now_));
+  must(set_.closed(InodeId(10), {}, {}, now_));
+  EXPECT_EQ(set_.size(), 0U);
+}
+
+TEST_F(ChangeOthersTest, J10WhatWasDeletedThereAndBroughtBackIsKnownAnew) {
+  clean(10, "a", "x");
+  must(set_.opened(InodeId(10)));
+  must(set_.remote_changed(InodeId(10), std::nullopt, InodeId(), now_));
+  know(10);
+  must(set_.closed(InodeId(10), bytes(10, "mine"), now_, now_));
+  pass(kHold);
+  EXPECT_EQ(send_only().sent.id, FileId("id10"));
+}
+
+// The content that is changed is older than the one that is known of.
+TEST_F(ChangeOthersTest, J10BothSurviveWhereTheOtherChangedItBeforeTheFirstWrite) {
+  clean(10, "a", "x");
+  ContentState mine = bytes(10, "mine");
+  const drive::Item base = *drive_.get(FileId("id10"));
+  mine.base = {base.id, base.head_revision, base.md5, *base.size};
+  must(set_.opened(InodeId(10)));
+  drive_.set_content(drive_.at(FileId("id10")), "theirs");
+  const drive::Item theirs = *drive_.get(FileId("id10"));
+  must(set_.remote_changed(InodeId(10), theirs, kRoot, now_));
+  must(set_.closed(InodeId(10), mine, now_, now_));
+  pass(kHold);
+  const Step update = begin(only());
+  EXPECT_EQ(update.sent.base_revision, base.head_revision);
+  EXPECT_EQ(must(set_.resolved(update, theirs, kRoot, now_)).verdict, Verdict::kConflict);
+}
+
+// Its bytes are the new ones.
+TEST_F(ChangeOthersTest, J10NoConflictWhereTheContentOfTheOtherIsWhatIsChanged) {
+  clean(10, "a", "x");
+  must(set_.opened(InodeId(10)));
+  drive_.set_content(drive_.at(FileId("id10")), "theirs");
+  const drive::Item theirs = *drive_.get(FileId("id10"));
+  must(set_.remote_changed(InodeId(10), theirs, kRoot, now_));
+  ContentState mine = bytes(10, "mine");
+  mine.base = {theirs.id, theirs.head_revision, theirs.md5, *theirs.size};
+  must(set_.closed(InodeId(10), mine, now_, now_));
+  pass(kHold);
+  EXPECT_EQ(send_only().sent.base_revision, theirs.head_revision);
+}
+
+// The answer to a rename tells of it, too.
+TEST_F(ChangeOthersTest, J10BothSurviveWhereTheOtherChangedItBeforeARename) {
+  clean(10, "a", "x");
+  const Revision base = drive_.get(FileId("id10"))->head_revision;
+  must(set_.opened(InodeId(10)));
+  must(set_.written(InodeId(10), bytes(10, "mine"), now_, now_));
+  must(set_.rename(InodeId(10), in_root("b"), now_));
+  pass(kSettle);
+  const Step patch = begin(only());
+  drive_.set_content(drive_.at(FileId("id10")), "theirs");
+  finish(patch);
+  must(set_.closed(InodeId(10), {}, {}, now_));
+  pass(kHold);
+  EXPECT_EQ(only().sent.base_revision, base);
+}
+
+TEST_F(ChangeOthersTest, J10WhatWasSentIntoTheTrashIsMadeAnew) {
+  clean(10, "a", "x");
+  rewrite(10, "mine");
+  pass(kSettle);
+  const Step update = begin(only());
+  drive_.carry_out(update);
+  drive_.at(FileId("id10")).item.trashed = true;  // with its folder, say
+  EXPECT_EQ(must(set_.finished(update, *drive_.get(FileId("id10")), InodeId(), now_)).verdict,
+            Verdict::kAgain);
+  pass(kSettle);
+  EXPECT_EQ(send_only().sent.action, Action::kCreate);
+  EXPECT_EQ(drive_.at(FileId("fresh")).content, "mine");
+}
+
 TEST_F(ChangeOthersTest, J10ARenameThereAndAnEditHereGoTogether) {
   clean(10, "a", "x");
   rewrite(10, "mine");

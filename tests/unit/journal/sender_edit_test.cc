@@ -373,7 +373,55 @@ TEST_F(SenderEdit, WhatWasOverwrittenInATrashedFolderIsSavedElsewhere) {
   ASSERT_TRUE(drain());
   store_.faults().clear();
   EXPECT_EQ(tree()["driveway-recovered/a (conflict)"], "theirs");
-  EXPECT_EQ(store_.content(id), "ours") << "what was sent went into the trash with its folder";
+  EXPECT_EQ(tree()["driveway-recovered/a"], "ours")
+      << "what was sent went into the trash with its folder";
+}
+
+// J10: it went into the trash, in a folder that a moment ago was none of it.
+TEST_F(SenderEdit, WhatWasSentIntoAFolderThatWasJustTrashedIsMadeAnewElsewhere) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  const FileId home = store_.add_folder(store_.root(), "driveway-recovered");
+  side_.set_recovery(known(home), home);
+  store_.faults().set_hook(
+      [&, first = true](const Context&, const drive::CallInfo& call) mutable -> Status {
+        if (call.method == Method::kCreate && std::exchange(first, false)) store_.trash(folder);
+        return {};
+      });
+  create("new", "ours", known(folder));
+  ASSERT_TRUE(drain());
+  store_.faults().clear();
+  EXPECT_EQ(tree()["driveway-recovered/new"], "ours");
+  EXPECT_EQ(store_.calls(Method::kCreate), 2);
+}
+
+// J10: nothing was written yet when it went.
+TEST_F(SenderEdit, WhatWasRemovedWhileItWasOpenIsMadeAnewWhenItIsWritten) {
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  const FileId home = store_.add_folder(store_.root(), "driveway-recovered");
+  side_.set_recovery(known(home), home);
+  for (const bool with_folder : {false, true}) {
+    SCOPED_TRACE(with_folder);
+    const FileId id = store_.add_file(folder, "a", "base");
+    const InodeId inode = known(id);
+    change([&](ChangeSet& set, WallTime) -> Result<Rows> {
+      know(set, id, known(folder));
+      DRIVEWAY_CHECK(set.opened(inode));
+      return Rows{};
+    });
+    if (with_folder) {
+      pass(std::chrono::seconds(11));
+      store_.trash(folder);
+      sender_->heard(id, store_.find(id), InodeId());
+    } else {
+      store_.remove(id);
+      sender_->heard(id, std::nullopt, InodeId());
+    }
+    EXPECT_EQ(dirty(), 0U) << "nothing is made anew of what nobody writes";
+    write(inode, "ours");
+    change([&](ChangeSet& set, WallTime now) { return set.closed(inode, {}, {}, now); });
+    ASSERT_TRUE(drain());
+    EXPECT_EQ(tree()[with_folder ? "driveway-recovered/a" : "d/a"], "ours");
+  }
 }
 
 // Drive made the copy, and nobody was told.
