@@ -191,6 +191,8 @@ std::vector<std::optional<tree::Node>> View::overlaid_nodes(std::span<const Inod
 
 Result<View::Folder> View::folder_of(InodeId directory) const {
   Folder folder;
+  // The row first: it goes when the tree has the folder, and in between there are both.
+  const auto change = row_of(directory);
   auto real = tree_.real_directory(directory);
   if (real.ok()) {
     folder.in_tree = true;
@@ -199,7 +201,6 @@ Result<View::Folder> View::folder_of(InodeId directory) const {
     if (node.ok() && node->item) folder.id = node->item->id;
     return folder;
   }
-  const auto change = row_of(directory);
   if (!change) return std::move(real).error();
   if (!change->is_folder()) {
     return Error{ErrorCode::kNotADirectory, cat("\"", change->name(), "\" is not a folder")};
