@@ -274,7 +274,8 @@ void ChangeSet::set_place(Change& change, const Place& place,
 void ChangeSet::set_content(Change& change, const ContentState& bytes, WallTime now) {
   auto& content = change.wanted.content;
   if (!content) {
-    if (is_lost(change)) {
+    const Change* const row = find(change.inode);  // none: it is being created
+    if (row != nullptr && is_lost(*row)) {
       note_conflict(ConflictKind::kRemovedThere, change, change.name(), now);
     }
     lay_over(change.known, bytes.base);
