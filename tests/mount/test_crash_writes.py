@@ -108,7 +108,9 @@ class Crashes:
     def _dies_within(self, seconds):
         try:
             wait_for(
-                lambda: not any(writer.is_running for writer in self.writers),
+                # What is left of the daemon may keep the writers waiting.
+                lambda: not self.machine.daemons()
+                or not any(writer.is_running for writer in self.writers),
                 "the fault point",
                 timeout=seconds,
             )
