@@ -49,6 +49,7 @@ Result<std::shared_ptr<const Listing>> read_listing(fuse_req_t req, InodeId dire
 void op_opendir(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   MountState& state = state_of(req);
   auto handle = std::make_unique<DirectoryHandle>(InodeId(inode), state.kernel_cache);
+  handle->open = state.vfs.open_folder(handle->inode);
   handle->listing = state.kernel_cache.listing(handle->inode);
   const bool kernel_has_it = handle->listing != nullptr;
   if (!kernel_has_it) {

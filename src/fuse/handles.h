@@ -74,6 +74,7 @@ struct DirectoryHandle final : Handle {
   }
   const InodeId inode;
   KernelCache& kernel_cache;
+  std::shared_ptr<const void> open;  // Vfs::open_folder; set before it is shared
   bool kernel_keeps = false;  // what is answered: joined; set before it is shared
   std::mutex mutex;           // guards what follows
   bool started = false;

@@ -164,8 +164,10 @@ class Vfs {
 
   virtual Result<tree::Node> lookup(const Context& context, InodeId parent,
                                     std::string_view name) = 0;
-  // A file without a name stays known while it is open; its parent is 0.
+  // A file or folder without a name stays known while it is open; its parent is 0.
   virtual Result<tree::Node> node(InodeId inode) = 0;
+  // The folder is open as long as what this gives lives, which must end before the Vfs.
+  virtual std::shared_ptr<const void> open_folder(InodeId folder) = 0;
   virtual std::vector<std::optional<tree::Node>> nodes(std::span<const InodeId> inodes) = 0;
   virtual Result<std::vector<tree::DirEntry>> list(const Context& context, InodeId directory) = 0;
   virtual Result<tree::Node> resolve(const Context& context, std::string_view path) = 0;

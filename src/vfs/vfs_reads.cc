@@ -41,7 +41,9 @@ Result<tree::Node> VfsImpl::node(InodeId inode) {
   auto node = view_->node(inode);
   if (!node.ok() && !node.failed_with(ErrorCode::kNotFound)) return node;
   const auto open = open_nodes_.find(inode);
-  if (!open || (node.ok() && node->parent != InodeId())) return node;
+  const bool is_named = node.ok() && (node->parent != InodeId() ||
+                                      (node->kind == tree::NodeKind::kDirectory && !node->unnamed));
+  if (!open || is_named) return node;
   // Without a name (any more), but open. What the tree may still say of it is of before it was
   // changed here.
   if (!node.ok()) node = *open;
@@ -55,6 +57,13 @@ Result<tree::Node> VfsImpl::node(InodeId inode) {
     node->modified = draft->modified();
   }
   return node;
+}
+
+std::shared_ptr<const void> VfsImpl::open_folder(InodeId folder) {
+  const auto node = view_->node(folder);
+  if (!node.ok()) return nullptr;
+  open_nodes_.add(*node);
+  return {this, [this, folder](const void*) { open_nodes_.remove(folder); }};
 }
 
 std::vector<std::optional<tree::Node>> VfsImpl::nodes(std::span<const InodeId> inodes) {

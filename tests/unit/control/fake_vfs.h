@@ -83,6 +83,7 @@ class FakeVfs final : public vfs::Vfs {
     const auto found = looked_up.find(std::string(name));
     return found == looked_up.end() ? Result<tree::Node>(none()) : found->second;
   }
+  std::shared_ptr<const void> open_folder(InodeId) override { return nullptr; }
   Result<tree::Node> node(InodeId inode) override {
     const auto found = nodes_.find(inode);
     return found == nodes_.end() ? Result<tree::Node>(none()) : found->second;

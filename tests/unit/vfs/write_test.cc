@@ -163,6 +163,25 @@ TEST_F(WriteTest, RemovedFileStaysWithWhoHasItOpenAndIsNeverSent) {
   EXPECT_THAT(store_.edits(), IsEmpty());
 }
 
+TEST_F(WriteTest, RemovedFolderStaysKnownToWhoHasItOpen) {
+  open();
+  for (const bool in_drive : {false, true}) {
+    ASSERT_TRUE(vfs_->make_folder({}, inode_of("MyDrive"), "d", {.mode = 0750}).ok());
+    if (in_drive) flush();
+    const InodeId folder = inode_of("MyDrive/d");
+    auto handle = vfs_->open_folder(folder);
+    ASSERT_TRUE(vfs_->remove_folder({}, inode_of("MyDrive"), "d").ok());
+    flush();
+    ASSERT_TRUE(vfs_->poll({}).ok());
+    const auto node = vfs_->node(folder);
+    ASSERT_TRUE(node.ok());
+    EXPECT_EQ(node->mode & 07777, 0750U);
+    EXPECT_EQ(node->parent, InodeId());
+    handle.reset();
+    EXPECT_TRUE(vfs_->node(folder).failed_with(ErrorCode::kNotFound));
+  }
+}
+
 // What was changed before it lost its name stays so.
 TEST_F(WriteTest, RemovedOrReplacedFileKeepsTheModeThatItHad) {
   open();
