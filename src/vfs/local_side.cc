@@ -111,10 +111,12 @@ Status LocalParts::confirmed(InodeId inode, const journal::Snapshot* snapshot,
 
 // Who has it open goes on reading it; nobody else can find it.
 Status LocalParts::replacing(const Context& context, InodeId replaced) {
-  const auto node = writes_.open_nodes().find(replaced);
-  if (!node || node->content != tree::ContentKind::kBlob) return {};
+  const auto open = writes_.open_nodes().find(replaced);
+  if (!open || open->content != tree::ContentKind::kBlob) return {};
   if (drafts_.find(replaced) != nullptr) return {};
-  return fetch_.fetch(context, *node);
+  // As Drive has it by now: when it was opened it may have been dirty, without a content in Drive.
+  const auto now = tree_.node(replaced);
+  return fetch_.fetch(context, now.ok() ? *now : *open);
 }
 
 void LocalParts::settled(InodeId inode) {

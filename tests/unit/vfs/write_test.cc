@@ -163,6 +163,20 @@ TEST_F(WriteTest, RemovedFileStaysWithWhoHasItOpenAndIsNeverSent) {
   EXPECT_THAT(store_.edits(), IsEmpty());
 }
 
+// J6: it was dirty when it was opened, and Drive had it when it was replaced.
+TEST_F(WriteTest, FileThatWasDirtyWhenItWasOpenedCanBeReplacedOnceItIsSent) {
+  open();
+  write_new("MyDrive/a", "old");
+  const InodeId inode = inode_of("MyDrive/a");
+  const auto reader = *vfs_->open_file({}, inode, {});
+  flush();
+  write_new("MyDrive/other", "x");
+  ASSERT_TRUE(rename("MyDrive/other", "MyDrive/a").ok());
+  flush();
+  EXPECT_EQ(store_.content(item_named(store_.root(), "a").id), "x");
+  EXPECT_EQ(read_all(*reader), "old");
+}
+
 TEST_F(WriteTest, RemovedFolderStaysKnownToWhoHasItOpen) {
   open();
   for (const bool in_drive : {false, true}) {
