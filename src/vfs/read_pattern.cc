@@ -191,7 +191,9 @@ ByteRange ReadPattern::ask_of_guess(ByteRange read, const LinkSpeed& speed) {
     return blocks_of({read.offset, std::max(read.length, stride_.length())}).intersect({0, limit_});
   }
   const bool first = slots_.size() == 1;
-  if (first && tail_first_) return {block_floor(edges_[0].offset), limit_ - edges_[0].offset};
+  if (first && tail_first_ && edges_[0].contains(read)) {
+    return {block_floor(edges_[0].offset), limit_ - edges_[0].offset};
+  }
   const auto product = delay_product(speed);
   Bytes from = blocks.offset;
   Bytes length = kPiece;
