@@ -539,6 +539,16 @@ TEST(ReadPatternTest, AReaderThatBeginsAtTheTailGetsJustThat) {  // R4
   EXPECT_TRUE(covers(hdf5.read(size - 4096, 4096, kMiss), {0, kMiB}));
 }
 
+// It goes on in the same stream, up and down, with a place before the tail.
+TEST(ReadPatternTest, AReaderThatBeganAtTheTailHasWhatItReadsBeforeThat) {  // R4
+  Handle handle(8 * kMiB + 1, Container::kZip);
+  handle.read(7 * kMiB, 4096, kMiss);
+  handle.read(4 * kMiB, 4096, kMiss);
+  handle.read(7 * kMiB + 600 * kKiB, 4096, kMiss);
+  const ByteRange read{5 * kMiB, 4096};
+  EXPECT_TRUE(handle.read(read.offset, read.length, kMiss).ask.contains(read));
+}
+
 TEST(ReadPatternTest, GlancesAtTheEdgesAreNoRandomReads) {
   const Bytes size = 100 * kMiB;
   Handle handle(size, Container::kHdf5);
