@@ -40,6 +40,8 @@ class FileHandle final : public Handle {
   ~FileHandle() override;
   // REQUIRES: before it is shared.
   void set(std::shared_ptr<vfs::OpenFile> file);
+  // What Vfs::open_later gave, of one that is not opened yet. REQUIRES: as set().
+  void hold(std::shared_ptr<const void> held) { held_ = std::move(held); }
 
   InodeId inode() const { return inode_; }
   // Whether it was opened for writing; then it is open from the start.
@@ -63,6 +65,7 @@ class FileHandle final : public Handle {
   std::atomic<vfs::OpenFile*> opened_{nullptr};
   std::atomic<bool> was_read_{false};
   std::mutex mutex_;
+  std::shared_ptr<const void> held_;
   std::shared_ptr<vfs::OpenFile> file_;  // written once, with mutex_ held
 };
 
@@ -75,8 +78,8 @@ struct DirectoryHandle final : Handle {
   const InodeId inode;
   KernelCache& kernel_cache;
   std::shared_ptr<const void> open;  // Vfs::open_folder; set before it is shared
-  bool kernel_keeps = false;  // what is answered: joined; set before it is shared
-  std::mutex mutex;           // guards what follows
+  bool kernel_keeps = false;         // what is answered: joined; set before it is shared
+  std::mutex mutex;                  // guards what follows
   bool started = false;
   std::shared_ptr<const Listing> listing;
 };

@@ -107,6 +107,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* info) {
       info->keep_cache = keeps_pages(state, **file, inode, stamp) ? 1 : 0;
     }
     handle->set(*std::move(file));
+  } else {
+    handle->hold(state.vfs.open_later(inode));
   }
   reply_handle(req, info, std::move(handle));
 }

@@ -12,6 +12,7 @@
 
 namespace driveway::vfs {
 
+class LateOpens;
 class OpenNodes;
 
 struct ChangeParts {
@@ -21,6 +22,7 @@ struct ChangeParts {
   Drafts& drafts;
   const std::unique_ptr<journal::Sender>& sender;  // made behind those who take its ids
   OpenNodes& open_nodes;
+  LateOpens& late_opens;
   tree::TreeObserver& observers;  // told of what changed here, without locks
   Clock& clock;
 };

@@ -9,6 +9,7 @@
 #include "tree/layout.h"
 #include "tree/names.h"
 #include "tree/posix.h"
+#include "vfs/late_opens.h"
 
 namespace driveway::vfs {
 namespace {
@@ -159,6 +160,7 @@ Result<tree::Node> Naming::make_symlink(const Context& context, InodeId parent,
 
 // With the turn. What is open of it stays usable; of what Drive never had nothing stays.
 Status Naming::remove_row(const Context& context, const tree::Node& node) {
+  parts_.late_opens.losing_name(node);
   const KnownRow row = known_row(node);
   DRIVEWAY_CHECK(parts_.journal.change(context, journal::Purpose::kNew,
                                        [&](journal::ChangeSet& set, WallTime now) {

@@ -6,6 +6,7 @@
 #include "tree/docs.h"
 #include "tree/layout.h"
 #include "tree/names.h"
+#include "vfs/late_opens.h"
 #include "vfs/naming.h"
 
 namespace driveway::vfs {
@@ -126,6 +127,7 @@ Status Naming::move(const Context& context, const Move& move) {
   const auto rename = [&] {
     return parts_.journal.change(context, journal::Purpose::kNew, change);
   };
+  if (target) parts_.late_opens.losing_name(*target);
   DRIVEWAY_CHECK(takes_over ? parts_.drafts.rename_over(moving.inode, rename) : rename());
   if (target) parts_.drafts.unnamed(target->inode);
   return {};

@@ -52,7 +52,15 @@ void Opener::find_successor(const Context& context, const tree::Node& node) {
   }
 }
 
-Result<std::shared_ptr<OpenFile>> Opener::open_blob(const Context& context, tree::Node node) {
+// Of what is at hand.
+Result<std::shared_ptr<OpenFile>> Opener::open_bytes(const Context& context,
+                                                     const tree::Node& node) {
+  if (node.content == tree::ContentKind::kLink) {
+    return std::shared_ptr<OpenFile>(std::make_shared<TextFile>(node, node.link_text, false));
+  }
+  if (node.content != tree::ContentKind::kBlob) {
+    return Error{ErrorCode::kUnsupported, cat("inode ", node.inode, " has no content")};
+  }
   InodeId source = node.inode;
   if (node.shortcut) {
     const auto target = target_of(context, node);
@@ -60,32 +68,25 @@ Result<std::shared_ptr<OpenFile>> Opener::open_blob(const Context& context, tree
   }
   const auto file =
       std::make_shared<BlobFile>(node, source, parts_.blobs, parts_.siblings, parts_.writes);
-  const Status opened = file->open();
-  // The kernel looks the name up again, which means the new file by then.
-  if (opened.failed_with(ErrorCode::kStale)) find_successor(context, node);
-  DRIVEWAY_CHECK(opened);
+  DRIVEWAY_CHECK(file->open());
   return std::shared_ptr<OpenFile>(file);
 }
 
+Result<std::shared_ptr<OpenFile>> Opener::open_here(const tree::Node& node) {
+  return open_bytes(Context{}.with_deadline(parts_.changes.clock.now()), node);
+}
+
 Result<std::shared_ptr<OpenFile>> Opener::open_to_read(const Context& context, tree::Node node) {
-  switch (node.content) {
-    case tree::ContentKind::kBlob:
-      return open_blob(context, std::move(node));
-    case tree::ContentKind::kLink: {
-      std::string text = node.link_text;
-      return std::shared_ptr<OpenFile>(
-          std::make_shared<TextFile>(std::move(node), std::move(text), false));
-    }
-    case tree::ContentKind::kExport: {
-      StringSink sink(drive::kMostExported);
-      DRIVEWAY_CHECK(parts_.store.export_document(context, node.item->id, node.export_mime, sink));
-      return std::shared_ptr<OpenFile>(
-          std::make_shared<TextFile>(std::move(node), sink.take(), true));
-    }
-    case tree::ContentKind::kNone:
-      break;
+  if (node.content == tree::ContentKind::kExport) {
+    StringSink sink(drive::kMostExported);
+    DRIVEWAY_CHECK(parts_.store.export_document(context, node.item->id, node.export_mime, sink));
+    return std::shared_ptr<OpenFile>(
+        std::make_shared<TextFile>(std::move(node), sink.take(), true));
   }
-  return Error{ErrorCode::kUnsupported, cat("inode ", node.inode, " has no content")};
+  auto file = open_bytes(context, node);
+  // The kernel looks the name up again, which means the new file by then.
+  if (file.failed_with(ErrorCode::kStale)) find_successor(context, node);
+  return file;
 }
 
 // --- For writing.

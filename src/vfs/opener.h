@@ -36,6 +36,9 @@ class Opener {
   Result<std::shared_ptr<OpenFile>> open_to_read(const Context& context, tree::Node node);
   Result<std::shared_ptr<OpenFile>> open_to_write(const Context& context, const tree::Node& node,
                                                   const OpenMode& mode);
+  // The same, of a file that is about to lose its name here: only what is at hand. Waits for
+  // nobody.
+  Result<std::shared_ptr<OpenFile>> open_here(const tree::Node& node);
   // Of a file that was just made: its draft has a writer.
   std::shared_ptr<OpenFile> open_made(Naming::Made made, const OpenMode& mode);
   // truncate(2), without a handle.
@@ -47,7 +50,7 @@ class Opener {
   Result<tree::Node> target_of(const Context& context, tree::Node node) const;
 
  private:
-  Result<std::shared_ptr<OpenFile>> open_blob(const Context& context, tree::Node node);
+  Result<std::shared_ptr<OpenFile>> open_bytes(const Context& context, const tree::Node& node);
   void find_successor(const Context& context, const tree::Node& node);
   Result<std::shared_ptr<Draft>> begin_writing(const Context& context, const tree::Node& node);
   Result<std::shared_ptr<Draft>> add_writer(const Context& context, InodeId inode);

@@ -113,8 +113,8 @@ Status VfsImpl::open_changes(bool machine_crashed, Metrics& metrics) {
   writes_ = std::make_unique<LocalWrites>(*view_, *drafts_, open_nodes_);
   row_watch_ = std::make_unique<RowWatch>(*journal_, *writes_, relay_);
   recovery_ = std::make_unique<Recovery>(*journal_, *drafts_, clock_);
-  changing_ = std::make_unique<Changing>(
-      ChangeParts{*tree_, *view_, *journal_, *drafts_, sender_, open_nodes_, relay_, clock_});
+  changing_ = std::make_unique<Changing>(ChangeParts{*tree_, *view_, *journal_, *drafts_, sender_,
+                                                     open_nodes_, late_opens_, relay_, clock_});
   local_side_ = std::make_unique<LocalParts>(*tree_, *view_, *drafts_, changing_->naming, *writes_,
                                              *whole_fetch_, clock_);
   sender_ =

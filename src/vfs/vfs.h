@@ -176,6 +176,9 @@ class Vfs {
   // for what has no name (any more). Never waits for Drive.
   virtual std::string path_of(InodeId inode) = 0;
 
+  // For who may need no bytes of it: as long as what this gives lives, which must end before the
+  // Vfs, open_file() for reading gives the file as it is, also when it has lost its name here.
+  virtual std::shared_ptr<const void> open_later(InodeId inode) = 0;
   // Errors: also kIsADirectory; for writing those of OpenFile::write, kReadOnly.
   virtual Result<std::shared_ptr<OpenFile>> open_file(const Context& context, InodeId inode,
                                                       const OpenMode& mode = {}) = 0;

@@ -11,6 +11,7 @@
 #include "vfs/blob.h"
 #include "vfs/change_parts.h"
 #include "vfs/drafts.h"
+#include "vfs/late_opens.h"
 #include "vfs/local_side.h"
 #include "vfs/naming.h"
 #include "vfs/observers.h"
@@ -56,6 +57,7 @@ class VfsImpl final : public Vfs {
   Result<tree::Node> resolve(const Context& context, std::string_view path) override;
   Result<tree::Node> by_id(const Context& context, const FileId& id) override;
   std::string path_of(InodeId inode) override;
+  std::shared_ptr<const void> open_later(InodeId inode) override { return late_opens_.hold(inode); }
   Result<std::shared_ptr<OpenFile>> open_file(const Context& context, InodeId inode,
                                               const OpenMode& mode) override;
   Result<std::string> read_link(const Context& context, InodeId inode) override;
@@ -138,6 +140,7 @@ class VfsImpl final : public Vfs {
   std::unique_ptr<Drafts> drafts_;
   std::unique_ptr<View> view_;
   OpenNodes open_nodes_;
+  LateOpens late_opens_{[this](const tree::Node& node) { return opener_->open_here(node); }};
   std::unique_ptr<LocalWrites> writes_;
   std::unique_ptr<RowWatch> row_watch_;
   std::unique_ptr<Recovery> recovery_;

@@ -95,6 +95,9 @@ std::string VfsImpl::path_of(InodeId inode) {
 
 Result<std::shared_ptr<OpenFile>> VfsImpl::open_file(const Context& context, InodeId inode,
                                                      const OpenMode& mode) {
+  if (!mode.write && !mode.truncate) {
+    if (auto file = late_opens_.find(inode)) return file;
+  }
   DRIVEWAY_TRY(tree::Node node, this->node(inode));
   if (node.kind == tree::NodeKind::kDirectory) {
     return Error{ErrorCode::kIsADirectory, cat("inode ", inode, " is a directory")};

@@ -13,6 +13,7 @@ import pytest
 
 from support.tree_check import attribute
 from support.waiting import wait_for
+from support.writing import flush
 
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
@@ -248,6 +249,28 @@ def test_an_unlinked_file_lives_until_it_is_closed(mount, top):
         assert (status.st_size, status.st_nlink) == (10, 0)
         assert os.pread(file.fileno(), 100, 0) == b"still here"
     assert not os.listdir(top) and not in_drive(mount)
+
+
+@pytest.mark.parametrize("replaced", (False, True))
+def test_who_opened_what_the_kernel_has_reads_it_without_a_name(mount, top, replaced):  # R1a, J6
+    path = top / "a"
+    path.write_bytes(b"old")
+    flush(mount)
+    for _ in range(2):  # from the second time on, opening asks for no bytes
+        assert path.read_bytes() == b"old"
+    path.write_bytes(b"new bytes")
+    path.chmod(0o711)
+    with open(path, "rb", buffering=0) as file:
+        if replaced:
+            (top / "b").write_bytes(b"another")
+            os.rename(top / "b", path)
+        else:
+            os.unlink(path)
+        for _ in range(2):
+            status = os.fstat(file.fileno())
+            assert (status.st_size, stat.S_IMODE(status.st_mode)) == (9, 0o711)
+            assert os.pread(file.fileno(), 100, 0) == b"new bytes"
+            flush(mount)
 
 
 def test_folders_and_symlinks(mount, top):

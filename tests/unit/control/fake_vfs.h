@@ -84,6 +84,7 @@ class FakeVfs final : public vfs::Vfs {
     return found == looked_up.end() ? Result<tree::Node>(none()) : found->second;
   }
   std::shared_ptr<const void> open_folder(InodeId) override { return nullptr; }
+  std::shared_ptr<const void> open_later(InodeId) override { return nullptr; }
   Result<tree::Node> node(InodeId inode) override {
     const auto found = nodes_.find(inode);
     return found == nodes_.end() ? Result<tree::Node>(none()) : found->second;

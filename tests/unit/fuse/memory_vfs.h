@@ -41,6 +41,7 @@ class MemoryVfs final : public vfs::Vfs {
   Result<tree::Node> lookup(const Context& context, InodeId parent, std::string_view name) override;
   Result<tree::Node> node(InodeId inode) override;
   std::shared_ptr<const void> open_folder(InodeId) override { return nullptr; }
+  std::shared_ptr<const void> open_later(InodeId) override { return nullptr; }
   std::vector<std::optional<tree::Node>> nodes(std::span<const InodeId> inodes) override;
   Result<std::vector<tree::DirEntry>> list(const Context& context, InodeId directory) override;
   Result<tree::Node> resolve(const Context& context, std::string_view path) override;
