@@ -24,7 +24,9 @@ from support.writing import (
 )
 
 PARTS = 4  # which several processes can take at a time
-RUNS, STEPS = (1000, 1000) if LONG else (20, 200)
+RUNS, STEPS = (1000, 1000) if LONG else (40, 200)
+# Without a pace, uploads follow at once; at Drive's, what is written waits among others.
+RUNS_AT_A_PACE = RUNS // 10
 LIFE = 24 * 3600 if LONG else 600
 FIRST_SEED = int(os.environ.get("DRIVEWAY_TEST_SEED") or random.randrange(1 << 30))
 
@@ -81,13 +83,11 @@ def assert_drive_has(simulator, folders, plain, names):
         assert_same_tree(tree_in_drive(simulator, api, name), expected, f"{name} in Drive")
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_a_mount_and_a_plain_folder_agree(simulator, make_machine, folder, part):
+def check_agreement(simulator, machine, part, runs, quota):
     os.umask(0o022)
-    machine = make_machine(life=LIFE)
     plain = machine.folder / "plain"
-    folders = Folders(machine, plain)
-    for number in range(RUNS // PARTS):
+    folders = Folders(machine, plain, "--quota", quota)
+    for number in range(runs // PARTS):
         seed = FIRST_SEED + PARTS * number + part
         print(f"seed {seed}")
         before = set(folders.names())
@@ -106,6 +106,16 @@ def test_a_mount_and_a_plain_folder_agree(simulator, make_machine, folder, part)
     assert_drive_has(simulator, folders, plain, folders.names())
     for name in folders.names():
         assert folders.compare(name) is None, f"{name}, after the cache was lost"
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_mount_and_a_plain_folder_agree(simulator, make_machine, part):
+    check_agreement(simulator, make_machine(life=LIFE), part, RUNS, "unlimited")
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_they_agree_while_uploads_wait(simulator, make_machine, part):
+    check_agreement(simulator, make_machine(life=LIFE), part, RUNS_AT_A_PACE, "auto")
 
 
 # -- what differs ------------------------------------------------------------------------------------
