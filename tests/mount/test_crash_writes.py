@@ -28,6 +28,9 @@ LONGEST = 1.2  # seconds under load before the daemon is killed
 FIRST_SEED = int(os.environ.get("DRIVEWAY_TEST_SEED") or random.randrange(1 << 30))
 # Uploads and the feed go on while it is written.
 OPTIONS = ("--settle", "200ms", "--poll", "1s")
+# At Drive's pace more waits at the kill, without one more is on its way; afterwards all goes there.
+PACES = ("unlimited", "unlimited", "auto")
+NO_PACE = ("--quota", "unlimited")
 
 
 class Crashes:
@@ -43,7 +46,7 @@ class Crashes:
     def random_round(self, load, large=LARGE, longest=LONGEST):
         """Killed at a random moment."""
         begin = time.monotonic()
-        mount = self.machine.mount(*OPTIONS)
+        mount = self.machine.mount(*OPTIONS, "--quota", self._random.choice(PACES))
         (pid,) = self.machine.daemons()
         self._start(mount, load, large)
         moment = self._random.uniform(0.02, longest)
@@ -77,7 +80,9 @@ class Crashes:
     def _dies_at(self, point, passage):
         """Mounts, and does everything that there is to do until the daemon dies there."""
         fault = {"DRIVEWAY_FAULT": f"{point}=kill@{passage}"}
-        mounted = self.machine.run("mount", self.mountpoint, *OPTIONS, environment=fault)
+        mounted = self.machine.run(
+            "mount", self.mountpoint, *OPTIONS, *NO_PACE, environment=fault
+        )
         if mounted.returncode != 0:
             self.machine.wait_until_no_daemon()
             return True
@@ -137,7 +142,7 @@ class Crashes:
             assert writer.error is None, f"{writer.name}: an error that no crash explains"
 
     def _check_after_crash(self):
-        mount = self.machine.mount(*OPTIONS)
+        mount = self.machine.mount(*OPTIONS, *NO_PACE)
         for writer in self.writers:
             self._judge(writer, found_on_disk(mount.my_drive / writer.name), "mounted again")
         flush(mount)
