@@ -92,10 +92,11 @@ class Crashes:
         self._start(mount, "everything", 8 * MIB)
         reached = self._dies_within(PATIENCE)
         if not reached:
-            # What only happens where something goes, or once nothing is written any more.
-            self.machine.run("cache", "clear", timeout=60)
+            # What only happens where something goes, or once nothing is written any more. Not beside writers:
+            # a command that is started here closes its copies of their files, and that acknowledges them.
             for writer in self.writers:
                 writer.stop()
+            self.machine.run("cache", "clear", timeout=60)
             self.machine.run("flush", self.mountpoint, "--timeout=30s", timeout=60)
             reached = not self.machine.daemons()
         self._kill(*pids, reader=reader)
