@@ -20,8 +20,8 @@ class Drain {
   Drain(vfs::Vfs& vfs, Clock& clock) : vfs_(vfs), clock_(clock) {}
 
   // Returns when Drive has everything, when nothing more can be sent (a login that is needed; what
-  // failed for good, or is blocked: E2), at the limits, or on cancel(). Once. What stops all that is
-  // left is what it has come to, rather than that the time is over.
+  // failed for good, or is blocked: E2), at the limits, or on cancel(). Once. What stops all that
+  // is left is what it has come to, rather than that the time is over.
   void run(const DrainLimits& limits);
   // Ends run(), also one that has not begun yet.
   void cancel() { source_.cancel(); }

@@ -14,9 +14,7 @@ struct TokenBucket {
   double capacity = 0;
   double level = 0;
 
-  void refill(Duration elapsed) {
-    level = std::min(capacity, level + rate * to_seconds(elapsed));
-  }
+  void refill(Duration elapsed) { level = std::min(capacity, level + rate * to_seconds(elapsed)); }
   // How long until `amount` is there above `reserve` (a share of the capacity).
   Duration until(double amount, double reserve) const {
     const double missing = amount + reserve * capacity - level;

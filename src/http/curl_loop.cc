@@ -354,8 +354,8 @@ void CurlLoop::drive_socket(std::uint64_t key, std::uint32_t events) {
   PoolState& pool = pools_[key >> 32];
   int what = 0;
   if ((events & (EPOLLIN | EPOLLHUP)) != 0) what |= CURL_CSELECT_IN;
-  // A refusal that came meanwhile is looked for before more is sent: its sender may have closed, and
-  // then sending fails.
+  // A refusal that came meanwhile is looked for before more is sent: its sender may have closed,
+  // and then sending fails.
   if ((events & EPOLLOUT) != 0) what |= CURL_CSELECT_OUT | CURL_CSELECT_IN;
   if ((events & EPOLLERR) != 0) what |= CURL_CSELECT_ERR;
   int running = 0;
