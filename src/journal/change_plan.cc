@@ -227,6 +227,14 @@ Flush ChangeSet::raise(std::span<const InodeId> inodes) {
 
 Flush ChangeSet::raise_all() { return raise(dirty()); }
 
+void ChangeSet::raise_open() {
+  std::vector<InodeId> open;
+  for (const InodeId inode : dirty()) {
+    if (writers(inode) > 0 && find(inode)->wanted.content) open.push_back(inode);
+  }
+  raise(open);
+}
+
 bool ChangeSet::is_reached(const Flush::Goal& goal) const {
   const Change* const change = find(goal.inode);
   if (change == nullptr || !is_dirty(*change)) return true;

@@ -331,6 +331,8 @@ class ChangeSet {
   // What is blocked for its whole drive is probed at once (E2), and is no failure before that.
   Flush raise(std::span<const InodeId> inodes);
   Flush raise_all();
+  // J12: what is written to files that are open goes to Drive now; the disk has no room for more.
+  void raise_open();
   FlushProgress progress(const Flush& flush) const;
   // What keeps it from Drive for now (E2): a permanent error, its own or of what it waits for, or
   // a block of its drive.

@@ -215,6 +215,9 @@ Status OverlayDraft::in_turn(const Context& context, const std::function<Status(
     if (!status.failed_with(ErrorCode::kNoSpace)) return status;
     const TimePoint now = parts_.clock.now();
     const std::uint64_t changes = parts_.journal.changes();
+    if (!full_since) {  // J12: what is open may be what fills the disk
+      parts_.journal.adjust([](journal::ChangeSet& set) { set.raise_open(); });
+    }
     if (!full_since || changes != std::exchange(seen, changes)) full_since = now;
     if (now - *full_since >= parts_.space_patience) return status;
     DRIVEWAY_CHECK(sleep_until(context, parts_.clock, now + kBetweenTries));

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <thread>
 
 #include "base/fault.h"
@@ -401,6 +402,43 @@ TEST_F(WriteTest, FlushOfAFolderSendsWhatIsInIt) {
   ASSERT_TRUE(flushed.ok()) << flushed.error().to_string();
   EXPECT_THAT(drive_names(store_.root()), ElementsAre("d"));
   EXPECT_THAT(drive_names(item_named(store_.root(), "d").id), ElementsAre("a"));
+}
+// J12, D6: what is open fills the disk; some of it is in Drive by the time that there is room.
+TEST_F(WriteTest, OpenFilesGoToDriveWhereTheDiskHasNoRoomForMore) {
+  constexpr Bytes kDisk = 64 * kMiB;
+  constexpr Bytes kRoom = 5 * kMiB;
+  options_.cache.disk_space = [](const std::filesystem::path& folder) -> Result<cache::DiskSpace> {
+    Bytes used = 0;
+    std::error_code gone;
+    for (const auto& file :
+         std::filesystem::recursive_directory_iterator(folder / "content", gone)) {
+      const auto size = file.is_regular_file(gone) ? file.file_size(gone) : 0;
+      used += gone ? 0 : size;
+    }
+    return cache::DiskSpace{kDisk, kDisk / 20 + (kRoom > used ? kRoom - used : 0)};
+  };
+  open();
+  const auto full = create("MyDrive/full");
+  const std::string bytes(3 * kMiB, 'x');
+  ASSERT_TRUE(put(*full, 0, bytes).ok());
+  const auto more = create("MyDrive/more");
+  std::atomic<bool> done = false;
+  std::thread ticking([&] {
+    while (!done) {
+      if (clock_.waiting() > 0) clock_.advance(std::chrono::milliseconds(10));
+      std::this_thread::yield();
+    }
+  });
+  const Status written = put(*more, 0, bytes);
+  done = true;
+  ticking.join();
+  EXPECT_TRUE(written.ok()) << written.error().to_string();
+  EXPECT_TRUE(store_.content(item_named(store_.root(), "full").id) == bytes);
+  EXPECT_EQ(read_all(*full).size(), 1U << 20);
+  close(full);
+  close(more);
+  flush();
+  EXPECT_TRUE(store_.content(item_named(store_.root(), "more").id) == bytes);
 }
 
 }  // namespace
