@@ -74,6 +74,7 @@ class FakeOwnChanges final : public OwnChanges {
 // MyDrive/data/a.txt ("one") is there, and both folders have been listed.
 class OwnChangesFixture : public TreeFixture {
  protected:
+  ~OwnChangesFixture() override { tree.reset(); }  // its threads ask `ours`
   void SetUp() override {
     own = &ours;
     data = store.add_folder(store.root(), "data");
