@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "unit/journal/change_model_sender.h"
+#include "unit/support/random_runs.h"
 
 namespace driveway::journal {
 namespace {
@@ -263,7 +264,7 @@ TEST(ChangeModel, DriveBecomesWhatTheTreeIs) {
   const bool is_given = std::getenv("DRIVEWAY_TEST_SEED") != nullptr;
   const bool is_long = std::getenv("DRIVEWAY_TEST_LONG") != nullptr;
   const std::uint32_t runs = number_from("DRIVEWAY_TEST_RUNS", is_given ? 1 : is_long ? 5'000 : 60);
-  const std::uint32_t first = number_from("DRIVEWAY_TEST_SEED", std::random_device{}());
+  const std::uint32_t first = first_seed();
   const std::uint32_t operations = number_from("DRIVEWAY_TEST_OPERATIONS", 0);
   for (std::uint32_t seed = first; seed < first + runs && !HasFailure(); ++seed) {
     SCOPED_TRACE(cat("DRIVEWAY_TEST_SEED=", std::to_string(seed)));

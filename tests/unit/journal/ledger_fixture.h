@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -19,6 +18,7 @@
 #include "base/metrics.h"
 #include "journal/ledger.h"
 #include "unit/base/temporary_folder.h"
+#include "unit/support/random_runs.h"
 
 namespace driveway::journal {
 
@@ -68,16 +68,6 @@ inline Batch random_batch(std::mt19937_64& random, RowMap& model, std::size_t ma
     }
   }
   return batch;
-}
-
-// How many rounds a random test makes; DRIVEWAY_TEST_LONG multiplies them.
-inline int rounds(int usual) {
-  return std::getenv("DRIVEWAY_TEST_LONG") != nullptr ? 25 * usual : usual;
-}
-
-inline std::uint64_t new_seed() {
-  const char* given = std::getenv("DRIVEWAY_TEST_SEED");
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
 }
 
 class LedgerTest : public testing::Test {

@@ -197,7 +197,7 @@ class LedgerKillTest : public LedgerTest {
 };
 
 TEST_F(LedgerKillTest, NothingIsLostAtAnyFaultPoint) {
-  std::mt19937_64 random(new_seed());
+  std::mt19937_64 random(first_seed());
   for (const char* point : kPoints) {
     int killed_times = 0;
     for (int i = 0; i < rounds(2); ++i) {
@@ -213,7 +213,7 @@ TEST_F(LedgerKillTest, NothingIsLostAtAnyFaultPoint) {
 }
 
 TEST_F(LedgerKillTest, NothingIsLostWhileTheLogIsWrittenAnew) {
-  std::mt19937_64 random(new_seed());
+  std::mt19937_64 random(first_seed());
   for (const char* point :
        {"journal.before_segment", "journal.before_segment_rename", "journal.after_segment_rename",
         "journal.before_segment_removal", "journal.after_segment_removal"}) {
@@ -230,7 +230,7 @@ TEST_F(LedgerKillTest, NothingIsLostWhileTheLogIsWrittenAnew) {
 }
 
 TEST_F(LedgerKillTest, NothingIsLostAtRandomMoments) {
-  std::mt19937_64 random(new_seed());
+  std::mt19937_64 random(first_seed());
   for (int i = 0; i < rounds(10); ++i) {
     Crash crash;
     crash.after_acks = 1 + random() % 400;

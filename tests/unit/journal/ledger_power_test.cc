@@ -119,7 +119,7 @@ class LedgerPowerTest : public LedgerTest {
 
   // The fault that is found when the syncs of `ignored` do nothing.
   std::string faults_without(const CrashDisk::Predicate& ignored, int images) {
-    const std::uint64_t seed = new_seed();
+    const std::uint64_t seed = first_seed();
     std::cout << "seed " << seed << '\n';
     std::mt19937_64 random(seed);
     const std::filesystem::path root = folder_ / ("root" + std::to_string(++runs_));
@@ -137,7 +137,7 @@ class LedgerPowerTest : public LedgerTest {
   }
 
   std::string fault_of_first_start(const CrashDisk::Predicate& ignored) {
-    std::mt19937_64 random(new_seed());
+    std::mt19937_64 random(first_seed());
     const std::filesystem::path root = folder_ / ("root" + std::to_string(++runs_));
     std::filesystem::create_directory(root);
     options_.folder = root / "account" / "journal";

@@ -26,15 +26,9 @@
 #include "transfer/scheduler.h"
 #include "tree/tree.h"
 #include "unit/base/temporary_folder.h"
+#include "unit/support/random_runs.h"
 
 namespace driveway::tree {
-
-// Other seeds each time; DRIVEWAY_TEST_SEED repeats one.
-inline std::uint32_t first_seed() {
-  const char* const given = std::getenv("DRIVEWAY_TEST_SEED");
-  if (given == nullptr) return std::random_device{}();
-  return static_cast<std::uint32_t>(parse_uint(given).value_or(0));
-}
 
 class CountingInodes final : public InodeSource {
  public:

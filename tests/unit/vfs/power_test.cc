@@ -3,7 +3,6 @@
 // the syncs that this rests on is left out.
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <random>
@@ -12,18 +11,12 @@
 
 #include "drive/decorated_store.h"
 #include "unit/support/crash_disk.h"
+#include "unit/support/random_runs.h"
 #include "unit/vfs/power_model.h"
 #include "unit/vfs/vfs_fixture.h"
 
 namespace driveway::vfs {
 namespace {
-
-int rounds(int usual) { return std::getenv("DRIVEWAY_TEST_LONG") != nullptr ? 25 * usual : usual; }
-
-std::uint64_t new_seed() {
-  const char* given = std::getenv("DRIVEWAY_TEST_SEED");
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-}
 
 // Drive, to a machine that may stop at any moment: no change comes from it afterwards.
 class LastingStore final : public drive::DecoratedStore {
@@ -397,7 +390,7 @@ class PowerTest : public VfsFixture {
 
   // One run with a crash in it. `ignored`: syncs that do nothing.
   std::string fault_of_run(const CrashDisk::Predicate& ignored, int steps = 40) {
-    const std::uint64_t seed = new_seed();
+    const std::uint64_t seed = first_seed();
     random_.seed(seed);
     model_ = PowerModel();
     history_.clear();

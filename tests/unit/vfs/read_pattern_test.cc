@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <limits>
 #include <map>
 #include <random>
 #include <string>
 
 #include "base/interval_set.h"
+#include "unit/support/random_runs.h"
 
 namespace driveway::vfs {
 namespace {
@@ -572,8 +572,7 @@ TEST(ReadPatternTest, HitsInASettledStreamSayNothingNew) {
 class RandomReads : public ::testing::TestWithParam<Bytes> {};
 
 TEST_P(RandomReads, KeepTheContract) {
-  const char* const given = std::getenv("DRIVEWAY_TEST_SEED");
-  const auto seed = given != nullptr ? std::stoul(given) : std::random_device{}();
+  const std::uint32_t seed = first_seed();
   SCOPED_TRACE("DRIVEWAY_TEST_SEED=" + std::to_string(seed));
   std::mt19937_64 random(seed);
   const Bytes size = GetParam();
