@@ -10,6 +10,7 @@
 #include "tree/names.h"
 #include "tree/posix.h"
 #include "vfs/late_opens.h"
+#include "vfs/open_file.h"
 
 namespace driveway::vfs {
 namespace {
@@ -167,6 +168,7 @@ Status Naming::remove_row(const Context& context, const tree::Node& node) {
                                          row.tell(set);
                                          return set.remove(node.inode, now);
                                        }));
+  parts_.open_nodes.lost_name(node);
   parts_.drafts.unnamed(node.inode);
   return {};
 }

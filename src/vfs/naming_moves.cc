@@ -8,6 +8,7 @@
 #include "tree/names.h"
 #include "vfs/late_opens.h"
 #include "vfs/naming.h"
+#include "vfs/open_file.h"
 
 namespace driveway::vfs {
 namespace {
@@ -129,7 +130,11 @@ Status Naming::move(const Context& context, const Move& move) {
   };
   if (target) parts_.late_opens.losing_name(*target);
   DRIVEWAY_CHECK(takes_over ? parts_.drafts.rename_over(moving.inode, rename) : rename());
-  if (target) parts_.drafts.unnamed(target->inode);
+  parts_.open_nodes.has_name(moving.inode);
+  if (target) {
+    parts_.open_nodes.lost_name(*target);
+    parts_.drafts.unnamed(target->inode);
+  }
   return {};
 }
 

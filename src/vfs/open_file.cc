@@ -42,6 +42,27 @@ std::optional<tree::Node> OpenNodes::find(InodeId inode) const {
   return without_name(found->second.node);
 }
 
+void OpenNodes::lost_name(const tree::Node& node) {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(node.inode);
+  if (found == nodes_.end()) return;
+  found->second.node = node;
+  found->second.lost = true;
+}
+
+void OpenNodes::has_name(InodeId inode) {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(inode);
+  if (found != nodes_.end()) found->second.lost = false;
+}
+
+std::optional<tree::Node> OpenNodes::find_lost(InodeId inode) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(inode);
+  if (found == nodes_.end() || !found->second.lost) return std::nullopt;
+  return without_name(found->second.node);
+}
+
 std::optional<tree::Node> OpenNodes::change(InodeId inode,
                                             const std::function<void(tree::Node&)>& change) {
   const std::lock_guard lock(mutex_);

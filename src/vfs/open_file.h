@@ -31,6 +31,13 @@ class OpenNodes {
   void remove(InodeId inode);
   // As a file without a name: its parent is 0.
   std::optional<tree::Node> find(InodeId inode) const;
+  // It has just lost its name here, and was `node` until then: from now on that is what it is,
+  // whatever the tree says of what Drive still has of it.
+  void lost_name(const tree::Node& node);
+  // It is out of the trash.
+  void has_name(InodeId inode);
+  // As find(), of one that lost its name here.
+  std::optional<tree::Node> find_lost(InodeId inode) const;
   // What becomes of its attributes: of a file without a name they are nowhere else. Gives it as
   // find() does.
   std::optional<tree::Node> change(InodeId inode, const std::function<void(tree::Node&)>& change);
@@ -39,6 +46,7 @@ class OpenNodes {
   struct Entry {
     tree::Node node;
     int files = 0;
+    bool lost = false;
   };
   static tree::Node without_name(tree::Node node);
 

@@ -114,6 +114,7 @@ class VfsImpl final : public Vfs {
   void open_reads(Metrics& metrics);
   Status open_changes(bool machine_crashed, Metrics& metrics);
   Status check_writable() const;
+  tree::Node with_draft(tree::Node node);
   Status check_accepted(InodeId parent);
   Result<tree::Node> changeable(const Context& context, InodeId inode);
   std::vector<InodeId> unsent_below(InodeId inode);

@@ -37,26 +37,32 @@ Result<tree::Node> VfsImpl::lookup(const Context& context, InodeId parent, std::
   return view_->lookup(context, parent, name);
 }
 
+// What is written to a file without a name, of which only its draft knows.
+tree::Node VfsImpl::with_draft(tree::Node node) {
+  if (const auto draft = drafts_->find(node.inode)) {
+    node.size = draft->size();
+    node.modified = draft->modified();
+  }
+  return node;
+}
+
 Result<tree::Node> VfsImpl::node(InodeId inode) {
+  if (auto lost = open_nodes_.find_lost(inode)) return with_draft(*std::move(lost));
   auto node = view_->node(inode);
   if (!node.ok() && !node.failed_with(ErrorCode::kNotFound)) return node;
-  const auto open = open_nodes_.find(inode);
   const bool is_named = node.ok() && (node->parent != InodeId() ||
                                       (node->kind == tree::NodeKind::kDirectory && !node->unnamed));
-  if (!open || is_named) return node;
-  // Without a name (any more), but open. What the tree may still say of it is of before it was
-  // changed here.
+  if (is_named) return node;
+  const auto open = open_nodes_.find(inode);
+  if (!open) return node;
+  // It lost its name in Drive. What the tree may still say of it is of before it was changed here.
   if (!node.ok()) node = *open;
   node->parent = InodeId();
   node->mode = open->mode;
   node->uid = open->uid;
   node->gid = open->gid;
   if (node->item && open->item) node->item->properties = open->item->properties;
-  if (const auto draft = drafts_->find(inode)) {
-    node->size = draft->size();
-    node->modified = draft->modified();
-  }
-  return node;
+  return with_draft(*std::move(node));
 }
 
 std::shared_ptr<const void> VfsImpl::open_folder(InodeId folder) {

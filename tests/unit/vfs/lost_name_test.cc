@@ -202,6 +202,46 @@ TEST_F(LostNameTest, WhatIsChangedOfAReplacedFileIsNoChangeOfItsItem) {
   }
 }
 
+// J6: what was set and not sent yet, of what nothing was written to.
+TEST_F(LostNameTest, ReplacedFileKeepsTheTimeThatItHad) {
+  open();
+  write_new("MyDrive/a", "old");
+  flush();
+  const InodeId inode = inode_of("MyDrive/a");
+  const auto reader = *vfs_->open_file({}, inode, {});
+  AttributeChange change;
+  change.modified = WallTime(std::chrono::seconds(1'234'567'890));
+  ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
+  write_new("MyDrive/other", "x");
+  ASSERT_TRUE(rename("MyDrive/other", "MyDrive/a").ok());
+  for (const char* when : {"at once", "sent"}) {
+    SCOPED_TRACE(when);
+    const auto node = vfs_->node(inode);
+    ASSERT_TRUE(node.ok());
+    EXPECT_EQ(node->modified, *change.modified);
+    EXPECT_EQ(node->parent, InodeId());
+    flush();
+    ASSERT_TRUE(vfs_->poll({}).ok());
+  }
+}
+
+// Out of the trash, it is what Drive has.
+TEST_F(LostNameTest, RestoredFileHasANameAgain) {
+  open();
+  write_new("MyDrive/a", "old");
+  flush();
+  const InodeId inode = inode_of("MyDrive/a");
+  const auto reader = *vfs_->open_file({}, inode, {});
+  ASSERT_TRUE(unlink("MyDrive/a").ok());
+  flush();
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  EXPECT_EQ(vfs_->node(inode)->parent, InodeId());
+  ASSERT_THAT(names_in(".Trash"), ElementsAre("a"));
+  ASSERT_TRUE(rename(".Trash/a", "MyDrive/a").ok());
+  EXPECT_EQ(vfs_->node(inode)->parent, inode_of("MyDrive"));
+  EXPECT_EQ(read("MyDrive/a"), "old");
+}
+
 // J6: nobody asked for bytes of it before it had lost its name.
 TEST_F(LostNameTest, FileThatIsOpenedLateIsWhatItWas) {
   AttributeChange change;
