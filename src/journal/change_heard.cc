@@ -7,7 +7,10 @@ namespace driveway::journal {
 Outcome ChangeSet::hear(Change change, const drive::Item& item, InodeId parent, WallTime now) {
   Outcome outcome{{}, Verdict::kAgain, change.inode};
   Known& known = change.known;
-  if (item.version < known.version) {
+  // J8: of what went with its folder no version was told, so what is known as the last one is of
+  // before, and no news.
+  const bool is_removed = change.wanted.deleted && known.trashed;
+  if (item.version < known.version || (is_removed && item.version == known.version)) {
     put(std::move(change), outcome.rows);
     return outcome;
   }

@@ -190,6 +190,20 @@ TEST_F(ChangeOrderTest, J8RmDashRIsOneCall) {
   EXPECT_EQ(set_.size(), 0u) << "the feed tells nothing of what went along";
 }
 
+// The feed tells late of its making: that is no news of what went along since.
+TEST_F(ChangeOrderTest, J8WhatWentAlongStaysRemovedWhateverIsHeardOfBefore) {
+  clean(10, "d", "", true);
+  clean(11, "f", "x", false, "id10", 10);
+  const auto before = drive_.get(FileId("id11"));
+  for (const int inode : {11, 10}) must(set_.remove(InodeId(inode), now_));
+  pass(kHold);
+  send_only();
+  ASSERT_TRUE(set_.dirty().empty());
+  must(set_.remote_changed(InodeId(11), before, InodeId(10), now_));
+  EXPECT_TRUE(set_.dirty().empty());
+  EXPECT_TRUE(offered().empty());
+}
+
 TEST_F(ChangeOrderTest, J8AFolderWaitsForWhatMovesOutOfIt) {
   clean(10, "d", "", true);
   clean(11, "f", "x", false, "id10", 10);
