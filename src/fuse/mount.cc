@@ -181,28 +181,35 @@ class MountImpl final : public Mount {
   }
 
   Invalidator::Kernel kernel() {
-    return {.drop_entry =
-                [this](InodeId parent, const std::string& name) {
-                  fuse_lowlevel_notify_inval_entry(session_.get(), parent.value(), name.c_str(),
-                                                   name.size());
-                },
-            .drop_attributes =
-                [this](InodeId inode) {
-                  // A negative offset: attributes only. It waits for no lock of a page.
-                  fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), -1, 0);
-                },
-            .drop_content =
-                [this](InodeId inode) {
-                  fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), 0, 0);
-                },
-            .drop_directory =
-                [this](InodeId inode) {
-                  // An answer to readdir may be with the kernel and not yet in its cache. This
-                  // waits until all are, because both take the directory's lock.
-                  fuse_lowlevel_notify_inval_entry(session_.get(), inode.value(), kAnyName.data(),
-                                                   kAnyName.size());
-                  fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), 0, 0);
-                }};
+    return {
+        .drop_entry = [this](InodeId parent, const std::string& name) { drop_entry(parent, name); },
+        .drop_attributes =
+            [this](InodeId inode) {
+              // A negative offset: attributes only. It waits for no lock of a page.
+              fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), -1, 0);
+            },
+        .drop_content =
+            [this](InodeId inode) {
+              fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), 0, 0);
+            },
+        .drop_directory =
+            [this](InodeId inode) {
+              // An answer to readdir may be with the kernel and not yet in its cache. This
+              // waits until all are, because both take the directory's lock.
+              fuse_lowlevel_notify_inval_entry(session_.get(), inode.value(), kAnyName.data(),
+                                               kAnyName.size());
+              fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), 0, 0);
+            }};
+  }
+
+  // A folder whose name is dropped has no path any more for a process that works in it (getcwd),
+  // though the name may mean the same again at once. One that is only looked up again keeps it;
+  // kernels before 6.2 cannot do that.
+  void drop_entry(InodeId parent, const std::string& name) {
+    const int expired = fuse_lowlevel_notify_expire_entry(
+        session_.get(), parent.value(), name.c_str(), name.size(), FUSE_LL_EXPIRE_ONLY);
+    if (expired != -ENOSYS) return;
+    fuse_lowlevel_notify_inval_entry(session_.get(), parent.value(), name.c_str(), name.size());
   }
 
   void initialised() {

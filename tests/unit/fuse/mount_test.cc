@@ -14,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -436,6 +437,25 @@ TEST_F(MountTest, AnotherMountHearsOfNames) {
   ASSERT_EQ(::rename(path("a").c_str(), path("b").c_str()), 0);
   EXPECT_TRUE(wait_for([&] { return read("a", "second") == "(not there)"; }));
   EXPECT_TRUE(wait_for([&] { return read("b", "second") == "text"; }));
+}
+
+// What is told of its name, and comes to nothing, leaves a process its working directory.
+TEST_F(MountTest, AFolderThatSomebodyIsInKeepsItsPath) {
+  const auto second = mount_at("second");
+  ASSERT_EQ(::mkdir(path("d").c_str(), 0755), 0);
+  const std::string folder = path("d", "second");
+  ASSERT_TRUE(wait_for([&] { return std::filesystem::exists(folder); }));
+  const UniqueFd inside(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_TRUE(inside.valid());
+  ASSERT_EQ(::rename(path("d").c_str(), path("e").c_str()), 0);
+  ASSERT_EQ(::rename(path("e").c_str(), path("d").c_str()), 0);
+  EXPECT_EQ(read("last", "second"), "(not there)");
+  write("last", "text");  // told behind them
+  ASSERT_TRUE(wait_for([&] { return read("last", "second") == "text"; }));
+  const auto link = std::filesystem::path("/proc/self/fd") / std::to_string(inside.get());
+  EXPECT_EQ(std::filesystem::read_symlink(link), folder);
+  EXPECT_TRUE(std::filesystem::exists(folder));
+  EXPECT_EQ(std::filesystem::read_symlink(link), folder);
 }
 
 // Those who write only see no page dropped: what the kernel has of its own writing is right.
