@@ -159,18 +159,25 @@ Result<tree::Node> Naming::make_symlink(const Context& context, InodeId parent,
 
 // --- Removing.
 
-// With the turn. What is open of it stays usable; of what Drive never had nothing stays.
-Status Naming::remove_row(const Context& context, const tree::Node& node) {
+// With the turn. Runs `change`, by which `node` loses its name; what is open of it stays usable.
+Status Naming::take_name(const tree::Node& node, const std::function<Status()>& change) {
   parts_.late_opens.losing_name(node);
-  const KnownRow row = known_row(node);
-  DRIVEWAY_CHECK(parts_.journal.change(context, journal::Purpose::kNew,
-                                       [&](journal::ChangeSet& set, WallTime now) {
-                                         row.tell(set);
-                                         return set.remove(node.inode, now);
-                                       }));
+  DRIVEWAY_CHECK(change());
   parts_.open_nodes.lost_name(node);
   parts_.drafts.unnamed(node.inode);
   return {};
+}
+
+// With the turn. Of what Drive never had nothing stays.
+Status Naming::remove_row(const Context& context, const tree::Node& node) {
+  const KnownRow row = known_row(node);
+  return take_name(node, [&] {
+    return parts_.journal.change(context, journal::Purpose::kNew,
+                                 [&](journal::ChangeSet& set, WallTime now) {
+                                   row.tell(set);
+                                   return set.remove(node.inode, now);
+                                 });
+  });
 }
 
 Status Naming::unlink(const Context& context, InodeId parent, std::string_view name) {

@@ -16,6 +16,7 @@
 // Drafts, so it comes before a Draft's mutex.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -77,6 +78,7 @@ class Naming {
       -> decltype(change(*find(context)));
   Result<Made> make(const Context& context, const Slot& slot, journal::NewEntry entry,
                     const NewNode& attributes, std::string_view bytes = {});
+  Status take_name(const tree::Node& node, const std::function<Status()>& change);
   Status remove_row(const Context& context, const tree::Node& node);
   Status check_move(const Move& move) const;
   static Status check_over(const Move& move);

@@ -125,16 +125,14 @@ Status Naming::move(const Context& context, const Move& move) {
     add_rows(rows, std::move(more));
     return rows;
   };
-  const auto rename = [&] {
+  const auto record = [&] {
     return parts_.journal.change(context, journal::Purpose::kNew, change);
   };
-  if (target) parts_.late_opens.losing_name(*target);
-  DRIVEWAY_CHECK(takes_over ? parts_.drafts.rename_over(moving.inode, rename) : rename());
+  const auto rename = [&] {
+    return takes_over ? parts_.drafts.rename_over(moving.inode, record) : record();
+  };
+  DRIVEWAY_CHECK(target ? take_name(*target, rename) : rename());
   parts_.open_nodes.has_name(moving.inode);
-  if (target) {
-    parts_.open_nodes.lost_name(*target);
-    parts_.drafts.unnamed(target->inode);
-  }
   return {};
 }
 

@@ -7,7 +7,38 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class LostNameTest : public VfsFixture {};
+class LostNameTest : public VfsFixture {
+ protected:
+  // "newer" over what Drive has of the file, with the mode 0711.
+  void write_newer(InodeId inode) {
+    const auto writer = vfs_->open_file({}, inode, kToWrite);
+    ASSERT_TRUE(writer.ok()) << writer.error().to_string();
+    ASSERT_TRUE(put(**writer, 0, "newer").ok());
+    close(*writer);
+    AttributeChange change;
+    change.mode = 0711;
+    ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
+  }
+  // Of a file that write_newer() has changed, and that has no name any more.
+  void expect_newer(InodeId inode, OpenFile& reader) {
+    EXPECT_EQ(read_all(reader), "newer");
+    const auto node = vfs_->node(inode);
+    ASSERT_TRUE(node.ok());
+    EXPECT_EQ(node->size, 5U);
+    EXPECT_EQ(node->mode & 07777, 0711U);
+    EXPECT_EQ(node->parent, InodeId());
+  }
+  // Runs `check` at once, and when Drive has everything and has told of it.
+  template <typename Check>
+  void at_once_and_sent(const Check& check) {
+    for (const char* when : {"at once", "sent"}) {
+      SCOPED_TRACE(when);
+      check();
+      flush();
+      ASSERT_TRUE(vfs_->poll({}).ok());
+    }
+  }
+};
 
 TEST_F(LostNameTest, RemovedFileStaysWithWhoHasItOpenAndIsNeverSent) {
   open();
@@ -105,37 +136,22 @@ TEST_F(LostNameTest, ReplacedFileThatDriveHasIsWhatItWasHere) {
 // J6: who only reads has what it was when it lost its name, whatever Drive has of it and who had it
 // open before.
 TEST_F(LostNameTest, ReaderOfAReplacedFileGoesOnWithWhatItWas) {
-  AttributeChange change;
-  change.mode = 0711;
   for (const bool sent : {false, true}) {
     for (const bool removed : {false, true}) {
       SCOPED_TRACE(testing::Message() << "sent " << sent << ", removed " << removed);
       if (vfs_ == nullptr) open();
       write_new("MyDrive/a", "old");
       flush();
-      auto earlier = *vfs_->open_file({}, inode_of("MyDrive/a"), {});
-      const auto writer = open_to_write("MyDrive/a");
-      const InodeId inode = writer->node().inode;
-      ASSERT_TRUE(put(*writer, 0, "newer").ok());
-      close(writer);
-      ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
+      const InodeId inode = inode_of("MyDrive/a");
+      auto earlier = *vfs_->open_file({}, inode, {});
+      write_newer(inode);
       if (sent) flush();
       auto reader = *vfs_->open_file({}, inode, {});
       earlier.reset();
       write_new("MyDrive/other", "x");
       ASSERT_TRUE(rename("MyDrive/other", "MyDrive/a").ok());
       ASSERT_TRUE(!removed || unlink("MyDrive/a").ok());
-      for (const char* when : {"at once", "sent"}) {
-        SCOPED_TRACE(when);
-        EXPECT_EQ(read_all(*reader), "newer");
-        const auto node = vfs_->node(inode);
-        ASSERT_TRUE(node.ok());
-        EXPECT_EQ(node->size, 5U);
-        EXPECT_EQ(node->mode & 07777, 0711U);
-        EXPECT_EQ(node->parent, InodeId());
-        flush();
-        ASSERT_TRUE(vfs_->poll({}).ok());
-      }
+      at_once_and_sent([&] { expect_newer(inode, *reader); });
       reader.reset();
       ASSERT_TRUE(removed || unlink("MyDrive/a").ok());
       flush();
@@ -214,15 +230,12 @@ TEST_F(LostNameTest, ReplacedFileKeepsTheTimeThatItHad) {
   ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
   write_new("MyDrive/other", "x");
   ASSERT_TRUE(rename("MyDrive/other", "MyDrive/a").ok());
-  for (const char* when : {"at once", "sent"}) {
-    SCOPED_TRACE(when);
+  at_once_and_sent([&] {
     const auto node = vfs_->node(inode);
     ASSERT_TRUE(node.ok());
     EXPECT_EQ(node->modified, *change.modified);
     EXPECT_EQ(node->parent, InodeId());
-    flush();
-    ASSERT_TRUE(vfs_->poll({}).ok());
-  }
+  });
 }
 
 // Out of the trash, it is what Drive has.
@@ -244,8 +257,6 @@ TEST_F(LostNameTest, RestoredFileHasANameAgain) {
 
 // J6: nobody asked for bytes of it before it had lost its name.
 TEST_F(LostNameTest, FileThatIsOpenedLateIsWhatItWas) {
-  AttributeChange change;
-  change.mode = 0711;
   for (const bool sent : {false, true}) {
     for (const bool replaced : {false, true}) {
       SCOPED_TRACE(testing::Message() << "sent " << sent << ", replaced " << replaced);
@@ -256,10 +267,7 @@ TEST_F(LostNameTest, FileThatIsOpenedLateIsWhatItWas) {
       auto held = vfs_->open_later(inode);
       auto another = vfs_->open_later(inode);
       close(open_to_write("MyDrive/a", /*truncate=*/true));
-      const auto writer = open_to_write("MyDrive/a");
-      ASSERT_TRUE(put(*writer, 0, "newer").ok());
-      close(writer);
-      ASSERT_TRUE(vfs_->set_attributes({}, inode, change).ok());
+      write_newer(inode);
       if (sent) flush();
       if (replaced) {
         write_new("MyDrive/other", "x");
@@ -268,18 +276,11 @@ TEST_F(LostNameTest, FileThatIsOpenedLateIsWhatItWas) {
         ASSERT_TRUE(unlink("MyDrive/a").ok());
       }
       another.reset();
-      for (const char* when : {"at once", "sent"}) {
-        SCOPED_TRACE(when);
-        const auto node = vfs_->node(inode);
-        ASSERT_TRUE(node.ok());
-        EXPECT_EQ(node->size, 5U);
-        EXPECT_EQ(node->mode & 07777, 0711U);
+      at_once_and_sent([&] {
         const auto reader = vfs_->open_file({}, inode, {});
         ASSERT_TRUE(reader.ok()) << reader.error().to_string();
-        EXPECT_EQ(read_all(**reader), "newer");
-        flush();
-        ASSERT_TRUE(vfs_->poll({}).ok());
-      }
+        expect_newer(inode, **reader);
+      });
       held.reset();
       ASSERT_TRUE(!replaced || unlink("MyDrive/a").ok());
       flush();
