@@ -349,11 +349,17 @@ TEST(WritePaceOrderTest, ForegroundGoesFirst) {
     });
     while (budget.waiting() < static_cast<int>(callers.size())) std::this_thread::yield();
   }
-  for (std::size_t served = 0; served < callers.size();) {
-    clock.advance(milliseconds(200));
-    std::this_thread::yield();
+  const auto noted = [&] {
     const std::lock_guard lock(mutex);
-    served = order.size();
+    return static_cast<int>(order.size());
+  };
+  // Three writes a second, of ten: a tenth of them is kept from the prefetch, half from the
+  // background. So one call is let through at a time, and notes it before the next one may be.
+  int expected = 0;
+  for (const Duration until_next : {milliseconds(334), milliseconds(667), milliseconds(1'667)}) {
+    EXPECT_EQ(noted(), expected++);
+    clock.advance(until_next);
+    while (noted() < expected) std::this_thread::yield();
   }
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(order,
