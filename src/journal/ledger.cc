@@ -235,8 +235,9 @@ Result<std::uint64_t> LedgerCore::append_to_log(const Batch& batch, Purpose purp
   }
   auto sequence = log_->append(batch.bytes());
   if (!sequence.failed_with(ErrorCode::kNoSpace) || purpose == Purpose::kNew) return sequence;
-  if (!make_room(false)) return sequence;
-  return log_->append(batch.bytes());
+  const bool given_up = reserve_.without([&] { sequence = log_->append(batch.bytes()); });
+  if (given_up) note_reserve_given_up();
+  return sequence;
 }
 
 void LedgerCore::note_appended(std::uint64_t sequence) {

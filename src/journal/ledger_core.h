@@ -74,6 +74,7 @@ class LedgerCore final : public Ledger {
   Status drain_group(const LogRecords& records, bool* map_full);
   Status fill(store::WriteTxn& txn, const LogRecords& records) const;
   bool make_room(bool map_full);
+  void note_reserve_given_up();
   void take_reserve();
 
   const LedgerOptions options_;

@@ -197,12 +197,7 @@ Status LedgerCore::fill(store::WriteTxn& txn, const LogRecords& records) const {
 bool LedgerCore::make_room(bool map_full) {
   if (!map_full) {
     if (!reserve_.release()) return false;
-    log::warn("the disk of ", options_.folder.native(),
-              " is full: no new changes are taken until there is room");
-    figures_.disk_full.set(1);
-    const std::lock_guard lock(mutex_);
-    next_drain_ = std::min(next_drain_, clock_.now() + kDrainInterval);  // then it is taken again
-    drain_thread_wake_.notify_one();
+    note_reserve_given_up();
     return true;
   }
   const Bytes size = 2 * env_->map_size();
@@ -216,6 +211,15 @@ bool LedgerCore::make_room(bool map_full) {
     std::this_thread::yield();
   }
   return false;
+}
+
+void LedgerCore::note_reserve_given_up() {
+  log::warn("the disk of ", options_.folder.native(),
+            " is full: no new changes are taken until there is room");
+  figures_.disk_full.set(1);
+  const std::lock_guard lock(mutex_);
+  next_drain_ = std::min(next_drain_, clock_.now() + kDrainInterval);  // then it is taken again
+  drain_thread_wake_.notify_one();
 }
 
 void LedgerCore::take_reserve() {

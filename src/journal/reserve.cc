@@ -38,8 +38,7 @@ Status Reserve::fill() const {
   return {};
 }
 
-bool Reserve::release() {
-  const std::lock_guard lock(mutex_);
+bool Reserve::empty() {
   if (!held_) return false;
   const UniqueFd fd(::open(path_.c_str(), O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC));
   // Synced, since some file systems give the blocks to others only then.

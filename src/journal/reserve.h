@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <mutex>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -20,11 +21,23 @@ class Reserve {
   // Takes the disk space, if it is not taken. Errors: kNoSpace, kLocalDisk.
   Status take();
   // Gives it up; false when there was nothing to give.
-  bool release();
+  bool release() {
+    return without([] {});
+  }
+  // Gives it up, and calls `write` before anybody can try to take it again: to fail to take it
+  // fills the disk for a moment, too. False when there was nothing to give.
+  template <class Write>
+  bool without(Write&& write) {
+    const std::lock_guard lock(mutex_);
+    const bool was_held = empty();
+    std::forward<Write>(write)();
+    return was_held;
+  }
   bool held() const { return held_; }
 
  private:
   Status fill() const;
+  bool empty();
 
   const std::filesystem::path path_;
   const Bytes size_;
