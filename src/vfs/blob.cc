@@ -38,9 +38,9 @@ Blob::Blob(drive::Item item, std::shared_ptr<cache::Content> content, Verifier& 
 }
 
 bool Blob::has(ByteRange range) const {
-  if (!content_->has(range)) return false;
+  // At one moment: what is discarded is hidden no more.
   const std::lock_guard lock(mutex_);
-  return !hidden_.intersects(range);
+  return !hidden_.intersects(range) && content_->has(range);
 }
 
 Status Blob::write(Bytes offset, std::span<const std::byte> data) {
@@ -60,6 +60,9 @@ void Blob::expose(ByteRange range) {
   shown_ = true;
   const std::lock_guard lock(mutex_);
   hidden_.subtract(range);
+  for (const ByteRange& unconfirmed : unconfirmed_.ranges()) {
+    seen_.add(unconfirmed.intersect(range));
+  }
 }
 
 Status Blob::commit(ByteRange range) {
@@ -70,6 +73,7 @@ Status Blob::commit(ByteRange range) {
   {
     const std::lock_guard lock(mutex_);
     unconfirmed_.subtract(range);
+    seen_.subtract(range);
   }
   // A content of one piece is compared as it comes.
   if (committed.ok() && range.length < content_->size()) verify_if_whole();
@@ -84,13 +88,11 @@ void Blob::discard(ByteRange range) {
   take_back(range);
 }
 
-// With mutex_ held. Readers may have seen some of what is not hidden: of one revision, but perhaps
-// not of this content's (R1).
+// With mutex_ held. What readers may have seen is of one revision, but perhaps not of this
+// content's (R1).
 void Blob::take_back(ByteRange range) {
-  for (const ByteRange& unconfirmed : unconfirmed_.ranges()) {
-    const ByteRange part = unconfirmed.intersect(range);
-    took_back_ = took_back_ || !(part.empty() || hidden_.contains(part));
-  }
+  took_back_ = took_back_ || seen_.intersects(range);
+  seen_.subtract(range);
   hidden_.subtract(range);
   unconfirmed_.subtract(range);
 }

@@ -89,6 +89,7 @@ class Blob final : public transfer::FetchTarget {
   mutable std::mutex mutex_;         // guards what follows
   IntervalSet hidden_;
   IntervalSet unconfirmed_;  // arrived, and not committed
+  IntervalSet seen_;         // unconfirmed, and was not hidden: also where it is, having come again
   bool took_back_ = false;   // something that was shown
   bool stale_ = false;
   std::set<InodeId> inodes_;

@@ -197,6 +197,26 @@ TEST_F(BlobTest, ReaderWhoSawTheTwinsNewContentGetsNoMixture) {
   }
 }
 
+// R1: an answer that is slow is asked for again, and its bytes come twice.
+TEST_F(BlobTest, WhatWasSeenIsRememberedThoughItComesAgain) {
+  const drive::Item item = add(text(1, 3 * kPiece));
+  const std::string other = text(2, kPiece);
+  for (const bool confirmed : {false, true}) {
+    auto blob = open_blob(item).value();
+    ASSERT_TRUE(blob->write(0, std::as_bytes(std::span(other))).ok());
+    blob->expose({0, kPiece});
+    ASSERT_TRUE(blob->write(0, std::as_bytes(std::span(other))).ok());
+    EXPECT_FALSE(blob->has({0, 1}));
+    if (confirmed) {
+      EXPECT_TRUE(blob->commit({0, kPiece}).ok());
+    }
+    blob->retire();
+    EXPECT_NE(blob->misled(), confirmed);
+    blob.reset();
+    ASSERT_TRUE(cache_->clear(true).ok());
+  }
+}
+
 // R1: the pages of an inode are shared by all who have it open.
 TEST_F(BlobTest, InodeWhoseReaderSawAnotherContentGivesNothingMore) {
   const std::string bytes = text(1, 3 * kPiece);
