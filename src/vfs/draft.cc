@@ -104,15 +104,17 @@ std::optional<Bytes> OverlayDraft::next_hole(Bytes offset) {
   return end;
 }
 
-void OverlayDraft::refresh(const drive::Item& item, WallTime modified) {
+bool OverlayDraft::refresh(const drive::Item& item, WallTime modified) {
   const std::lock_guard turn(turn_);
   auto base = make_base(item);
   const std::lock_guard lock(mutex_);
-  if (now_.dirty != nullptr || has_writers()) return;
+  if (now_.dirty != nullptr || has_writers()) return true;
+  if (!drive::content_id(item)) return false;
   now_.modified = modified;
   if (now_.base == nullptr || !drive::same_revision(now_.base->item(), item)) {
     now_.base.swap(base);
   }
+  return true;
 }
 
 // For messages.

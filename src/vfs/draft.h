@@ -92,8 +92,9 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   // its bytes may have been written over after that.
   void restore(const journal::Change& row, const DraftState& state,
                std::shared_ptr<cache::DirtyContent> dirty, bool overwritten);
-  // A clean one that nobody writes to is over `item` now.
-  void refresh(const drive::Item& item, WallTime modified);
+  // A clean one that nobody writes to is over `item` now. False: it is clean, and `item` is what
+  // was shown before its upload ended (no hash and no revision of Drive's).
+  bool refresh(const drive::Item& item, WallTime modified);
   void set_inode(InodeId inode);
   // It keeps itself no more: REQUIRES that nobody uses it but by what he has of it.
   void let_go();

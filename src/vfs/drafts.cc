@@ -235,11 +235,15 @@ std::shared_ptr<Draft> DraftTable::find(InodeId inode) const {
 }
 
 Result<std::shared_ptr<Draft>> DraftTable::open_draft(const tree::Node& node) {
+  const auto has_ended = [&] {
+    return Error{ErrorCode::kStale, cat("\"", node.item->name, "\" has just been uploaded"), true};
+  };
   auto draft = at(node.inode);
   if (draft == nullptr) {
     if (!node.item) {
       return Error{ErrorCode::kUnsupported, "the file has no content that can be changed"};
     }
+    if (!drive::content_id(*node.item)) return has_ended();
     draft = make(node.inode, node.item, node.modified);
     const std::lock_guard lock(mutex_);
     const auto found = drafts_.find(node.inode);
@@ -250,11 +254,7 @@ Result<std::shared_ptr<Draft>> DraftTable::open_draft(const tree::Node& node) {
       draft.swap(other);  // somebody was faster
     }
   }
-  // It was a draft's when `node` was looked at, and that has ended since.
-  if (node.item && node.size > 0 && !draft->dirty() && !drive::content_id(*node.item)) {
-    return Error{ErrorCode::kStale, cat("\"", node.item->name, "\" has just been uploaded"), true};
-  }
-  if (node.item) draft->refresh(*node.item, node.modified);
+  if (node.item && !draft->refresh(*node.item, node.modified)) return has_ended();
   return std::shared_ptr<Draft>(std::move(draft));
 }
 

@@ -43,6 +43,7 @@ void overlay_item(const journal::Change& change, drive::Item& item) {
   if (change.wanted.modified) item.modified = *change.wanted.modified;
   set_properties(change, item.properties);
   if (!change.wanted.content) return;
+  item.head_revision = {};
   item.md5.clear();
   item.sha1.clear();
   item.sha256.clear();

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "unit/vfs/draft_fixture.h"
+#include "vfs/overlaid_item.h"
 
 namespace driveway::vfs {
 namespace {
@@ -65,6 +66,31 @@ TEST_F(DraftsUploadTest, WhatDriveHasIsCleanAndReadFromTheCache) {
   draft.reset();
   EXPECT_TRUE(last.expired()) << "it holds what may be evicted";
   EXPECT_TRUE(dirty_contents_become(0));
+}
+
+// J7: what was looked at before an upload ended has the new size, but neither hash nor revision.
+TEST_F(DraftsUploadTest, WhatWasShownBeforeTheUploadEndedIsNoBase) {
+  std::string model = random_text(1, 300'000);
+  const drive::Item item = add(model);
+  const tree::Node node = node_of(item);
+  const auto draft = open_draft(node);
+  ok(write(*draft, std::nullopt, "more"));
+  model += "more";
+  ok(draft->remove_writer({}));
+  drive::Item shown = item;
+  overlay_item(*row(node.inode), shown);
+  EXPECT_EQ(shown.size, model.size());
+  EXPECT_EQ(value(drafts_->open_draft(node_of(shown, node.inode))), draft) << "not sent yet";
+  const drive::Item sent = value(send(node.inode));
+  EXPECT_TRUE(drafts_->open_draft(node_of(shown, node.inode)).failed_with(ErrorCode::kStale));
+  EXPECT_TRUE(all_of(*draft) == model);
+  EXPECT_EQ(value(drafts_->open_draft(node_of(sent, node.inode))), draft);
+  ok(draft->add_writer({}));
+  ok(write(*draft, std::nullopt, "and more"));
+  model += "and more";
+  ok(draft->remove_writer({}));
+  value(send(node.inode));
+  EXPECT_TRUE(store_.content(item.id) == model);
 }
 
 // The next write begins another dirty content, over what Drive has now.
