@@ -109,7 +109,7 @@ bool OverlayDraft::refresh(const drive::Item& item, WallTime modified) {
   auto base = make_base(item);
   const std::lock_guard lock(mutex_);
   if (now_.dirty != nullptr || has_writers()) return true;
-  if (!drive::content_id(item)) return false;
+  if (!drive::content_id(item)) return now_.base != nullptr;
   now_.modified = modified;
   if (now_.base == nullptr || !drive::same_revision(now_.base->item(), item)) {
     now_.base.swap(base);

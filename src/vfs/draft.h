@@ -65,6 +65,8 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   WallTime modified() const override;
   bool dirty() const override;
   bool has_writers() const { return writers_.load() > 0; }
+  // Whether it keeps itself: there is something to be known that only it knows.
+  bool keeps_itself() const { return keeps_itself_.load(); }
   bool is_damaged() const;
 
   Result<std::size_t> read(const Context& context, Bytes offset,
@@ -92,8 +94,8 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   // its bytes may have been written over after that.
   void restore(const journal::Change& row, const DraftState& state,
                std::shared_ptr<cache::DirtyContent> dirty, bool overwritten);
-  // A clean one that nobody writes to is over `item` now. False: it is clean, and `item` is what
-  // was shown before its upload ended (no hash and no revision of Drive's).
+  // A clean one that nobody writes to is over `item` now, unless that is what was shown before an
+  // upload ended (no hash and no revision of Drive's). False: then it is over nothing.
   bool refresh(const drive::Item& item, WallTime modified);
   void set_inode(InodeId inode);
   // It keeps itself no more: REQUIRES that nobody uses it but by what he has of it.
@@ -226,6 +228,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
 
   std::mutex turn_;  // guards what follows, and is held for every change of what mutex_ guards
   std::shared_ptr<OverlayDraft> self_;
+  std::atomic<bool> keeps_itself_ = false;  // self_ is set
   std::atomic<int> writers_ = 0;
   int untold_closes_ = 0;           // the journal counts so many writers more
   std::optional<Record> recorded_;  // of the dirty content that is here now

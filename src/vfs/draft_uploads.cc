@@ -83,11 +83,13 @@ void OverlayDraft::keep_if_needed() {
   } else {
     self_.reset();
   }
+  keeps_itself_ = self_ != nullptr;
 }
 
 void OverlayDraft::let_go() {
   const std::lock_guard turn(turn_);
   self_.reset();
+  keeps_itself_ = false;
 }
 
 // --- Snapshots

@@ -230,7 +230,8 @@ std::shared_ptr<OverlayDraft> DraftTable::at(InodeId inode) const {
 
 std::shared_ptr<Draft> DraftTable::find(InodeId inode) const {
   auto draft = at(inode);
-  if (draft == nullptr || !(draft->dirty() || draft->has_writers())) return nullptr;
+  if (draft == nullptr) return nullptr;
+  if (!draft->dirty() && !draft->has_writers() && !draft->keeps_itself()) return nullptr;
   return draft;
 }
 

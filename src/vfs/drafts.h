@@ -103,7 +103,8 @@ class Drafts {
   // the machine also of what open() may fall back on (D2).
   static std::vector<std::uint64_t> numbers(const journal::Journal& journal, bool machine_crashed);
 
-  // Null where there is none.
+  // Null where there is none, or it knows nothing that the tree does not: it is clean, nobody
+  // writes to it, and the row says so.
   virtual std::shared_ptr<Draft> find(InodeId inode) const = 0;
   // The one of `node`, or a new one over its content in Drive. REQUIRES that the journal knows the
   // inode (ChangeSet::know) or that create() follows. Errors: kStale where `node` is no longer what

@@ -8,6 +8,9 @@
 namespace driveway::vfs {
 namespace {
 
+// A draft that ends while somebody looks is rare; that many in turn are not to be expected.
+constexpr int kMostLooks = 8;
+
 // Of a file without holes.
 std::optional<Bytes> data_from(Bytes offset, Bytes size) {
   if (offset >= size) return std::nullopt;
@@ -109,21 +112,29 @@ Status BlobFile::look_again() {
   const std::uint64_t count = writes_.count();
   if (seen_.load(std::memory_order_acquire) == count) return {};
   const Origin before = origin();
-  if (auto draft = writes_.draft_of(source_)) {
-    const std::lock_guard lock(mutex_);
-    origin_.draft = std::move(draft);
-  } else {
-    auto node = before.blob == nullptr && before.draft == nullptr ? Result(node_)
-                                                                  : writes_.node_of(source_);
-    // Without a name any more, it goes on with what it has.
-    if (node.ok() && node->item) {
-      const bool same = before.blob != nullptr && before.draft == nullptr &&
-                        drive::content_id(*node->item) == drive::content_id(*before.node->item);
-      if (!same) {
-        node->inode = node_.inode;
-        DRIVEWAY_CHECK(open_blob(*std::move(node)));
-      }
+  std::optional<tree::Node> now;
+  if (before.blob == nullptr && before.draft == nullptr) now = node_;
+  for (int look = 1;; ++look) {
+    if (auto draft = writes_.draft_of(source_)) {
+      const std::lock_guard lock(mutex_);
+      origin_.draft = std::move(draft);
+      break;
     }
+    if (!now) {
+      auto node = writes_.node_of(source_);
+      if (!node.ok() || !node->item) break;  // without a name any more: it goes on with what it has
+      now = *std::move(node);
+    }
+    // A draft's, when it was looked at: there is one, or there was, and Drive has it by now.
+    const bool is_drafts = !drive::content_id(*now->item);
+    if (!is_drafts || look == kMostLooks) {
+      const bool same = before.blob != nullptr && before.draft == nullptr &&
+                        drive::content_id(*now->item) == drive::content_id(*before.node->item);
+      now->inode = node_.inode;
+      if (!same) DRIVEWAY_CHECK(open_blob(*std::move(now)));
+      break;
+    }
+    now.reset();
   }
   seen_.store(count, std::memory_order_release);
   return {};

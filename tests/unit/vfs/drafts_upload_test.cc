@@ -73,7 +73,7 @@ TEST_F(DraftsUploadTest, WhatWasShownBeforeTheUploadEndedIsNoBase) {
   std::string model = random_text(1, 300'000);
   const drive::Item item = add(model);
   const tree::Node node = node_of(item);
-  const auto draft = open_draft(node);
+  auto draft = open_draft(node);
   ok(write(*draft, std::nullopt, "more"));
   model += "more";
   ok(draft->remove_writer({}));
@@ -82,15 +82,41 @@ TEST_F(DraftsUploadTest, WhatWasShownBeforeTheUploadEndedIsNoBase) {
   EXPECT_EQ(shown.size, model.size());
   EXPECT_EQ(value(drafts_->open_draft(node_of(shown, node.inode))), draft) << "not sent yet";
   const drive::Item sent = value(send(node.inode));
-  EXPECT_TRUE(drafts_->open_draft(node_of(shown, node.inode)).failed_with(ErrorCode::kStale));
-  EXPECT_TRUE(all_of(*draft) == model);
-  EXPECT_EQ(value(drafts_->open_draft(node_of(sent, node.inode))), draft);
+  EXPECT_EQ(value(drafts_->open_draft(node_of(shown, node.inode))), draft);
+  EXPECT_TRUE(all_of(*draft) == model) << "it stays over what was sent";
   ok(draft->add_writer({}));
   ok(write(*draft, std::nullopt, "and more"));
   model += "and more";
   ok(draft->remove_writer({}));
   value(send(node.inode));
   EXPECT_TRUE(store_.content(item.id) == model);
+  draft.reset();
+  EXPECT_TRUE(drafts_->open_draft(node_of(shown, node.inode)).failed_with(ErrorCode::kStale));
+  EXPECT_EQ(drafts_->find(node.inode), nullptr);
+}
+
+// The row still says what was written: no hash, no revision. So long the draft is asked.
+TEST_F(DraftsUploadTest, WhatDriveHasIsADraftsUntilTheJournalKnows) {
+  const auto item = add("some bytes");
+  const tree::Node node = node_of(item);
+  auto draft = open_draft(node);
+  ok(write(*draft, std::nullopt, ", and more"));
+  ok(draft->remove_writer({}));
+  const std::weak_ptr<Draft> last = draft;
+  draft.reset();
+  Hooks hooks;
+  hooks.after_confirmed = [&] {
+    const auto found = drafts_->find(node.inode);
+    ASSERT_NE(found, nullptr);
+    EXPECT_FALSE(found->dirty());
+    EXPECT_EQ(all_of(*found), "some bytes, and more");
+    drive::Item shown = item;
+    overlay_item(*row(node.inode), shown);
+    EXPECT_EQ(value(drafts_->open_draft(node_of(shown, node.inode))), found);
+  };
+  value(send(node.inode, hooks));
+  EXPECT_EQ(drafts_->find(node.inode), nullptr);
+  EXPECT_TRUE(last.expired());
 }
 
 // The next write begins another dirty content, over what Drive has now.

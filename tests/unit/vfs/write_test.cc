@@ -403,6 +403,29 @@ TEST_F(WriteTest, FlushOfAFolderSendsWhatIsInIt) {
   EXPECT_THAT(drive_names(store_.root()), ElementsAre("d"));
   EXPECT_THAT(drive_names(item_named(store_.root(), "d").id), ElementsAre("a"));
 }
+// R2: who opens it looks at it before; its upload may end, and be recorded, in between.
+TEST_F(WriteTest, FilesAreOpenedWhileTheirUploadsEnd) {
+  open();
+  std::atomic<bool> done = false;
+  std::thread sending([&] {
+    while (!done) {
+      EXPECT_TRUE(vfs_->flush({}, InodeId()).ok());
+    }
+  });
+  std::string model;
+  for (int i = 0; i < 300; ++i) {
+    const auto file = i == 0 ? create("MyDrive/a") : open_to_write("MyDrive/a");
+    ASSERT_NE(file, nullptr) << i;
+    ASSERT_TRUE(put(*file, model.size(), "more ").ok());
+    close(file);
+    model += "more ";
+    for (int look = 0; look < 4; ++look) ASSERT_EQ(read("MyDrive/a"), model) << i;
+  }
+  done = true;
+  sending.join();
+  EXPECT_EQ(store_.content(item_named(store_.root(), "a").id), model);
+}
+
 // J12, D6: what is open fills the disk; some of it is in Drive by the time that there is room.
 TEST_F(WriteTest, OpenFilesGoToDriveWhereTheDiskHasNoRoomForMore) {
   constexpr Bytes kDisk = 64 * kMiB;
