@@ -487,8 +487,12 @@ class ChangeSet {
   std::unordered_map<FileId, std::set<InodeId>> in_drive_;    // by the parent that they have
   std::map<Slot, std::set<InodeId>> names_in_drive_;          // parent's id
   std::map<Slot, std::set<InodeId>> names_wanted_;            // parent's inode
-  // Per folder, contents that were closed, by closed_order.
-  std::unordered_map<InodeId, std::map<std::uint64_t, InodeId>> closed_contents_;
+  // Contents of a folder that were closed.
+  struct ClosedContents {
+    std::map<std::uint64_t, InodeId> by_order;  // closed_order
+    std::multiset<Bytes> sizes;
+  };
+  std::unordered_map<InodeId, ClosedContents> closed_contents_;
 
   // In no row.
   std::unordered_map<InodeId, int> writers_;
