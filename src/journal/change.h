@@ -87,7 +87,8 @@ struct ContentState {
 struct Content {
   ContentState bytes;
   std::uint64_t generation = 0;  // J5: another one with each change of the bytes
-  // Since Drive had the content last: the first write, and the first close after it (0: none).
+  // Since Drive had the content last: the first write, and the first close, flush or fsync after it
+  // (0: none). What is still open for writing is not waited for, whatever this says.
   std::uint64_t began_order = 0;
   std::uint64_t closed_order = 0;
   WallTime dirty_since{};

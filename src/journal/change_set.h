@@ -231,7 +231,8 @@ class ChangeSet {
   Result<Rows> create(InodeId inode, const Place& place, NewEntry entry, WallTime now);
   // Handles that may write.
   Status opened(InodeId inode);
-  // `bytes`: as the content is now, where it changed. The last one lets it go.
+  // `bytes`: as the content is now, where it changed. The last one lets it go. No row is written
+  // where a flush has told all: after a restart what was acknowledged is closed (J4).
   Result<Rows> closed(InodeId inode, const std::optional<ContentState>& bytes,
                       std::optional<WallTime> modified, WallTime now);
   // The bytes changed (also by write-back of a mapping, after the close). To be told as soon as
@@ -413,6 +414,7 @@ class ChangeSet {
   void touch(Change& change, WallTime now);
   void set_place(Change& change, const Place& place, std::span<const InodeId> above) const;
   void set_content(Change& change, const ContentState& bytes, WallTime now);
+  void acknowledge(Change& change);
   void let_go(Change& change, WallTime now);
   void take_over(Change& source, Change& target) const;
   // As if Drive had nothing of it: all that is known is wanted.
