@@ -84,6 +84,10 @@ Status OverlayDraft::tell(const Context& context, journal::Purpose purpose, cons
 void OverlayDraft::note_record(Record record) {
   const auto dirty = dirty_content();
   freed_.recorded(dirty, record.generation);
+  if (just_made_ && (!recorded_ || recorded_->generation != record.generation)) {
+    just_made_ = false;
+    writing_told_ = true;
+  }
   recorded_ = std::move(record);
   recorded_at_ = parts_.clock.now();
   untold_ = false;
