@@ -27,6 +27,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "base/shared_text.h"
 #include "drive/item.h"
 
 namespace driveway::journal {
@@ -75,7 +76,7 @@ struct ContentBase {
 // The bytes of a file as whoever keeps them describes them.
 struct ContentState {
   std::uint64_t number = 0;  // of the content file
-  std::string state;         // its extents and so on: opaque here
+  SharedText state;          // its extents and so on: opaque here
   Bytes size = 0;
   ContentBase base;
   std::optional<CopySource> copy;  // they are nowhere but in Drive

@@ -191,6 +191,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   Result<Record> take_record(const Facts& of, const std::optional<Record>& last, bool on_disk);
   std::optional<std::string> former_state(const Facts& of) const;
   static Status describe(Record& record, const DraftBase* base);
+  static void encode_over(const DraftBase* base, DraftState& state, Record& record);
   using Tell = std::function<Result<journal::Rows>(journal::ChangeSet& set, InodeId inode,
                                                    const Facts& now, WallTime time)>;
   Status tell(const Context& context, journal::Purpose purpose, const Tell& call);
