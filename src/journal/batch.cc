@@ -11,7 +11,8 @@ constexpr std::uint8_t kErase = 2;
 }  // namespace
 
 void Batch::put(std::string_view table, std::string_view key, std::string_view value) {
-  bytes_ += store::Writer().u8(kPut).text(table).text(key).text(value).bytes();
+  bytes_ += store::Writer().u8(kPut).text(table).text(key).varint(value.size()).bytes();
+  bytes_ += value;
 }
 
 void Batch::erase(std::string_view table, std::string_view key) {

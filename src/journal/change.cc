@@ -20,9 +20,11 @@ constexpr std::uint64_t kMostElements = 1 << 20;
 class Packer {
  public:
   static constexpr bool kWrites = true;
+  explicit Packer(std::string_view head) { writer_.raw(head); }
   void operator()(const std::uint64_t& value) { writer_.varint(value); }
   void operator()(const bool& value) { writer_.u8(value ? 1 : 0); }
   void operator()(const std::string& value) { writer_.text(value); }
+  void operator()(const SharedText& value) { writer_.text(value); }
   void operator()(const Secret& value) { writer_.text(value.reveal()); }
   void operator()(const WallTime& value) { writer_.zigzag(value.time_since_epoch().count()); }
   void operator()(const Milliseconds& value) { writer_.zigzag(value.count()); }
@@ -48,6 +50,7 @@ class Unpacker {
     value = byte != 0;
   }
   void operator()(std::string& value) { value = reader_.text(); }
+  void operator()(SharedText& value) { value = std::string(reader_.text()); }
   void operator()(Secret& value) { value = Secret(std::string(reader_.text())); }
   void operator()(WallTime& value) { value = WallTime(Milliseconds(reader_.zigzag())); }
   void operator()(Milliseconds& value) { value = Milliseconds(reader_.zigzag()); }
@@ -321,11 +324,14 @@ bool is_lost(const Change& change) {
 }
 
 std::string encode(const Change& change) {
-  Packer packer;
+  const std::string head = store::Writer().u8(kVersion).fixed32(0).take();
+  Packer packer(head);
   Change copy = change;  // fields() goes both ways, so it wants one that could be written to
   fields(packer, copy);
-  const std::string body = packer.take();
-  return store::Writer().u8(kVersion).fixed32(checksum(body)).raw(body).take();
+  std::string bytes = packer.take();
+  const std::uint32_t crc = checksum(std::string_view(bytes).substr(head.size()));
+  const std::string start = store::Writer().u8(kVersion).fixed32(crc).take();
+  return bytes.replace(0, start.size(), start);
 }
 
 Result<Change> decode_change(std::string_view bytes) {

@@ -27,6 +27,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "base/shared_text.h"
 #include "drive/item.h"
 
 namespace driveway::journal {
@@ -75,7 +76,7 @@ struct ContentBase {
 // The bytes of a file as whoever keeps them describes them.
 struct ContentState {
   std::uint64_t number = 0;  // of the content file
-  std::string state;         // its extents and so on: opaque here
+  SharedText state;          // its extents and so on: opaque here
   Bytes size = 0;
   ContentBase base;
   std::optional<CopySource> copy;  // they are nowhere but in Drive
@@ -87,7 +88,8 @@ struct ContentState {
 struct Content {
   ContentState bytes;
   std::uint64_t generation = 0;  // J5: another one with each change of the bytes
-  // Since Drive had the content last: the first write, and the first close after it (0: none).
+  // Since Drive had the content last: the first write, and the first close, flush or fsync after it
+  // (0: none). What is still open for writing is not waited for, whatever this says.
   std::uint64_t began_order = 0;
   std::uint64_t closed_order = 0;
   WallTime dirty_since{};

@@ -111,7 +111,9 @@ void ChangeSet::index(const Change& change) {
   if (change.wanted.deleted) return;
   names_wanted_[Slot(std::to_string(change.parent().value()), change.name())].insert(inode);
   if (const auto& content = change.wanted.content; content && content->closed_order != 0) {
-    closed_contents_[change.parent()][content->closed_order] = inode;
+    ClosedContents& closed = closed_contents_[change.parent()];
+    closed.by_order[content->closed_order] = inode;
+    closed.sizes.insert(content->bytes.size);
   }
 }
 
@@ -131,8 +133,12 @@ void ChangeSet::unindex(const Change& change) {
   if (const auto& content = change.wanted.content; content && content->closed_order != 0) {
     const auto folder = closed_contents_.find(change.parent());
     if (folder == closed_contents_.end()) return;
-    erase_if_is(folder->second, content->closed_order, inode);
-    if (folder->second.empty()) closed_contents_.erase(folder);
+    ClosedContents& closed = folder->second;
+    erase_if_is(closed.by_order, content->closed_order, inode);
+    if (const auto size = closed.sizes.find(content->bytes.size); size != closed.sizes.end()) {
+      closed.sizes.erase(size);
+    }
+    if (closed.by_order.empty()) closed_contents_.erase(folder);
   }
 }
 

@@ -109,14 +109,19 @@ Result<Rows> ChangeSet::closed(InodeId inode, const std::optional<ContentState>&
   const Change* const found = find(inode);
   if (found == nullptr || found->wanted.deleted) return rows;  // nobody can find the file any more
   Change change = *found;
+  const auto& content = change.wanted.content;
+  // load() takes what is acknowledged for closed.
+  const bool is_recorded =
+      !bytes && !modified && content && content->acknowledged && content->closed_order != 0;
   if (bytes || modified) touch(change, now);
   if (bytes) set_content(change, *bytes, now);
   if (modified) change.wanted.modified = modified;
-  if (change.wanted.content) {
-    change.wanted.content->acknowledged = true;
+  if (content) {
+    acknowledge(change);
     if (writers(inode) == 0) let_go(change, now);
   }
   put(std::move(change), rows);
+  if (is_recorded) std::erase_if(rows.changed, [](const auto& row) { return row.second; });
   return rows;
 }
 
@@ -142,7 +147,7 @@ Result<Rows> ChangeSet::synced(InodeId inode, const std::optional<ContentState>&
   if (bytes) set_content(change, *bytes, now);
   if (modified) change.wanted.modified = modified;
   if (change.wanted.content) {
-    change.wanted.content->acknowledged = true;
+    acknowledge(change);
     if (bytes && writers(inode) == 0) let_go(change, now);
   }
   put(std::move(change), rows);
@@ -289,6 +294,12 @@ void ChangeSet::set_content(Change& change, const ContentState& bytes, WallTime 
   content->closed_at.reset();
   content->acknowledged = false;
   change.mismatches = 0;
+}
+
+void ChangeSet::acknowledge(Change& change) {
+  Content& content = *change.wanted.content;
+  content.acknowledged = true;
+  if (content.closed_order == 0) content.closed_order = ++counter_;
 }
 
 void ChangeSet::let_go(Change& change, WallTime now) {

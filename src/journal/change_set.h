@@ -231,7 +231,8 @@ class ChangeSet {
   Result<Rows> create(InodeId inode, const Place& place, NewEntry entry, WallTime now);
   // Handles that may write.
   Status opened(InodeId inode);
-  // `bytes`: as the content is now, where it changed. The last one lets it go.
+  // `bytes`: as the content is now, where it changed. The last one lets it go. No row is written
+  // where a flush has told all: after a restart what was acknowledged is closed (J4).
   Result<Rows> closed(InodeId inode, const std::optional<ContentState>& bytes,
                       std::optional<WallTime> modified, WallTime now);
   // The bytes changed (also by write-back of a mapping, after the close). To be told as soon as
@@ -413,6 +414,7 @@ class ChangeSet {
   void touch(Change& change, WallTime now);
   void set_place(Change& change, const Place& place, std::span<const InodeId> above) const;
   void set_content(Change& change, const ContentState& bytes, WallTime now);
+  void acknowledge(Change& change);
   void let_go(Change& change, WallTime now);
   void take_over(Change& source, Change& target) const;
   // As if Drive had nothing of it: all that is known is wanted.
@@ -487,8 +489,12 @@ class ChangeSet {
   std::unordered_map<FileId, std::set<InodeId>> in_drive_;    // by the parent that they have
   std::map<Slot, std::set<InodeId>> names_in_drive_;          // parent's id
   std::map<Slot, std::set<InodeId>> names_wanted_;            // parent's inode
-  // Per folder, contents that were closed, by closed_order.
-  std::unordered_map<InodeId, std::map<std::uint64_t, InodeId>> closed_contents_;
+  // Contents of a folder that were closed.
+  struct ClosedContents {
+    std::map<std::uint64_t, InodeId> by_order;  // closed_order
+    std::multiset<Bytes> sizes;
+  };
+  std::unordered_map<InodeId, ClosedContents> closed_contents_;
 
   // In no row.
   std::unordered_map<InodeId, int> writers_;

@@ -81,13 +81,19 @@ std::optional<ChangeSet::Edge> ChangeSet::data_edge(const Change& change) const 
   const auto folder = closed_contents_.find(change.parent());
   if (folder == closed_contents_.end()) return std::nullopt;
   const Content& marker = *change.wanted.content;
-  for (const auto& [closed, inode] : folder->second) {
+  const auto vouches_for = [this, &marker](Bytes size) {
+    const std::uint64_t ratio = options_.marker_ratio;
+    return ratio == 0 || size / ratio > marker.bytes.size;
+  };
+  // Mostly the files of a folder are of a size: then none of them is looked at.
+  if (const auto& sizes = folder->second.sizes; !sizes.empty() && !vouches_for(*sizes.rbegin())) {
+    return std::nullopt;
+  }
+  for (const auto& [closed, inode] : folder->second.by_order) {
     if (closed >= marker.began_order) break;
     const Change& data = changes_.at(inode);
     if (inode == change.inode || is_failed(data) || writers(inode) > 0) continue;
-    const Bytes size = data.wanted.content->bytes.size;
-    const std::uint64_t ratio = options_.marker_ratio;
-    if (ratio == 0 || size / ratio > marker.bytes.size) return Edge{Wait::kData, inode};
+    if (vouches_for(data.wanted.content->bytes.size)) return Edge{Wait::kData, inode};
   }
   return std::nullopt;
 }

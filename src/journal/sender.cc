@@ -119,12 +119,13 @@ TimePoint SenderCore::plan() {
       if (!is_failed(change)) oldest = std::min(oldest.value_or(change.since), change.since);
     }
   });
+  const bool any = !plan.steps.empty();
   {
     const std::lock_guard lock(mutex_);
     ready_ = std::move(plan.steps);
     oldest_ = oldest;
   }
-  ready_changed_.notify_all();
+  if (any) ready_changed_.notify_all();
   if (!plan.wake) return TimePoint::max();
   return clock_.now() + std::max<Duration>(*plan.wake - now, Duration::zero());
 }

@@ -7,9 +7,9 @@
 // is there then.
 //
 // What the journal's row says of it is kept as a Record. The journal is told at once of the first
-// change of one that was clean or has just been created, and of each change while nobody has the
-// file open for writing; of others by flush, sync and the last close, and, until one of these has
-// been, a second after them, whatever comes of the writer (J4).
+// change of one that was clean, and of each change while nobody has the file open for writing; of
+// others by flush, sync and the last close, and, until one of these has been, a second after them,
+// whatever comes of the writer (J4); of a file that has just been made, within 40 ms.
 //
 // J4: where a writer cuts a dirty content to nothing that the row has as acknowledged, another one
 // takes its place here, and the row goes on naming the acknowledged one, untouched, until the other
@@ -169,9 +169,11 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
 
   // draft_changes.cc; those below: with turn_ held.
   Status change(const Context& context, const Edit& edit, const Kind& kind);
+  bool must_tell_beginning(const Facts& before) const;
   bool lacks_record() const;
   void record_at(TimePoint time);
   void record();
+  TimePoint beginning_due() const;
   TimePoint record_due() const;
   Result<bool> try_change(const Facts& before, const Edit& edit, const Kind& kind);
   void note_change(const Kind& kind);
@@ -192,6 +194,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   Result<Record> take_record(const Facts& of, const std::optional<Record>& last, bool on_disk);
   std::optional<std::string> former_state(const Facts& of) const;
   static Status describe(Record& record, const DraftBase* base);
+  static void encode_over(const DraftBase* base, DraftState& state, Record& record);
   using Tell = std::function<Result<journal::Rows>(journal::ChangeSet& set, InodeId inode,
                                                    const Facts& now, WallTime time)>;
   Status tell(const Context& context, journal::Purpose purpose, const Tell& call);
@@ -236,6 +239,7 @@ class OverlayDraft final : public Draft, public std::enable_shared_from_this<Ove
   TimePoint recorded_at_{};
   bool will_record_ = false;  // timer_ has a call
   bool writing_told_ = false;
+  bool just_made_ = false;  // recorded_ is of its creation
   // It was changed, and no record says so. (Where one says something else: recorded_.)
   bool untold_ = false;
   std::optional<Acknowledged> acknowledged_;  // untold_, and in retired_ too

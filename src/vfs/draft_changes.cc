@@ -12,6 +12,8 @@ namespace {
 // is what the log takes lightly, and that of more is not.
 constexpr Duration kBetweenRecords = std::chrono::seconds(1);
 constexpr Bytes kRecordedEachTime = kGiB;
+// Of a file that has just been made: most are closed by then, and that tells all at once.
+constexpr Duration kUntilBegun = std::chrono::milliseconds(20);  // at least, and twice at most
 
 }  // namespace
 
@@ -46,7 +48,7 @@ Status OverlayDraft::change(const Context& context, const Edit& edit, const Kind
     if (!is_done) {
       DRIVEWAY_TRY(is_done, try_change(before, edit, kind));
       if (!is_done) return touch(context);
-      must_tell = !has_writers() || (!acknowledged_ && (!writing_told_ || before.copy));
+      must_tell = !has_writers() || must_tell_beginning(before);
     }
     if (must_tell) {
       Status told = tell_written(context, journal::Purpose::kNew);
@@ -55,22 +57,35 @@ Status OverlayDraft::change(const Context& context, const Edit& edit, const Kind
         return told;
       }
     } else if (lacks_record() && !will_record_) {
-      record_at(record_due());
+      record_at(just_made_ ? beginning_due() : record_due());
     }
     if (must_tell || kind.is_truncation()) fetch_or_stop();
     return {};
   });
 }
 
+bool OverlayDraft::must_tell_beginning(const Facts& before) const {
+  if (acknowledged_) return false;
+  return before.copy || !(writing_told_ || just_made_);
+}
+
 // J4: what nobody has acknowledged is recovered as the last record has it. (A record that is
-// acknowledged stands until the next one that is: it is worth more than newer bytes.)
+// acknowledged stands until the next one that is: it is worth more than newer bytes. But for the
+// empty one of a file that has just been made.)
 bool OverlayDraft::lacks_record() const {
-  if (!recorded_ || recorded_->acknowledged || has_no_name_) return false;
+  if (!recorded_ || (recorded_->acknowledged && !just_made_) || has_no_name_) return false;
   const auto dirty = dirty_content();
   return dirty != nullptr && dirty->generation() != recorded_->generation;
 }
 
+// The same for many that are made at a time: the timer's thread is woken once for them.
+TimePoint OverlayDraft::beginning_due() const {
+  const Duration later = parts_.clock.now().time_since_epoch() + 2 * kUntilBegun;
+  return TimePoint(later - later % kUntilBegun);
+}
+
 TimePoint OverlayDraft::record_due() const {
+  if (just_made_) return {};
   return recorded_at_ + kBetweenRecords * (1 + size() / kRecordedEachTime);
 }
 
@@ -148,7 +163,8 @@ Status OverlayDraft::touch(const Context& context) {
 // J4. Without a writer each change is told at once, so that the row never says less than the file.
 bool OverlayDraft::must_begin_anew(const Facts& before, const Kind& kind) const {
   return kind.is_truncation() && before.dirty != nullptr && before.dirty->size() > 0 &&
-         has_writers() && !has_no_name_ && recorded_ && recorded_->acknowledged && !is_adopting();
+         has_writers() && !has_no_name_ && recorded_ && recorded_->acknowledged && !just_made_ &&
+         !is_adopting();
 }
 
 void OverlayDraft::begin_anew(const Facts& before) {
@@ -176,7 +192,7 @@ Result<OverlayDraft::Begun> OverlayDraft::lay_over(const DraftBase* base) {
 Status OverlayDraft::become_dirty() {
   DRIVEWAY_TRY(Begun begun, lay_over(facts().base.get()));
   recorded_.reset();
-  writing_told_ = false;
+  writing_told_ = just_made_ = false;
   untold_ = false;
   const std::lock_guard lock(mutex_);
   now_.over = std::move(begun.over);

@@ -18,6 +18,7 @@ Result<OverlayDraft::Record> OverlayDraft::take_record(const Facts& of,
   if (last && last->generation == of.dirty->generation()) {
     record = *last;
     record.on_disk = record.on_disk || on_disk;
+    DRIVEWAY_CHECK(describe(record, of.base.get()));
   } else {
     DRIVEWAY_TRY(auto state, of.dirty->state());
     record.generation = state.generation;
@@ -26,14 +27,13 @@ Result<OverlayDraft::Record> OverlayDraft::take_record(const Facts& of,
     record.bytes.number = of.dirty->number();
     DraftState described{on_disk, {}, std::move(state.bytes)};
     if (!on_disk) described.former = former_state(of);
-    record.bytes.state = encode(described);
+    encode_over(of.base.get(), described, record);
     record.bytes.size = of.dirty->size();
     record.bytes.copy = of.copy;
     record.bytes.truncated_only = of.truncated_only;
     // Before the record stands: from then on the log may be synced at any moment.
     if (!on_disk) unsynced_.add(of.dirty, record.generation);
   }
-  DRIVEWAY_CHECK(describe(record, of.base.get()));
   return record;
 }
 
@@ -58,6 +58,11 @@ std::optional<std::string> OverlayDraft::former_state(const Facts& of) const {
 Status OverlayDraft::describe(Record& record, const DraftBase* base) {
   DRIVEWAY_TRY(DraftState state, decode_draft_state(record.bytes.state));
   state.on_disk = record.on_disk;
+  encode_over(base, state, record);
+  return {};
+}
+
+void OverlayDraft::encode_over(const DraftBase* base, DraftState& state, Record& record) {
   state.base_sha256.clear();
   record.bytes.base = {};
   if (base != nullptr) {
@@ -66,7 +71,6 @@ Status OverlayDraft::describe(Record& record, const DraftBase* base) {
     state.base_sha256 = item.sha256;
   }
   record.bytes.state = encode(state);
-  return {};
 }
 
 Status OverlayDraft::tell(const Context& context, journal::Purpose purpose, const Tell& call) {
@@ -84,6 +88,10 @@ Status OverlayDraft::tell(const Context& context, journal::Purpose purpose, cons
 void OverlayDraft::note_record(Record record) {
   const auto dirty = dirty_content();
   freed_.recorded(dirty, record.generation);
+  if (just_made_ && (!recorded_ || recorded_->generation != record.generation)) {
+    just_made_ = false;
+    writing_told_ = true;
+  }
   recorded_ = std::move(record);
   recorded_at_ = parts_.clock.now();
   untold_ = false;

@@ -47,7 +47,11 @@ drive::Item base_item(const journal::ContentBase& base, const DraftState& state,
 std::string encode(const DraftState& state) {
   const bool has_former = state.former && !state.on_disk;
   const char kind = state.on_disk ? kOnDisk : has_former ? kWithFormer : kWritten;
-  std::string bytes = cat(kind, state.base_sha256);
+  std::string bytes;
+  bytes.reserve(state.base_sha256.size() + state.dirty.size() + 32 +
+                (has_former ? state.former->size() : 0));
+  bytes += kind;
+  bytes += state.base_sha256;
   bytes.push_back('\0');
   if (has_former) {
     bytes += cat(state.former->size());

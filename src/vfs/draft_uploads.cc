@@ -31,6 +31,7 @@ Status OverlayDraft::begin_new(std::string_view bytes) {
     const std::lock_guard lock(mutex_);
     now_.dirty = std::move(dirty);
   }
+  just_made_ = bytes.empty();
   keep_if_needed();
   return {};
 }
@@ -241,7 +242,7 @@ void OverlayDraft::end_adoption() {
 void OverlayDraft::become_clean(std::shared_ptr<DraftBase> base, Begun next) {
   recorded_.reset();
   overwritten_ = false;
-  writing_told_ = false;
+  writing_told_ = just_made_ = false;
   const std::lock_guard lock(mutex_);
   retired_.push_back(std::move(now_.dirty));
   now_.dirty = std::move(next.dirty);

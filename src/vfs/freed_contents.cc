@@ -1,8 +1,7 @@
 #include "vfs/freed_contents.h"
 
-#include <algorithm>
-#include <iterator>
 #include <utility>
+#include <vector>
 
 namespace driveway::vfs {
 
@@ -16,10 +15,10 @@ void FreedContents::discard(std::shared_ptr<cache::DirtyContent> content) {
 }
 
 void FreedContents::add(Entry entry) {
-  entry.sequence = journal_.ledger_state().appended;
+  const std::uint64_t sequence = journal_.ledger_state().appended;
   {
     const std::lock_guard lock(mutex_);
-    entries_.push_back(std::move(entry));
+    entries_.emplace(sequence, std::move(entry));
   }
   // It may have been synced before it stood here.
   synced(journal_.ledger_state().synced);
@@ -29,11 +28,11 @@ void FreedContents::synced(std::uint64_t sequence) {
   std::vector<Entry> freed;
   {
     const std::lock_guard lock(mutex_);
-    const auto first =
-        std::stable_partition(entries_.begin(), entries_.end(),
-                              [sequence](const Entry& entry) { return entry.sequence > sequence; });
-    freed.assign(std::move_iterator(first), std::move_iterator(entries_.end()));
-    entries_.erase(first, entries_.end());
+    const auto end = entries_.upper_bound(sequence);
+    for (auto entry = entries_.begin(); entry != end; ++entry) {
+      freed.push_back(std::move(entry->second));
+    }
+    entries_.erase(entries_.begin(), end);
   }
   for (const Entry& entry : freed) {
     if (entry.is_needed) {

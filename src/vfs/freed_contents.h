@@ -4,9 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 #include "cache/content_cache.h"
 #include "cache/dirty_content.h"
@@ -29,7 +29,6 @@ class FreedContents {
 
  private:
   struct Entry {
-    std::uint64_t sequence = 0;
     std::shared_ptr<cache::DirtyContent> content;
     std::uint64_t generation = 0;
     bool is_needed = true;  // by later records
@@ -39,7 +38,7 @@ class FreedContents {
   cache::ContentCache& cache_;
   const journal::Journal& journal_;
   std::mutex mutex_;
-  std::vector<Entry> entries_;  // in order of their sequences, but for those added at one time
+  std::multimap<std::uint64_t, Entry> entries_;  // by sequence
 };
 
 }  // namespace driveway::vfs

@@ -126,7 +126,9 @@ void RowWatch::changed(const std::vector<InodeId>& inodes) {
     } else if (before && (!now || before->id != now->id)) {
       tell_twins(*before, inode);  // the tree shows it from now on
     }
-    if (now) observers_.attributes_changed(inode);
+    // One that has just been made was shown to nobody yet.
+    const bool is_new = !before && now && now->id.empty();
+    if (now && !is_new) observers_.attributes_changed(inode);
   }
 }
 

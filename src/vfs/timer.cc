@@ -7,13 +7,15 @@
 namespace driveway::vfs {
 
 void Timer::at(TimePoint time, Call call) {
+  bool is_next = false;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
+    is_next = calls_.empty() || time < calls_.begin()->first;
     calls_.emplace(time, std::move(call));
     if (!thread_.joinable()) thread_ = start_thread(thread_name_, [this] { run(); });
   }
-  changed_.notify_all();
+  if (is_next) changed_.notify_all();
 }
 
 void Timer::stop() {

@@ -72,6 +72,20 @@ TEST_F(ChangeOrderTest, DataComesBeforeItsMarker) {
   EXPECT_EQ(only().inode, InodeId(11)) << "what failed for good does not block its folder";
 }
 
+TEST_F(ChangeOrderTest, DataThatHasGoneIsNotWaitedFor) {
+  file(10, "data", "0123456789");
+  file(11, "small", "x");
+  file(12, "marker", "ok");
+  pass(kSettle);
+  EXPECT_EQ(wait_of(12), Wait::kData);
+  rewrite(10, "y");
+  EXPECT_EQ(wait_of(12), Wait::kNothing);
+  rewrite(10, "0123456789");
+  EXPECT_EQ(wait_of(12), Wait::kData);
+  must(set_.remove(InodeId(10), now_));
+  EXPECT_EQ(wait_of(12), Wait::kNothing);
+}
+
 TEST_F(ChangeOrderTest, FilesOfOneSizeDoNotWaitForEachOther) {
   file(10, "a", "0123456789");
   file(11, "b", "0123456789");

@@ -164,6 +164,39 @@ TEST_F(JournalTest, WritersComeBackToo) {
   EXPECT_TRUE(row(2000)->wanted.content->closed_at);
 }
 
+// D1, J4: what a flush has told is closed after a restart, at its place before later markers.
+TEST_F(JournalTest, ACloseAfterAFlushNeedsNoRecord) {
+  open_known(2000);
+  const auto close = [](ChangeSet& set, WallTime now) {
+    return set.closed(InodeId(2000), std::nullopt, std::nullopt, now);
+  };
+  const auto open_again = [](ChangeSet& set) { return set.opened(InodeId(2000)); };
+  ASSERT_TRUE(change([](ChangeSet& set, WallTime now) {
+                return set.synced(InodeId(2000), content_of("data"), now, now);
+              }).ok());
+  ASSERT_TRUE(create(2001, "marker").ok());
+  const std::uint64_t records = journal_->ledger_state().appended;
+  ASSERT_TRUE(change(close).ok());
+  EXPECT_EQ(journal_->ledger_state().appended, records);
+  EXPECT_TRUE(row(2000)->wanted.content->closed_at);
+  const std::uint64_t order = row(2000)->wanted.content->closed_order;
+  EXPECT_LT(order, row(2001)->wanted.content->began_order);
+  open();
+  EXPECT_TRUE(row(2000)->wanted.content->closed_at);
+  EXPECT_EQ(row(2000)->wanted.content->closed_order, order);
+  EXPECT_TRUE(journal_->unclosed().empty());
+  // What no flush has covered is told by the close.
+  ASSERT_TRUE(journal_->adjust(open_again).ok());
+  ASSERT_TRUE(change([](ChangeSet& set, WallTime now) {
+                return set.written(InodeId(2000), content_of("newer"), now, now);
+              }).ok());
+  const std::uint64_t written = journal_->ledger_state().appended;
+  ASSERT_TRUE(change(close).ok());
+  EXPECT_EQ(journal_->ledger_state().appended, written + 1);
+  open();
+  EXPECT_TRUE(journal_->unclosed().empty());
+}
+
 TEST_F(JournalTest, APartOfAChangeThatFailsIsTakenBack) {
   ASSERT_TRUE(create(2000, "a").ok());
   const auto before = row(2000);

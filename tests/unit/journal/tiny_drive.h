@@ -106,7 +106,7 @@ class TinyDrive {
       EXPECT_TRUE(is_usable_folder(sent.parent)) << "parent before child: " << *sent.name;
       EXPECT_EQ(sent.content.copy.has_value(), sent.action == Action::kCopy);
       add(id.value(), sent.parent.value(), *sent.name, step.kind == drive::ItemKind::kFolder,
-          sent.content.copy ? at(sent.content.copy->id).content : sent.content.state);
+          sent.content.copy ? at(sent.content.copy->id).content : sent.content.state.get());
     }
     Entry& entry = entries_.at(id);
     if (sent.action == Action::kTrash) {

@@ -115,6 +115,8 @@ TEST_F(DraftsCrashTest, WhatNobodyAcknowledgedIsKnownAsUnclosed) {
   auto draft = create("a");
   const InodeId inode = draft->inode();
   ok(write(*draft, 0, "first bytes"));
+  clock_.advance(std::chrono::milliseconds(40));
+  EXPECT_TRUE(eventually([&] { return !content(inode)->acknowledged; }));
   draft.reset();
   open();
   EXPECT_THAT(journal_->unclosed(), ElementsAre(inode));

@@ -100,8 +100,7 @@ TEST_F(DraftsTest, TheRowSaysWhatTheBytesLieOver) {
 
 // A write costs the journal nothing but the first one; flush acknowledges (D1).
 TEST_F(DraftsTest, TheJournalIsToldWhenWritingBeginsAndAtFlushes) {
-  const auto draft = create("a");
-  EXPECT_TRUE(content(draft->inode())->acknowledged) << "create: the empty file is there";
+  const auto draft = open_draft(node_of(add("some bytes")));
   ok(write(*draft, 0, "1"));
   const auto begun = content(draft->inode());
   EXPECT_FALSE(begun->acknowledged) << "J4: not yet closed or synced";
@@ -110,9 +109,43 @@ TEST_F(DraftsTest, TheJournalIsToldWhenWritingBeginsAndAtFlushes) {
   ok(draft->flush({}));
   const auto flushed = content(draft->inode());
   EXPECT_TRUE(flushed->acknowledged);
-  EXPECT_EQ(flushed->bytes.size, 100);
+  EXPECT_EQ(flushed->bytes.size, 109);
   ok(draft->flush({}));
   EXPECT_EQ(content(draft->inode()), flushed) << "nothing had changed";
+}
+
+// A new file that is closed at once costs the record of its making and that of its flush.
+TEST_F(DraftsTest, OfAFileThatHasJustBeenMadeTheJournalIsToldInAMoment) {
+  const auto draft = create("a");
+  const auto made = content(draft->inode());
+  EXPECT_TRUE(made->acknowledged) << "the empty file is there";
+  ok(write(*draft, 0, "1"));
+  EXPECT_EQ(content(draft->inode()), made);
+  clock_.advance(std::chrono::milliseconds(40));
+  EXPECT_TRUE(eventually([&] { return content(draft->inode())->bytes.size == 1; }));
+  EXPECT_FALSE(content(draft->inode())->acknowledged) << "J4: not yet closed or synced";
+  const auto other = create("b");
+  ok(write(*other, 0, "2"));
+  const std::uint64_t records = journal_->ledger_state().appended;
+  ok(other->flush({}));
+  EXPECT_TRUE(content(other->inode())->acknowledged);
+  clock_.advance(std::chrono::seconds(10));
+  ok(write(*other, 0, "3"));
+  ok(other->flush({}));
+  ok(other->remove_writer({}));
+  EXPECT_EQ(journal_->ledger_state().appended, records + 2);
+}
+
+// J4: cut to nothing, it is no other file than the empty one that was made.
+TEST_F(DraftsTest, AFileThatHasJustBeenMadeIsCutInPlace) {
+  const auto draft = create("a");
+  const auto number = content(draft->inode())->bytes.number;
+  ok(write(*draft, 0, "wrong"));
+  ok(draft->truncate({}, 0, /*opening=*/false));
+  ok(write(*draft, 0, "right"));
+  ok(draft->flush({}));
+  EXPECT_EQ(content(draft->inode())->bytes.number, number);
+  EXPECT_EQ(all_of(*draft), "right");
 }
 
 // J4: also where no further write comes.
@@ -303,7 +336,7 @@ TEST_F(DraftsTest, AFirstWriteThatCannotBeRecordedHasNotHappened) {
 // D6: the write is there once, however often the journal was asked.
 TEST_F(DraftsTest, AnAppendThatTheJournalRefusedAtFirstIsThereOnce) {
   if (!fault::compiled_in()) GTEST_SKIP() << "needs fault points";
-  const auto draft = create("a");
+  const auto draft = open_draft(node_of(add("at ")));
   int refusals = 2;
   fault::arm("journal.before_append", [&] {
     if (refusals-- <= 0) return Status();
@@ -320,8 +353,8 @@ TEST_F(DraftsTest, AnAppendThatTheJournalRefusedAtFirstIsThereOnce) {
   }
   writer.join();
   EXPECT_LT(refusals, 2);
-  EXPECT_EQ(all_of(*draft), "once");
-  EXPECT_EQ(content(draft->inode())->bytes.size, 4);
+  EXPECT_EQ(all_of(*draft), "at once");
+  EXPECT_EQ(content(draft->inode())->bytes.size, 7);
 }
 
 TEST_F(DraftsTest, ACopyIsReadThroughItsSourceAndNothingOfItIsHere) {

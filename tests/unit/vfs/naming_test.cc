@@ -15,6 +15,27 @@ using ::testing::SizeIs;
 
 class NamingTest : public VfsFixture {};
 
+// Mounts are told of attributes.
+class ToldAttributes final : public tree::TreeObserver {
+ public:
+  void entry_changed(InodeId, const std::string&, std::optional<InodeId>) override {}
+  void attributes_changed(InodeId inode) override { told.push_back(inode); }
+  void directory_changed(InodeId) override {}
+  std::vector<InodeId> told;
+};
+
+TEST_F(NamingTest, OfWhatHasJustBeenMadeNothingIsOutdated) {
+  open();
+  ToldAttributes mounts;
+  vfs_->add_observer(mounts);
+  const auto file = create("MyDrive/a");
+  EXPECT_THAT(mounts.told, IsEmpty()) << "the answer to who made it can be kept";
+  ASSERT_TRUE(put(*file, 0, "text").ok());
+  EXPECT_THAT(mounts.told, ::testing::Contains(file->node().inode));
+  close(file);
+  vfs_->remove_observer(mounts);
+}
+
 // J6.
 TEST_F(NamingTest, RenameOverAFileIsANewRevisionOfIt) {
   const FileId id = store_.add_file(store_.root(), "model.pt", "old");
