@@ -67,7 +67,8 @@ void SenderCore::start() {
 void SenderCore::stop() {
   stopping_ = true;
   stop_.cancel();
-  for (std::condition_variable* const condition : {&ready_changed_, &care_changed_}) {
+  for (std::condition_variable* const condition :
+       {&ready_changed_, &backlog_changed_, &care_changed_}) {
     { const std::lock_guard asleep(mutex_); }
     condition->notify_all();
   }
@@ -125,6 +126,7 @@ TimePoint SenderCore::plan() {
     ready_ = std::move(plan.steps);
     oldest_ = oldest;
   }
+  backlog_changed_.notify_all();
   if (any) ready_changed_.notify_all();
   if (!plan.wake) return TimePoint::max();
   return clock_.now() + std::max<Duration>(*plan.wake - now, Duration::zero());
@@ -163,6 +165,7 @@ void SenderCore::run_worker(Lane lane) {
       const std::lock_guard lock(mutex_);
       taken_.erase(inode);
     }
+    backlog_changed_.notify_all();
     journal_.wake();  // the plan may hold it still, or others of its lane may go
     if (stopping_) return;
   }
@@ -204,15 +207,15 @@ Error SenderCore::obstacle(const Flush& flush) const {
 }
 
 Status SenderCore::wait_for_backlog(const Context& context, Duration longest) {
-  for (;;) {
-    const std::uint64_t seen = journal_.changes();
-    {
-      const std::lock_guard lock(mutex_);
-      const bool moves = !taken_.empty() || !ready_.empty();
-      if (!oldest_ || !moves || journal_.now() - *oldest_ <= longest) return {};
-    }
-    DRIVEWAY_CHECK(journal_.wait_for_change(context, seen));
-  }
+  std::unique_lock lock(mutex_);
+  const auto may_go_on = [&] {
+    const bool moves = !taken_.empty() || !ready_.empty();
+    return !oldest_ || !moves || journal_.now() - *oldest_ <= longest;
+  };
+  DRIVEWAY_CHECK(
+      wait(context, clock_, lock, backlog_changed_, [&] { return stopping_ || may_go_on(); }));
+  if (may_go_on()) return {};
+  return Error{ErrorCode::kCancelled, "the mount ends"};
 }
 
 }  // namespace driveway::journal

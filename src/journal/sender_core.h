@@ -194,7 +194,8 @@ class SenderCore final : public Sender {
 
   std::mutex mutex_;  // a leaf; guards what follows
   std::condition_variable ready_changed_;
-  std::vector<Step> ready_;  // in the order in which they are to be sent
+  std::condition_variable backlog_changed_;  // taken_, ready_ or oldest_
+  std::vector<Step> ready_;                  // in the order in which they are to be sent
   std::set<InodeId> taken_;
   std::optional<WallTime> oldest_;  // of what is not failed
   bool care_wanted_ = false;
