@@ -91,7 +91,7 @@ class Crashes:
         pids = self.machine.daemons()
         reader = Reader(mount.my_drive)
         self._start(mount, "everything", 8 * MIB)
-        reached = self._dies_within(PATIENCE)
+        reached = self._dies_within(LONGER.get(point, PATIENCE))
         if not reached:
             # What only happens where something goes, or once nothing is written any more. Not beside writers:
             # a command that is started here closes its copies of their files, and that acknowledges them.
@@ -227,6 +227,8 @@ def test_writing_anew_leaves_what_was_closed(simulator, make_machine, way):
 # A start passes them only after a kill at another one.
 LEFT_BY = {"journal.cut": "journal.torn_append"}
 PATIENCE = 6 if LONG else 3  # seconds under load
+# A segment of the log is 4 MiB of records.
+LONGER = {"journal.before_segment_removal": 20, "journal.after_segment_removal": 20}
 ONE = os.environ.get("DRIVEWAY_TEST_POINT")  # to repeat it
 POINTS = [ONE] * (50 if LONG else 5) if ONE else fault_points()
 MODULES = sorted({point.split(".")[0] for point in POINTS})

@@ -222,7 +222,10 @@ def test_a_dead_mount_is_removed_by_unmount(seeded, machine):
 def state_of_thread(pid, name):
     """As ps says it: R, S, D, …; "" if `pid` has no such thread."""
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        before, state = (task / "stat").read_text().rsplit(")", 1)
+        try:
+            before, state = (task / "stat").read_text().rsplit(")", 1)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
         if before.split("(", 1)[1] == name:
             return state.split()[0]
     return ""
