@@ -105,6 +105,20 @@ Status BlobFile::open_blob(tree::Node node) {
   return {};
 }
 
+BlobFile::Now BlobFile::look(std::optional<tree::Node> known) const {
+  for (int look = 1;; ++look) {
+    if (auto draft = writes_.draft_of(source_)) return {std::move(draft), std::nullopt};
+    if (!known) {
+      auto node = writes_.node_of(source_);
+      if (!node.ok() || !node->item) return {};
+      known = *std::move(node);
+    }
+    // Else it was a draft's when it was looked at, and that has ended since.
+    if (drive::content_id(*known->item) || look == kMostLooks) return {nullptr, std::move(known)};
+    known.reset();
+  }
+}
+
 // Who writes has a draft, and readers read that, as long as it lives; behind it the file is a blob
 // again, with another content.
 Status BlobFile::look_again() {
@@ -112,30 +126,19 @@ Status BlobFile::look_again() {
   const std::uint64_t count = writes_.count();
   if (seen_.load(std::memory_order_acquire) == count) return {};
   const Origin before = origin();
-  std::optional<tree::Node> now;
-  if (before.blob == nullptr && before.draft == nullptr) now = node_;
-  for (int look = 1;; ++look) {
-    if (auto draft = writes_.draft_of(source_)) {
-      const std::lock_guard lock(mutex_);
-      origin_.draft = std::move(draft);
-      break;
-    }
-    if (!now) {
-      auto node = writes_.node_of(source_);
-      if (!node.ok() || !node->item) break;  // without a name any more: it goes on with what it has
-      now = *std::move(node);
-    }
-    // A draft's, when it was looked at: there is one, or there was, and Drive has it by now.
-    const bool is_drafts = !drive::content_id(*now->item);
-    if (!is_drafts || look == kMostLooks) {
-      const bool same = before.blob != nullptr && before.draft == nullptr &&
-                        drive::content_id(*now->item) == drive::content_id(*before.node->item);
-      now->inode = node_.inode;
-      if (!same) DRIVEWAY_CHECK(open_blob(*std::move(now)));
-      break;
-    }
-    now.reset();
-  }
+  const bool is_first = before.blob == nullptr && before.draft == nullptr;
+  Now now = look(is_first ? std::optional(node_) : std::nullopt);
+  if (now.draft != nullptr) {
+    const std::lock_guard lock(mutex_);
+    origin_.draft = std::move(now.draft);
+  } else if (now.node) {
+    const bool same = before.blob != nullptr && before.draft == nullptr &&
+                      drive::content_id(*now.node->item) == drive::content_id(*before.node->item);
+    now.node->inode = node_.inode;
+    if (!same) DRIVEWAY_CHECK(open_blob(*std::move(now.node)));
+  } else if (is_first) {
+    return Error{ErrorCode::kNotFound, "the file was removed while it was opened"};
+  }  // else it has no name any more, and goes on with what it has
   seen_.store(count, std::memory_order_release);
   return {};
 }

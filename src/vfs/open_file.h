@@ -127,6 +127,13 @@ class BlobFile final : public OpenFile {
     std::shared_ptr<const tree::Node> node;
     std::shared_ptr<ReadAhead> read_ahead;
   };
+  // What the file is: its draft, or a node of what Drive has; neither: it is nowhere any more.
+  struct Now {
+    std::shared_ptr<Draft> draft;
+    std::optional<tree::Node> node;
+  };
+  // `known`: the node as it was looked at before.
+  Now look(std::optional<tree::Node> known) const;
   Origin origin() const;
   Status look_again();
   Status open_blob(tree::Node node);
