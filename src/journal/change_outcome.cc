@@ -125,8 +125,7 @@ Outcome ChangeSet::confirm(Change change, const drive::Item& item, InodeId paren
   if (sent.generation != 0) {
     note_upload(change, sent, item, now);
     if (!is_lost) outcome.verdict = confirm_content(change, sent, item, now);
-    blocks_.erase(change.drive.value());
-    blocks_.erase(kAllDrives);
+    clear_blocks(change.drive, sent.ticket);
   }
   if (is_lost) {
     Outcome gone = lost(std::move(change), now);
@@ -207,6 +206,14 @@ void ChangeSet::confirm_removal(Change change, const Sent& sent, Rows& rows, Wal
   }
 }
 
+// E2: a probe has gone through. What was under way beside the one that was refused tells nothing.
+void ChangeSet::clear_blocks(const DriveId& drive, std::uint64_t ticket) {
+  for (const std::string& key : {drive.value(), kAllDrives}) {
+    const auto block = blocks_.find(key);
+    if (block != blocks_.end() && !block->second.beside.contains(ticket)) blocks_.erase(block);
+  }
+}
+
 // E2: one that was tried again has gone through, so what failed alike in its folder may.
 void ChangeSet::clear_errors_like(const Change& change, Rows& rows) {
   if (!change.problem || !change.problem->permanent) return;
@@ -276,7 +283,7 @@ Result<Outcome> ChangeSet::failed(const Step& step, const Error& error, bool may
   } else if (is_block(error.code)) {
     const bool is_full = error.code == ErrorCode::kStorageFull;
     const std::string key = is_full ? change.drive.value() : kAllDrives;
-    blocks_[key] = Block{*change.problem, now + options_.probe};
+    blocks_[key] = Block{*change.problem, now + options_.probe, in_flight_};
   } else {
     const auto doublings = std::min<std::uint64_t>(change.tries++, 20);
     change.not_before = now + std::min<Milliseconds>(options_.first_pause * (1LL << doublings),

@@ -157,15 +157,16 @@ Result<Rows> ChangeSet::began(Step& step, const Begin& begin, WallTime now) {
     return rows;
   }
   if (change.sent || edge(change) || snapshot(change, step.raised) != step.sent) return stale;
+  const std::string* const block = step.sent.generation == 0 ? nullptr : block_key(change);
+  // E2: it was planned before Drive refused another. One at a time is a probe.
+  if (block != nullptr && blocks_.at(*block).probe_at > now) return stale;
   if (step.sent.id.empty() && change.known.operation.empty()) {
     if (begin.id.empty()) {
       return Error{ErrorCode::kInvalidArgument, "a new item needs an id from Drive"};
     }
     step.sent.id = change.known.id = begin.id;
   }
-  if (const std::string* const key = block_key(change)) {
-    if (step.sent.generation != 0) blocks_.at(*key).probe_at = now + options_.probe;
-  }
+  if (block != nullptr) blocks_.at(*block).probe_at = now + options_.probe;
   step.sent.ticket = ++counter_;
   step.sent.md5 = begin.md5;
   step.sent.at = now;

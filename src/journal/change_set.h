@@ -396,6 +396,7 @@ class ChangeSet {
   struct Block {
     Problem problem;
     WallTime probe_at{};
+    std::set<std::uint64_t> beside{};  // the tickets that were out when it came
     bool asked = false;  // a flush has asked for a probe, whose outcome is to come
   };
 
@@ -467,6 +468,7 @@ class ChangeSet {
   Verdict confirm_content(Change& change, const Sent& sent, const drive::Item& item, WallTime now);
   void confirm_removal(Change change, const Sent& sent, Rows& rows, WallTime now);
   void learn(Known& known, const drive::Item& item, InodeId parent) const;
+  void clear_blocks(const DriveId& drive, std::uint64_t ticket);
   void clear_errors_like(const Change& change, Rows& rows);
 
   // change_heard.cc

@@ -57,6 +57,26 @@ TEST_F(ChangeErrorsTest, E2FullStorageStopsBytesButNotRemovals) {
   EXPECT_EQ(offered().size(), 2u) << "one probe, and the removal";
 }
 
+TEST_F(ChangeErrorsTest, E2WhatWasUnderWayBesideItIsNoProbe) {
+  file(10, "large");
+  file(11, "small");
+  file(12, "later");
+  pass(kSettle);
+  const auto steps = offered(2);
+  ASSERT_EQ(steps.size(), 2u);
+  const Step large = begin(steps[0]);
+  const Step small = begin(steps[1]);
+  Step planned = offered()[0];
+  must(set_.failed(large, full_, false, now_));
+  EXPECT_TRUE(set_.began(planned, {FileId("fresh"), {}}, now_).failed_with(ErrorCode::kStale));
+  finish(small);
+  EXPECT_EQ(set_.stops().size(), 1u);
+  EXPECT_EQ(wait_of(12), Wait::kBlocked);
+  pass(options_.probe);
+  finish(begin(only()));
+  EXPECT_TRUE(set_.stops().empty());
+}
+
 // Who made room need not wait for the next probe.
 TEST_F(ChangeErrorsTest, E2AFlushProbesWhatIsFullAtOnce) {
   file(10, "a");
