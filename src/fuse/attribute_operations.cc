@@ -1,6 +1,7 @@
 // Attributes, plain and extended.
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -29,6 +30,14 @@ void op_getattr(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   const auto node = node_of(state, InodeId(inode), file_of(info));
   if (!node.ok()) return reply_error(req, node.error());
   reply_attributes(req, *node, epoch);
+}
+
+// Asked where the kernel checks no modes: of root, whom only a file that nobody may run keeps out.
+void op_access(fuse_req_t req, fuse_ino_t inode, int mask) {
+  const auto node = node_of(state_of(req), InodeId(inode), nullptr);
+  if (!node.ok()) return reply_error(req, node.error());
+  const bool runs = (mask & X_OK) != 0 && S_ISREG(node->mode);
+  fuse_reply_err(req, runs && (node->mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0 ? EACCES : 0);
 }
 
 WallTime to_wall_time(const timespec& time) {  // cut to ms (E4)
@@ -151,6 +160,7 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char* name) {
 
 void add_attribute_operations(fuse_lowlevel_ops& ops) {
   ops.getattr = op_getattr;
+  ops.access = op_access;
   ops.setattr = op_setattr;
   ops.getxattr = op_getxattr;
   ops.listxattr = op_listxattr;

@@ -44,8 +44,18 @@ constexpr std::array<std::string_view, 14> kKnownOptions = {
     "noexec",      "exec",       "sync",
     "noatime",     "nonempty"};
 
+// Root's own mount lets nobody else in, and no mode keeps root out. To check it nevertheless, the
+// kernel would ask for a folder's attributes again after each new name in it.
+bool needs_mode_checks(const std::vector<std::string>& options) {
+  const auto lets_others_in = [](const std::string& option) {
+    return option == "allow_other" || option == "default_permissions";
+  };
+  return ::geteuid() != 0 || std::any_of(options.begin(), options.end(), lets_others_in);
+}
+
 Result<std::string> option_list(const std::vector<std::string>& options) {
-  std::string list = "fsname=driveway,subtype=driveway,default_permissions";
+  std::string list = "fsname=driveway,subtype=driveway";
+  if (needs_mode_checks(options)) list += ",default_permissions";
   for (const std::string& option : options) {
     const bool known =
         std::find(kKnownOptions.begin(), kKnownOptions.end(), option) != kKnownOptions.end() ||

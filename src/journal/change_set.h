@@ -397,7 +397,7 @@ class ChangeSet {
     Problem problem;
     WallTime probe_at{};
     std::set<std::uint64_t> beside{};  // the tickets that were out when it came
-    bool asked = false;  // a flush has asked for a probe, whose outcome is to come
+    bool asked = false;                // a flush has asked for a probe, whose outcome is to come
   };
 
   // change_undo.cc

@@ -119,6 +119,23 @@ TEST_F(MountTest, AFileIsBornWithItsModeAndOwner) {
   EXPECT_EQ(stat_of("a").st_uid, ::getuid());
 }
 
+// Each new name makes the kernel forget the folder's attributes.
+TEST_F(MountTest, ModesAreCheckedWhereOthersMayComeInAlone) {
+  const auto asked_for_attributes = [this](const std::string& mount) {
+    write("one in " + mount, "x", O_CREAT | O_EXCL, mount);
+    vfs_.take_calls();
+    write("two in " + mount, "x", O_CREAT | O_EXCL, mount);
+    return vfs_.calls("node");
+  };
+  EXPECT_EQ(asked_for_attributes("first"), 0);
+  const auto shared = mount_at("shared", {"allow_other"});
+  EXPECT_GT(asked_for_attributes("shared"), 0);
+  for (const std::string mount : {"first", "shared"}) {
+    EXPECT_EQ(errno_of(::access(path("one in first", mount).c_str(), X_OK)), EACCES) << mount;
+    EXPECT_EQ(errno_of(::access(path("", mount).c_str(), X_OK | W_OK)), 0) << mount;
+  }
+}
+
 TEST_F(MountTest, OpeningWithTruncationIsOneRequest) {
   write("a", "old");
   vfs_.take_calls();
