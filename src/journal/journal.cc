@@ -1,6 +1,7 @@
 #include "journal/journal.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -209,6 +210,18 @@ std::uint64_t Journal::changes() const {
 Status Journal::wait_for_change(const Context& context, std::uint64_t seen) {
   std::unique_lock lock(wake_mutex_);
   return wait(context, clock_, lock, woken_, [&] { return changes_ != seen; });
+}
+
+// A change holds it for some 10 µs, and to sleep and be woken takes several times as long.
+std::shared_lock<std::shared_mutex> Journal::lock_to_look() const {
+  constexpr int kTries = 50;
+  std::shared_lock lock(mutex_, std::defer_lock);
+  for (int i = 0; i < kTries; ++i) {
+    if (lock.try_lock()) return lock;
+    std::this_thread::yield();
+  }
+  lock.lock();
+  return lock;
 }
 
 std::vector<InodeId> Journal::unclosed() const {

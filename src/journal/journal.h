@@ -63,7 +63,7 @@ class Journal {
   // What `call` gives; nothing changes meanwhile. It must not wait, nor call the journal.
   template <typename Look>
   auto look(const Look& look) const {
-    const std::shared_lock lock(mutex_);
+    const std::shared_lock lock = lock_to_look();
     return look(static_cast<const ChangeSet&>(set_));
   }
   // As change(), for what ChangeSet keeps in no row: raise(), opened(), login_restored().
@@ -112,6 +112,7 @@ class Journal {
 
  private:
   Journal(Clock& clock, Options options);
+  std::shared_lock<std::shared_mutex> lock_to_look() const;
   Status load();
   Status load_notes();
   Status sync_contents();

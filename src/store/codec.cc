@@ -35,7 +35,11 @@ Writer& Writer::text(std::string_view value) {
   return raw(value);
 }
 
+// With room for what follows a long text, which would else double the buffer.
 Writer& Writer::raw(std::string_view value) {
+  constexpr std::size_t kLong = 1024;
+  constexpr std::size_t kTail = 512;
+  if (value.size() >= kLong) bytes_.reserve(bytes_.size() + value.size() + kTail);
   bytes_.append(value);
   return *this;
 }
