@@ -21,6 +21,7 @@ _SHOWN = {
     "plain_gb_per_second": "{:.2f} plain",
     "plain_paged_gb_per_second": "{:.2f} plain cached in single pages",
     "plain_files_per_second": "{:.1f} files/s plain",
+    "null_files_per_second": "{:.1f} files/s on a FUSE that does nothing",
     "cached_share": "{:.0%} of it in the kernel's cache",
     "null_seconds": "{:.3f} s on a FUSE that does nothing",
     "drain_seconds": "{:.2f} s until in Drive",

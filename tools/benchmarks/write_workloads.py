@@ -157,6 +157,8 @@ def _many(bench, scale, _number):
     if bench.is_driveway:
         plain = bench.writer("many", bench.plain_folder("many"), scale.small_files, _SMALL)
         figures["plain_files_per_second"] = plain["files"] / plain["seconds"]
+        null = bench.null_fuse(lambda at: bench.writer("many", at, scale.small_files, _SMALL))
+        figures["null_files_per_second"] = scale.small_files / null
     return figures
 
 
