@@ -88,6 +88,7 @@ Result<ListOutcome> ListingRun::run(const Context& context, Events& events) {
   DRIVEWAY_TRY(const auto slot, parts_.scheduler.acquire(context, transfer::Lane::kListing));
   ListOutcome outcome;
   std::string token;
+  bool ends_empty = false;
   do {
     DRIVEWAY_TRY(drive::ItemPage page, parts_.store.list(context, query, token));
     parts_.metrics.counter("tree.list_pages").add();
@@ -97,10 +98,13 @@ Result<ListOutcome> ListingRun::run(const Context& context, Events& events) {
     std::vector<FileId> doubts;
     DRIVEWAY_CHECK(merge_page(page, events, doubts));
     DRIVEWAY_CHECK(confirm(context, doubts, events));
+    ends_empty = page.items.empty();
     token = std::move(page.next_page_token);
   } while (!token.empty());
-  if (outcome.items == 0 && targets_.size() > 1) {
-    outcome.ask_singly = true;  // a known fault of the server (drive-api reference 3.4)
+  // A known fault of the server (drive-api reference 3.4). What it does to the first page it may do
+  // to a later one, which had a reason to be there.
+  if (ends_empty && targets_.size() > 1) {
+    outcome.ask_singly = true;
     return outcome;
   }
   DRIVEWAY_CHECK(finish(context, events, outcome));

@@ -110,6 +110,24 @@ TEST_F(WalkAhead, EmptyGroupedAnswerIsAskedAgainSingly) {
   EXPECT_EQ(metric("tree.asked_singly"), 28);
 }
 
+TEST_F(WalkAhead, AGroupedAnswerThatEndsInNothingIsAskedAgainSingly) {
+  fill(30, 2);
+  start();
+  names("MyDrive");
+  names(folder_name(0));
+  store.set_page_size(5);
+  store.faults().set_hook([&](const Context&, const drive::CallInfo& call) -> Status {
+    const bool goes_on = call.query.parents.size() > 1 && !call.page_token.empty();
+    if (goes_on) store.empty_grouped_listings();
+    return {};
+  });
+  names(folder_name(1));
+  ASSERT_TRUE(eventually([&] { return metric("tree.listed_ahead") == 28; }));
+  for (int i = 2; i < 30; ++i) EXPECT_THAT(names(folder_name(i)), SizeIs(2)) << i;
+  EXPECT_GT(metric("tree.asked_singly"), 0);
+  store.faults().set_hook({});
+}
+
 TEST_F(WalkAhead, EmptyFoldersAreFoundEmpty) {
   fill(30, 0);
   start();
