@@ -40,6 +40,7 @@ class App {
     add_retry();
     add_export_unsent();
     add_config();
+    add_doctor();
     add_remote("cat", "writes a file of Drive to standard output", RemoteVerb::kCat);
   }
 
@@ -263,6 +264,15 @@ class App {
     CLI::App* sub = add("config", "the settings that count, and where each comes from", [this] {
       return with_settings([this](const Settings& settings) { return config(settings, json_); });
     });
+    sub->add_flag("--json", json_);
+  }
+
+  void add_doctor() {
+    CLI::App* sub = add("doctor", "what is wrong here, and what to do about it", [this] {
+      return with_settings([this](const Settings& settings) { return doctor(settings, json_); });
+    });
+    account(sub);
+    setting(sub, "cache-dir", "where cached files would live", "DIR");
     sub->add_flag("--json", json_);
   }
 

@@ -73,6 +73,9 @@ ExitStatus export_unsent(const Settings& settings, const WritesArguments& argume
 
 ExitStatus config(const Settings& settings, bool as_json);
 
+// 0 if nothing failed, else 1. Needs neither a mount nor a login.
+ExitStatus doctor(const Settings& settings, bool as_json);
+
 enum class CacheVerb { kShow, kTrim, kClear };
 struct CacheArguments {
   CacheVerb verb = CacheVerb::kShow;

@@ -8,6 +8,7 @@
 #include "base/http_date.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "drive/enable_hint.h"
 #include "drive/json_access.h"
 #include "drive/retry_hint.h"
 
@@ -15,6 +16,7 @@ namespace driveway::drive {
 namespace {
 
 constexpr std::size_t kLongestMessage = 300;
+constexpr std::string_view kNotEnabled = "accessNotConfigured";
 
 // What a reason or a status means, and whether the same call may succeed later.
 struct Meaning {
@@ -61,7 +63,7 @@ constexpr std::array kReasons = {
     Reason{"quotaExceeded", kLongPause},
     Reason{"downloadQuotaExceeded", kLongPause},
     Reason{"activeItemCreationLimitExceeded", kLongPause},
-    Reason{"accessNotConfigured", kLoginRefused},
+    Reason{kNotEnabled, kLoginRefused},
     Reason{"storageQuotaExceeded", kFull},
     Reason{"teamDriveFileLimitExceeded", kFull},
     // Of one folder: the rest of the drive has room.
@@ -184,6 +186,7 @@ struct Said {
   std::string reason;     // errors[0].reason, else status
   std::string location;
   std::string message;
+  std::string help;  // errors[0].extendedHelp, a URL
 };
 
 Said read_body(std::string_view body) {
@@ -210,6 +213,7 @@ Said read_body(std::string_view body) {
     const Json& first = errors->front();
     if (auto reason = text_at(first, "reason"); !reason.empty()) said.reason = std::move(reason);
     said.location = text_at(first, "location");
+    said.help = text_at(first, "extendedHelp");
     if (said.message.empty()) said.message = text_at(first, "message");
   }
   return said;
@@ -240,7 +244,7 @@ std::string_view remedy_of(std::string_view reason) {
   if (reason == "insufficientPermissions") {
     return "; the login lacks a scope: run `driveway login` again";
   }
-  if (reason == "accessNotConfigured") {
+  if (reason == kNotEnabled) {
     return "; enable the Drive API in the Cloud project of this login";
   }
   if (reason == "domainPolicy") {
@@ -284,6 +288,9 @@ Error error_of(const Refusal& refusal, std::string_view what, WallTime now) {
   const Said said = read_body(refusal.body);
   const Meaning meaning = meaning_of(refusal, said);
   Error error{meaning.code, message_of(refusal, said, what), meaning.retryable};
+  if (said.reason == kNotEnabled) {
+    return with_enable_url(std::move(error), cat(said.help, " ", said.message));
+  }
   if (meaning.retryable) {
     if (const auto pause = parse_retry_after(refusal.retry_after, now)) {
       return with_retry_after(std::move(error), *pause);

@@ -245,6 +245,8 @@ class MountImpl final : public Mount {
 
 }  // namespace
 
+std::string library_version() { return fuse_pkgversion(); }
+
 Result<std::unique_ptr<Mount>> Mount::mount(const MountOptions& options, vfs::Vfs& vfs,
                                             Clock& clock, Metrics& metrics) {
   auto mount = std::make_unique<MountImpl>(options, vfs, clock, metrics);

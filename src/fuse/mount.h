@@ -30,6 +30,9 @@ struct MountOptions {
   Duration read_deadline = std::chrono::seconds(300);  // --read-deadline
 };
 
+// Of libfuse, as it runs here: "3.14.0".
+std::string library_version();
+
 // The one spelling of a mountpoint: absolute and without symlinks. Asks nothing of what is mounted
 // there, which may be dead or wedged.
 std::filesystem::path canonical_mountpoint(const std::filesystem::path& mountpoint);

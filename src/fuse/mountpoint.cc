@@ -84,7 +84,11 @@ Look look_at(const char* path) {
 Look look_with_patience(const std::string& path) {
   const pid_t child = ::fork();
   if (child < 0) return Look::kSilent;
-  if (child == 0) ::_exit(static_cast<int>(look_at(path.c_str())));
+  if (child == 0) {
+    // Should it hang, nobody who reads what the command prints is to wait for it.
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::close(fd);
+    ::_exit(static_cast<int>(look_at(path.c_str())));
+  }
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   pollfd poller{.fd = process.get(), .events = POLLIN, .revents = 0};
   int status = 0;

@@ -1,6 +1,7 @@
 #include "http/curl_loop.h"
 #include "http/curl_transfer.h"
 #include "http/http_client.h"
+#include "http/tls_roots.h"
 
 namespace driveway::http {
 
@@ -48,6 +49,13 @@ class CurlClient final : public HttpClient {
 
 std::unique_ptr<HttpClient> make_curl_client(Options options, Clock& clock, Metrics& metrics) {
   return std::make_unique<CurlClient>(std::move(options), clock, metrics);
+}
+
+Facts curl_facts() {
+  const curl_version_info_data& info = *curl_version_info(CURLVERSION_NOW);
+  return {.curl = info.version,
+          .tls = info.ssl_version == nullptr ? "none" : info.ssl_version,
+          .roots = TlsRoots().description()};
 }
 
 }  // namespace driveway::http

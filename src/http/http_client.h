@@ -165,6 +165,16 @@ class HttpClient {
 // fetch(), fetch_to() or fetch_from() any more by then. `clock` and `metrics` must outlive it.
 std::unique_ptr<HttpClient> make_curl_client(Options options, Clock& clock, Metrics& metrics);
 
+// What the client is made of, as it runs here: libcurl's version ("8.5.0"), its TLS library's
+// ("OpenSSL/3.0.13"), and which certificates servers are checked against ("SSL_CERT_FILE=/path").
+// Reads the environment.
+struct Facts {
+  std::string curl;
+  std::string tls;
+  std::string roots;
+};
+Facts curl_facts();
+
 // "a=1&b=2", percent-encoded, for queries and forms.
 std::string encode_query(const std::vector<std::pair<std::string, std::string>>& parameters);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "drive/enable_hint.h"
 #include "drive/retry_hint.h"
 
 namespace driveway::drive {
@@ -143,6 +144,19 @@ TEST(Errors, MessagesSayWhatAndHoldNoSecret) {
         std::pair("domainPolicy", "administrator")}) {
     EXPECT_NE(of(403, envelope(403, reason, "m")).message.find(remedy), std::string::npos);
   }
+}
+
+TEST(Errors, WhereTheApiIsEnabled) {
+  const std::string page = "https://console.developers.google.com/apis/api/drive?project=7";
+  const auto url = [](const std::string& message) {
+    return enable_url(wrap(of(403, envelope(403, "accessNotConfigured", message)), "about"));
+  };
+  EXPECT_EQ(url(cat("Enable it by visiting ", page, " then retry.")), page);
+  EXPECT_EQ(url(cat("Visit ", page, ".")), page);
+  for (const char* odd : {"", "m", "https://evil.example/", "http://console.cloud.google.com/x"}) {
+    EXPECT_EQ(url(odd), "https://console.cloud.google.com/apis/library/drive.googleapis.com");
+  }
+  EXPECT_EQ(enable_url(of(403, envelope(403, "forbidden", page))), std::nullopt);
 }
 
 TEST(Errors, RetryAfter) {
