@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "auth/refreshing_source.h"
+#include "auth/refresh_token_grant.h"
 #include "base/result.h"
 
 namespace driveway::auth {

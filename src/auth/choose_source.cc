@@ -2,6 +2,7 @@
 
 #include "auth/application_credentials.h"
 #include "auth/login_store.h"
+#include "auth/refresh_token_grant.h"
 #include "auth/refreshing_source.h"
 #include "auth/token_endpoint.h"
 #include "base/strings.h"
@@ -30,12 +31,13 @@ Result<std::unique_ptr<TokenSource>> choose_source(const SourceOptions& options,
   const std::string name(by_default ? kDefaultAccount : std::string_view(options.account));
   if (!by_default || store.contains(name)) {
     DRIVEWAY_CHECK(store.load(name));
-    return make_refreshing_source(store.home(name), endpoint, clock);
+    return make_refreshing_source(make_refresh_token_grant(store.home(name), endpoint, clock),
+                                  clock);
   }
   if (environment.application_credentials.empty()) return nothing_found(store);
   DRIVEWAY_TRY(auto home, open_application_credentials(environment.application_credentials,
                                                        environment.quota_project));
-  return make_refreshing_source(std::move(home), endpoint, clock);
+  return make_refreshing_source(make_refresh_token_grant(std::move(home), endpoint, clock), clock);
 }
 
 }  // namespace driveway::auth

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "auth/credential.h"
+#include "auth/grant.h"
 #include "auth/token_errors.h"
-#include "auth/token_source.h"
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/result.h"
@@ -15,13 +15,6 @@
 #include "http/http_client.h"
 
 namespace driveway::auth {
-
-struct TokenAnswer {
-  AccessToken token;
-  Duration lifetime{};
-  Secret refresh_token;                    // empty: none was sent
-  std::optional<Duration> grant_lifetime;  // how long the refresh token will work, where limited
-};
 
 // Thread-safe. Faults of network and server (oauth reference 1: HTTP 408, 429, 5xx,
 // internal_failure, server_error, temporarily_unavailable) are tried again with growing pauses

@@ -1,0 +1,54 @@
+#include "auth/refresh_token_grant.h"
+
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace driveway::auth {
+
+namespace {
+
+class RefreshTokenGrant final : public Grant {
+ public:
+  RefreshTokenGrant(std::unique_ptr<CredentialHome> home, TokenEndpoint endpoint, Clock& clock)
+      : home_(std::move(home)), endpoint_(std::move(endpoint)), clock_(clock) {}
+
+  Result<TokenAnswer> obtain(const Context& context, int attempts, std::string& version) override {
+    const std::optional<FileLock> held = home_->lock(context, clock_);
+    version = home_->version();
+    DRIVEWAY_TRY(const Credential credential, home_->load());
+    const TokenPurpose purpose{.of = home_->describe(),
+                               .remedy = home_->remedy(),
+                               .created = credential.created,
+                               .grant_ends = credential.grant_ends};
+    DRIVEWAY_TRY(TokenAnswer answer, endpoint_.refresh(context, credential, purpose, attempts));
+    if (answer.token.scopes.empty()) answer.token.scopes = credential.scopes;
+    answer.token.quota_project = credential.quota_project;
+    if (!answer.refresh_token.empty() && answer.refresh_token != credential.refresh_token) {
+      const Status kept =
+          home_->replace_refresh_token(credential.refresh_token, answer.refresh_token);
+      if (!kept.ok()) log::error(home_->describe(), ": its new form is not stored: ", kept.error());
+      version = home_->version();
+    }
+    return answer;
+  }
+  std::string version() const override { return home_->version(); }
+  std::string describe() const override { return home_->describe(); }
+  std::string fingerprint() override {
+    const auto credential = home_->load();
+    return credential.ok() ? auth::fingerprint(*credential) : "";
+  }
+
+ private:
+  const std::unique_ptr<CredentialHome> home_;
+  TokenEndpoint endpoint_;
+  Clock& clock_;
+};
+
+}  // namespace
+
+std::unique_ptr<Grant> make_refresh_token_grant(std::unique_ptr<CredentialHome> home,
+                                                TokenEndpoint endpoint, Clock& clock) {
+  return std::make_unique<RefreshTokenGrant>(std::move(home), std::move(endpoint), clock);
+}
+
+}  // namespace driveway::auth
