@@ -1,43 +1,113 @@
 #include "auth/choose_source.h"
 
 #include "auth/application_credentials.h"
+#include "auth/given_token.h"
 #include "auth/login_store.h"
 #include "auth/refresh_token_grant.h"
 #include "auth/refreshing_source.h"
 #include "auth/token_endpoint.h"
+#include "auth/token_inspector.h"
 #include "base/strings.h"
 
 namespace driveway::auth {
 
 namespace {
 
-Error nothing_found(const LoginStore& store) {
-  std::string message =
-      "no login: run `driveway login`, or set GOOGLE_APPLICATION_CREDENTIALS to a credentials file";
-  std::string names;
-  for (const std::string& name : store.names()) names += cat(names.empty() ? "" : ", ", name);
-  if (!names.empty()) message += cat(", or choose with --account a stored login: ", names);
-  return Error{ErrorCode::kLoginNeeded, std::move(message)};
-}
+using GrantResult = Result<std::unique_ptr<Grant>>;
+
+class Chooser {
+ public:
+  Chooser(const SourceOptions& options, const Environment& environment, http::HttpClient& http,
+          Clock& clock)
+      : options_(options),
+        environment_(environment),
+        clock_(clock),
+        store_(environment.config_folder, clock),
+        endpoint_(http, clock, environment.oauth_url),
+        inspector_(http, clock, environment.oauth_url) {}
+
+  GrantResult choose() {
+    const Method& method = options_.method;
+    if (method.is_explicit() && is_named()) {
+      return Error{ErrorCode::kInvalidArgument,
+                   cat("the account ", options_.account, " is a stored login, and --with ",
+                       method.label(), " uses none: give one of them")};
+    }
+    switch (method.kind) {
+      case Method::Kind::kAuto:
+        return is_named() ? stored() : first_there();
+      case Method::Kind::kStored:
+        return stored();
+      case Method::Kind::kTokenFile:
+        return make_token_file_grant(method.argument, inspector_, clock_);
+      case Method::Kind::kCommand: {
+        DRIVEWAY_TRY(auto words, split_command(method.argument));
+        return make_command_grant(std::move(words), inspector_, clock_);
+      }
+      case Method::Kind::kVariable:
+        if (environment_.access_token.empty()) {
+          return Error{ErrorCode::kLoginNeeded, "DRIVEWAY_ACCESS_TOKEN is not set: put a token in"};
+        }
+        return variable();
+      case Method::Kind::kApplication:
+        if (environment_.application_credentials.empty()) {
+          return Error{ErrorCode::kLoginNeeded,
+                       "GOOGLE_APPLICATION_CREDENTIALS is not set: set it to a credentials file"};
+        }
+        return application();
+    }
+    return nothing_found();
+  }
+
+ private:
+  bool is_named() const { return !options_.account.empty() && options_.account != kDefaultAccount; }
+
+  GrantResult first_there() {
+    if (!environment_.access_token.empty()) return variable();
+    if (store_.contains(kDefaultAccount)) return stored();
+    if (!environment_.application_credentials.empty()) return application();
+    return nothing_found();
+  }
+
+  GrantResult stored() {
+    const std::string name(is_named() ? std::string_view(options_.account) : kDefaultAccount);
+    DRIVEWAY_CHECK(store_.load(name));
+    return make_refresh_token_grant(store_.home(name), endpoint_, clock_);
+  }
+  GrantResult variable() {
+    return make_variable_grant(environment_.access_token, inspector_, clock_);
+  }
+  GrantResult application() {
+    DRIVEWAY_TRY(auto home, open_application_credentials(environment_.application_credentials,
+                                                         environment_.quota_project));
+    return make_refresh_token_grant(std::move(home), endpoint_, clock_);
+  }
+
+  Error nothing_found() const {
+    std::string message =
+        "no login: run `driveway login`, or set GOOGLE_APPLICATION_CREDENTIALS to a credentials "
+        "file";
+    std::string names;
+    for (const std::string& name : store_.names()) names += cat(names.empty() ? "" : ", ", name);
+    if (!names.empty()) message += cat(", or choose with --account a stored login: ", names);
+    return Error{ErrorCode::kLoginNeeded, std::move(message)};
+  }
+
+  const SourceOptions& options_;
+  const Environment& environment_;
+  Clock& clock_;
+  const LoginStore store_;
+  const TokenEndpoint endpoint_;
+  const TokenInspector inspector_;
+};
 
 }  // namespace
 
 Result<std::unique_ptr<TokenSource>> choose_source(const SourceOptions& options,
                                                    const Environment& environment,
                                                    http::HttpClient& http, Clock& clock) {
-  const LoginStore store(environment.config_folder, clock);
-  const TokenEndpoint endpoint(http, clock, environment.oauth_url);
-  const bool by_default = options.account.empty() || options.account == kDefaultAccount;
-  const std::string name(by_default ? kDefaultAccount : std::string_view(options.account));
-  if (!by_default || store.contains(name)) {
-    DRIVEWAY_CHECK(store.load(name));
-    return make_refreshing_source(make_refresh_token_grant(store.home(name), endpoint, clock),
-                                  clock);
-  }
-  if (environment.application_credentials.empty()) return nothing_found(store);
-  DRIVEWAY_TRY(auto home, open_application_credentials(environment.application_credentials,
-                                                       environment.quota_project));
-  return make_refreshing_source(make_refresh_token_grant(std::move(home), endpoint, clock), clock);
+  DRIVEWAY_TRY(auto grant, Chooser(options, environment, http, clock).choose());
+  return make_refreshing_source(std::move(grant), clock);
 }
 
 }  // namespace driveway::auth

@@ -20,6 +20,13 @@ std::string url_variable(const char* name, std::string fallback) {
   return url;
 }
 
+constexpr const char* kAccessToken = "DRIVEWAY_ACCESS_TOKEN";
+
+Secret& hidden_access_token() {
+  static Secret token;
+  return token;
+}
+
 std::filesystem::path config_home() {
   // The XDG specification: a relative path counts as not set.
   if (std::filesystem::path path = variable("XDG_CONFIG_HOME"); path.is_absolute()) return path;
@@ -39,10 +46,17 @@ Environment Environment::from_process() {
   environment.accounts_url = url_variable("DRIVEWAY_ACCOUNTS_URL", environment.accounts_url);
   environment.config_folder = config_home() / "driveway";
   environment.application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS");
+  environment.access_token = Secret(variable(kAccessToken));
+  if (environment.access_token.empty()) environment.access_token = hidden_access_token();
   environment.quota_project = variable("GOOGLE_CLOUD_QUOTA_PROJECT");
   environment.client_id = variable("DRIVEWAY_CLIENT_ID");
   environment.client_secret = Secret(variable("DRIVEWAY_CLIENT_SECRET"));
   return environment;
+}
+
+void hide_access_token_from_children() {
+  hidden_access_token() = Secret(variable(kAccessToken));
+  ::unsetenv(kAccessToken);  // NOLINT(concurrency-mt-unsafe)
 }
 
 }  // namespace driveway::auth

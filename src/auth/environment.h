@@ -16,6 +16,8 @@ struct Environment {
   std::filesystem::path config_folder{};
   // GOOGLE_APPLICATION_CREDENTIALS; empty = not set.
   std::filesystem::path application_credentials{};
+  // DRIVEWAY_ACCESS_TOKEN; empty = not set.
+  Secret access_token{};
   // GOOGLE_CLOUD_QUOTA_PROJECT; empty = not set.
   std::string quota_project{};
   // The user's own OAuth client: DRIVEWAY_CLIENT_ID, DRIVEWAY_CLIENT_SECRET.
@@ -25,5 +27,9 @@ struct Environment {
   // Not thread-safe against setenv(): call it early.
   static Environment from_process();
 };
+
+// Takes DRIVEWAY_ACCESS_TOKEN out of the process's variables, so that no child gets it;
+// from_process() goes on knowing it. For main(), before the first thread.
+void hide_access_token_from_children();
 
 }  // namespace driveway::auth

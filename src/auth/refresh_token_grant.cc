@@ -33,6 +33,7 @@ class RefreshTokenGrant final : public Grant {
   }
   std::string version() const override { return home_->version(); }
   std::string describe() const override { return home_->describe(); }
+  std::string remedy() const override { return home_->remedy(); }
   std::string fingerprint() override {
     const auto credential = home_->load();
     return credential.ok() ? auth::fingerprint(*credential) : "";

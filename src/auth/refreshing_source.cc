@@ -5,6 +5,7 @@
 #include <mutex>
 #include <random>
 
+#include "auth/credential.h"
 #include "auth/token_endpoint.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -55,6 +56,7 @@ class RefreshingSource final : public TokenSource {
   }
 
   std::string describe() const override { return grant_->describe(); }
+  std::string remedy() const override { return grant_->remedy(); }
   const std::string& fingerprint() const override { return fingerprint_; }
 
  private:
@@ -95,8 +97,11 @@ class RefreshingSource final : public TokenSource {
     version_ = std::move(new_version);
     last_failure_.reset();
     changed_.notify_all();
-    if (answer.ok()) return accept(*std::move(answer));
-
+    if (answer.ok()) {
+      const Status usable = check(answer->token);
+      if (usable.ok()) return accept(*std::move(answer));
+      answer = usable.error();
+    }
     if (answer.failed_with(ErrorCode::kLoginNeeded)) {
       current_.reset();
       refused_login_ = answer.error();
@@ -110,19 +115,34 @@ class RefreshingSource final : public TokenSource {
     return std::move(answer).error();
   }
 
+  Status check(const AccessToken& token) const {
+    if (!token.scopes.empty() && !allows_drive(token.scopes)) {
+      return Error{ErrorCode::kLoginNeeded,
+                   cat(grant_->describe(),
+                       ": its token gives no access to Drive (it has neither the scope drive nor "
+                       "drive.readonly); ",
+                       grant_->remedy())};
+    }
+    if (token.value != refused_value_) return {};
+    if (grant_->renews()) {
+      return Error{
+          ErrorCode::kUnavailable,
+          cat(grant_->describe(), ": Google gives out a token again that Drive has refused"), true};
+    }
+    return Error{
+        ErrorCode::kLoginNeeded,
+        cat(grant_->describe(), ": Drive refuses its token, which has expired or was revoked; ",
+            grant_->remedy())};
+  }
+
   Result<AccessToken> accept(TokenAnswer answer) {
     refused_login_.reset();
-    if (answer.token.value == refused_value_) {
-      last_failure_ = Error{ErrorCode::kUnavailable,
-                            cat(grant_->describe(),
-                                ": Google gives out a token again that Drive "
-                                "has refused"),
-                            true};
-      return *last_failure_;
-    }
     refresh_at_ = answer.token.expires - refresh_ahead(answer.lifetime);
-    log::info("new access token of ", grant_->describe(), ", good for ",
-              std::chrono::duration_cast<std::chrono::seconds>(answer.lifetime).count(), " s");
+    log::info(
+        "new access token of ", grant_->describe(), ", good for ",
+        answer.lifetime == kUnknownLifetime
+            ? "an unknown time"
+            : cat(std::chrono::duration_cast<std::chrono::seconds>(answer.lifetime).count(), " s"));
     current_ = std::move(answer.token);
     return *current_;
   }

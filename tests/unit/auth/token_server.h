@@ -36,6 +36,8 @@ class TokenServer {
   std::function<void(const Form&)> on_request;
   std::string lifetime = "3599";
   std::string extra;  // more fields, as ,"scope":"x"
+  // What /tokeninfo answers; not counted in asked().
+  TokenAnswerText tokeninfo{404, "<html>", {}};
 
   std::string url() const { return server_.url(""); }
   int asked() const {
@@ -58,6 +60,10 @@ class TokenServer {
       const auto equals = part.find('=');
       form[percent_decode(part.substr(0, equals), true)] =
           percent_decode(part.substr(equals + 1), true);
+    }
+    if (request.method == "POST" && request.target == "/tokeninfo") {
+      peer.respond(tokeninfo.status, tokeninfo.body, tokeninfo.headers);
+      return;
     }
     if (on_request) on_request(form);
     TokenAnswerText answer;

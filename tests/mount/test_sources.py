@@ -1,0 +1,85 @@
+"""Where tokens may come from, besides the login and the file that other tests use."""
+
+import os
+
+import pytest
+
+from support.simulator import OTHER_ACCOUNT
+from support.waiting import wait_for
+
+
+@pytest.fixture
+def machine(make_machine):
+    """Not logged in."""
+    return make_machine(login=False)
+
+
+def new_token(simulator, machine, **request):
+    token = simulator.token(**request)["access_token"]
+    machine.secrets.add(token)
+    return token
+
+
+def write_private(path, text):
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
+
+
+def paths(simulator):
+    return {item["path"] for item in simulator.dump()}
+
+
+def test_a_token_file_that_is_written_anew(simulator, machine):  # E1
+    path = write_private(machine.folder / "token", new_token(simulator, machine))
+    mount = machine.mount("--with", f"token={path}")
+    assert os.listdir(mount.my_drive) == [] and mount.status()["account"] == f"token={path}"
+    simulator.expire_tokens()
+    (mount.my_drive / "a.txt").write_text("a")
+    wait_for(lambda: "paused" in mount.status()["writes"], "the token to be refused")
+    write_private(path, new_token(simulator, machine))
+    wait_for(lambda: "a.txt" in paths(simulator), "what was written", timeout=60)
+    machine.output_of("flush")  # finds the daemon
+    mount.unmount()
+
+
+def test_a_token_command(simulator, machine):
+    path = write_private(machine.folder / "token", new_token(simulator, machine))
+    command = f"command=/bin/cat '{path}'"
+    assert "ann@example.com" in machine.output_of("about", "--with", command)
+    assert "ann@example.com" in machine.output_of("about", environment={"DRIVEWAY_WITH": command})
+    failed = machine.run("about", "--with", "command=/bin/false")
+    assert failed.returncode == 4 and "status 1" in failed.stderr
+
+
+def test_a_token_in_a_variable(simulator, machine):
+    simulator.add_account(OTHER_ACCOUNT)
+    token = {"DRIVEWAY_ACCESS_TOKEN": new_token(simulator, machine, account=OTHER_ACCOUNT)}
+    assert OTHER_ACCOUNT in machine.output_of("about", environment=token)
+    mount = machine.mount("--with", "env", environment=token)
+    (mount.my_drive / "a.txt").write_text("a")
+    machine.output_of("flush")
+    assert "a.txt" in {item["path"] for item in simulator.dump(account=OTHER_ACCOUNT)}
+    mount.unmount()
+
+
+def test_children_do_not_get_the_token(simulator, machine):
+    seen = machine.folder / "seen"
+    command = f"command=/bin/sh -c 'env > {seen}; cat {machine.folder}/token'"
+    write_private(machine.folder / "token", new_token(simulator, machine))
+    token = new_token(simulator, machine)
+    machine.output_of("about", "--with", command, environment={"DRIVEWAY_ACCESS_TOKEN": token})
+    assert token not in seen.read_text() and "HOME=" in seen.read_text()
+
+
+def test_a_token_without_the_scope_of_drive(simulator, machine):
+    token = new_token(simulator, machine, scopes=["openid", "email"])
+    done = machine.run("about", environment={"DRIVEWAY_ACCESS_TOKEN": token})
+    assert done.returncode == 4 and "no access to Drive" in done.stderr
+
+
+def test_a_method_that_is_none(simulator, machine):
+    done = machine.run("about", "--with", "tokens")
+    assert done.returncode == 2 and "token=<FILE>" in done.stderr
+    done = machine.run("about", "--with", "env", "--account", "work")
+    assert done.returncode == 2 and "work" in done.stderr
