@@ -1,6 +1,6 @@
 #include "auth/choose_source.h"
 
-#include "auth/application_credentials.h"
+#include "auth/credentials_file.h"
 #include "auth/given_token.h"
 #include "auth/login_store.h"
 #include "auth/refresh_token_grant.h"
@@ -24,9 +24,19 @@ class Chooser {
         clock_(clock),
         store_(environment.config_folder, clock),
         endpoint_(http, clock, environment.oauth_url),
-        inspector_(http, clock, environment.oauth_url) {}
+        inspector_(http, clock, environment.oauth_url),
+        parts_{endpoint_, clock, environment.quota_project, options.subject} {}
 
   GrantResult choose() {
+    DRIVEWAY_TRY(auto grant, choose_grant());
+    if (options_.subject.empty() || from_file_) return grant;
+    return Error{ErrorCode::kInvalidArgument,
+                 cat("--subject is for the key of a service account, and ", grant->describe(),
+                     " is used: name the key's file by --with credentials=FILE")};
+  }
+
+ private:
+  GrantResult choose_grant() {
     const Method& method = options_.method;
     if (method.is_explicit() && is_named()) {
       return Error{ErrorCode::kInvalidArgument,
@@ -49,6 +59,9 @@ class Chooser {
           return Error{ErrorCode::kLoginNeeded, "DRIVEWAY_ACCESS_TOKEN is not set: put a token in"};
         }
         return variable();
+      case Method::Kind::kCredentials:
+        from_file_ = true;
+        return open_credentials_file(method.argument, "credentials file", parts_);
       case Method::Kind::kApplication:
         if (environment_.application_credentials.empty()) {
           return Error{ErrorCode::kLoginNeeded,
@@ -59,7 +72,6 @@ class Chooser {
     return nothing_found();
   }
 
- private:
   bool is_named() const { return !options_.account.empty() && options_.account != kDefaultAccount; }
 
   GrantResult first_there() {
@@ -78,9 +90,9 @@ class Chooser {
     return make_variable_grant(environment_.access_token, inspector_, clock_);
   }
   GrantResult application() {
-    DRIVEWAY_TRY(auto home, open_application_credentials(environment_.application_credentials,
-                                                         environment_.quota_project));
-    return make_refresh_token_grant(std::move(home), endpoint_, clock_);
+    from_file_ = true;
+    return open_credentials_file(environment_.application_credentials,
+                                 "GOOGLE_APPLICATION_CREDENTIALS", parts_);
   }
 
   Error nothing_found() const {
@@ -99,6 +111,8 @@ class Chooser {
   const LoginStore store_;
   const TokenEndpoint endpoint_;
   const TokenInspector inspector_;
+  const CredentialsParts parts_;
+  bool from_file_ = false;
 };
 
 }  // namespace

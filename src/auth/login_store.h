@@ -56,7 +56,7 @@ std::string login_remedy(std::string_view name);
 
 // The authorized_user shape, of stored logins and of Application Default Credentials alike.
 // `what` begins the error texts. Errors: kLoginNeeded with `remedy`.
-Result<Credential> parse_credential(std::string_view json, std::string_view what,
+Result<Credential> parse_credential(std::string_view text, std::string_view what,
                                     std::string_view remedy);
 std::string credential_json(const Credential& credential);
 

@@ -18,12 +18,13 @@ struct Form {
   std::string_view name;
   std::string_view argument;  // "" = it takes none
 };
-constexpr std::array<Form, 6> kForms = {{
+constexpr std::array<Form, 7> kForms = {{
     {Kind::kAuto, "auto", ""},
     {Kind::kStored, "stored", ""},
     {Kind::kTokenFile, "token", "FILE"},
     {Kind::kCommand, "command", "CMD"},
     {Kind::kVariable, "env", ""},
+    {Kind::kCredentials, "credentials", "FILE"},
     {Kind::kApplication, "adc", ""},
 }};
 

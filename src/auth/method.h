@@ -16,6 +16,7 @@ struct Method {
     kTokenFile,    // token=FILE
     kCommand,      // command=CMD
     kVariable,     // env: DRIVEWAY_ACCESS_TOKEN
+    kCredentials,  // credentials=FILE: of any type that credentials_file.h knows
     kApplication,  // adc: GOOGLE_APPLICATION_CREDENTIALS
   } kind = Kind::kAuto;
   std::string argument{};  // FILE (absolute), CMD
@@ -26,7 +27,8 @@ struct Method {
   std::string label() const;
 };
 
-// "auto", "stored", "token=FILE", "command=CMD", "env", "adc". Errors: kInvalidArgument, which
+// "auto", "stored", "token=FILE", "command=CMD", "env", "credentials=FILE",
+// "adc". Errors: kInvalidArgument, which
 // lists them.
 Result<Method> parse_method(std::string_view text);
 

@@ -7,6 +7,28 @@ namespace driveway::auth {
 
 namespace {
 
+class MemoryHome final : public CredentialHome {
+ public:
+  MemoryHome(Credential credential, std::string describe, std::string remedy)
+      : credential_(std::move(credential)),
+        describe_(std::move(describe)),
+        remedy_(std::move(remedy)) {}
+  Result<Credential> load() override { return credential_; }
+  std::string version() const override { return ""; }
+  Status replace_refresh_token(const Secret& old, const Secret& fresh) override {
+    if (credential_.refresh_token == old) credential_.refresh_token = fresh;
+    return {};
+  }
+  std::optional<FileLock> lock(const Context&, Clock&) override { return std::nullopt; }
+  std::string describe() const override { return describe_; }
+  std::string remedy() const override { return remedy_; }
+
+ private:
+  Credential credential_;
+  const std::string describe_;
+  const std::string remedy_;
+};
+
 class RefreshTokenGrant final : public Grant {
  public:
   RefreshTokenGrant(std::unique_ptr<CredentialHome> home, TokenEndpoint endpoint, Clock& clock)
@@ -46,6 +68,12 @@ class RefreshTokenGrant final : public Grant {
 };
 
 }  // namespace
+
+std::unique_ptr<CredentialHome> make_memory_home(Credential credential, std::string describe,
+                                                 std::string remedy) {
+  return std::make_unique<MemoryHome>(std::move(credential), std::move(describe),
+                                      std::move(remedy));
+}
 
 std::unique_ptr<Grant> make_refresh_token_grant(std::unique_ptr<CredentialHome> home,
                                                 TokenEndpoint endpoint, Clock& clock) {

@@ -32,6 +32,10 @@ class CredentialHome {
   virtual std::string remedy() const = 0;  // "run `driveway login`"
 };
 
+// Of a credential that is kept in memory only; `describe` and `remedy` are for texts.
+std::unique_ptr<CredentialHome> make_memory_home(Credential credential, std::string describe,
+                                                 std::string remedy);
+
 // A refresh token that Google gives anew goes home. `clock` must outlive the grant.
 std::unique_ptr<Grant> make_refresh_token_grant(std::unique_ptr<CredentialHome> home,
                                                 TokenEndpoint endpoint, Clock& clock);

@@ -21,17 +21,21 @@ void add_secret(std::vector<std::pair<std::string, std::string>>& form,
   if (!client.secret.empty()) form.emplace_back("client_secret", client.secret.reveal());
 }
 
-// TLS, file times and tokens of service accounts go wrong with the clock, and none of their errors
-// says so (oauth reference 13).
-void warn_of_wrong_clock(const http::Response& response, WallTime now) {
+// By how much this machine's clock is ahead of the server's.
+std::optional<std::chrono::seconds> clock_ahead_of(const http::Response& response, WallTime now) {
   const std::string* const said = response.header("date");
   const auto there = said == nullptr ? std::nullopt : parse_http_date(*said);
-  if (!there) return;
-  const auto ahead = std::chrono::duration_cast<std::chrono::seconds>(now - *there);
-  if (std::chrono::abs(ahead) <= kClockTolerance) return;
-  log::warn("this machine's clock is ", std::chrono::abs(ahead).count(), " s ",
-            ahead.count() > 0 ? "ahead of" : "behind", " Google's: set it (Google says it is ",
-            format_rfc3339(*there), "), or connections and the times of files go wrong");
+  if (!there) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::seconds>(now - *there);
+}
+
+// TLS, file times and tokens of service accounts go wrong with the clock, and few of their errors
+// say so (oauth reference 13).
+void warn_of_wrong_clock(const http::Response& response, WallTime now) {
+  const auto ahead = clock_ahead_of(response, now);
+  if (!ahead || std::chrono::abs(*ahead) <= kClockTolerance) return;
+  log::warn(wrong_clock_text(*ahead), " (Google says it is ", format_rfc3339(now - *ahead),
+            "), or connections and the times of files go wrong");
 }
 
 }  // namespace
@@ -57,6 +61,14 @@ Result<TokenAnswer> TokenEndpoint::exchange_code(const Context& context,
                {"redirect_uri", redirect_uri}};
   add_secret(form, client);
   return ask(context, form, purpose, kMaxAttempts);
+}
+
+Result<TokenAnswer> TokenEndpoint::exchange_assertion(const Context& context,
+                                                      const Secret& assertion,
+                                                      const TokenPurpose& purpose, int attempts) {
+  const Form form = {{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
+                     {"assertion", assertion.reveal()}};
+  return ask(context, form, purpose, attempts);
 }
 
 Result<TokenAnswer> TokenEndpoint::ask(const Context& context, const Form& form,
@@ -88,7 +100,9 @@ Result<TokenAnswer> TokenEndpoint::read_answer(const http::Response& response,
   const auto json = parse_object(response.body);
   Secret token(json ? text_field(*json, "access_token") : "");
   if (response.status != 200 || token.empty()) {
-    return token_refusal(response.status, response.body, purpose, clock_.wall_now());
+    const WallTime now = clock_.wall_now();
+    return token_refusal(response.status, response.body, purpose, now,
+                         clock_ahead_of(response, now));
   }
   if (!is_header_text(token.reveal())) {
     return Error{ErrorCode::kCorrupt,

@@ -32,6 +32,9 @@ class TokenEndpoint {
   Result<TokenAnswer> exchange_code(const Context& context, const ClientIdentity& client,
                                     const Secret& code, const Secret& verifier,
                                     const std::string& redirect_uri, const TokenPurpose& purpose);
+  // `assertion`: a signed JWT (oauth reference 7).
+  Result<TokenAnswer> exchange_assertion(const Context& context, const Secret& assertion,
+                                         const TokenPurpose& purpose, int attempts);
 
  private:
   using Form = std::vector<std::pair<std::string, std::string>>;

@@ -86,8 +86,9 @@ class App {
   void source(CLI::App* sub) {
     setting(sub, "with",
             "the credential to use: stored, token=FILE, command=CMD, env (DRIVEWAY_ACCESS_TOKEN), "
-            "adc (GOOGLE_APPLICATION_CREDENTIALS); auto: the first that is there",
+            "credentials=FILE, adc (GOOGLE_APPLICATION_CREDENTIALS); auto: the first that is there",
             "METHOD");
+    setting(sub, "subject", "whom a service account acts for (domain-wide delegation)", "MAIL");
   }
 
   void add_login() {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include "base/strings.h"
+
 namespace driveway::cli {
 namespace {
 
@@ -58,7 +60,8 @@ Status plan_writes(const Settings& settings, vfs::VfsOptions& options) {
 
 // Which credential is meant.
 Result<auth::SourceOptions> source_options(const Settings& settings) {
-  auth::SourceOptions options{.account = settings.text("account", "")};
+  auth::SourceOptions options{.account = settings.text("account", ""),
+                              .subject = settings.text("subject", "")};
   if (const auto with = settings.where("with")) {
     auto method = auth::parse_method(with->value);
     if (!method.ok()) return wrap(std::move(method).error(), with->place);
@@ -74,6 +77,7 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   DRIVEWAY_TRY(plan.source, source_options(settings));
   plan.account =
       plan.source.method.is_explicit() ? plan.source.method.label() : plan.source.account;
+  if (!plan.source.subject.empty()) plan.account += cat(" for ", plan.source.subject);
   DRIVEWAY_TRY(plan.quota,
                settings.choice("quota", {"2026", "legacy", "unlimited", "auto"}, "auto"));
   plan.cache_dir = one_spelling(
@@ -101,7 +105,8 @@ void use_account(MountPlan& plan, const std::string& name) {
 }
 
 bool names_account(const Settings& settings) {
-  return !settings.text("account", "").empty() || settings.text("with", "auto") != "auto";
+  return !settings.text("account", "").empty() || settings.text("with", "auto") != "auto" ||
+         !settings.text("subject", "").empty();
 }
 
 control::WriteSettings write_settings(const vfs::VfsOptions& options) {

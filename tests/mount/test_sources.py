@@ -1,5 +1,6 @@
 """Where tokens may come from, besides the login and the file that other tests use."""
 
+import json
 import os
 
 import pytest
@@ -83,3 +84,55 @@ def test_a_method_that_is_none(simulator, machine):
     assert done.returncode == 2 and "token=<FILE>" in done.stderr
     done = machine.run("about", "--with", "env", "--account", "work")
     assert done.returncode == 2 and "work" in done.stderr
+
+
+ROBOT = "robot@project.iam.gserviceaccount.com"
+TOKEN_URI = "https://oauth2.googleapis.com/token"
+
+
+def service_account(simulator, machine, email=ROBOT, **changes):
+    simulator.add_account(email)
+    key = {**simulator.service_account(email, TOKEN_URI), **changes}
+    machine.secrets.add(key["private_key"])
+    return write_private(machine.folder / "key.json", json.dumps(key))
+
+
+def test_a_service_account(simulator, machine):
+    path = service_account(simulator, machine)
+    printed = machine.output_of("about", "--with", f"credentials={path}")
+    assert ROBOT in printed and "service_account" in printed
+    machine.environment["GOOGLE_APPLICATION_CREDENTIALS"] = str(path)
+    assert ROBOT in machine.output_of("about")
+    mount = machine.mount()
+    assert os.listdir(mount.my_drive) == []
+    mount.unmount()
+
+
+def test_a_service_account_in_a_users_name(simulator, machine):
+    path = service_account(simulator, machine)
+    machine.environment["GOOGLE_APPLICATION_CREDENTIALS"] = str(path)
+    refused = machine.run("about", "--subject", OTHER_ACCOUNT)
+    assert refused.returncode == 4 and "domain-wide delegation" in refused.stderr
+    simulator.add_account(OTHER_ACCOUNT)
+    simulator.set(oauth={"delegated_scopes": "https://www.googleapis.com/auth/drive"})
+    assert OTHER_ACCOUNT in machine.output_of("about", "--subject", OTHER_ACCOUNT)
+    mount = machine.mount("--subject", OTHER_ACCOUNT)
+    (mount.my_drive / "a.txt").write_text("a")
+    machine.output_of("flush")
+    assert "a.txt" in {item["path"] for item in simulator.dump(account=OTHER_ACCOUNT)}
+    mount.unmount()
+
+
+def test_a_service_accounts_key_that_is_no_good(simulator, machine):
+    path = service_account(simulator, machine)
+    key = json.loads(path.read_text())
+    other = simulator.service_account("other@project.iam.gserviceaccount.com", TOKEN_URI)
+    for changes, why in [
+        ({"private_key": other["private_key"]}, "make a new key"),
+        ({"token_uri": "https://example.com/token"}, "token_uri"),
+        ({"client_email": "nobody@project.iam.gserviceaccount.com"}, "does not exist"),
+    ]:
+        write_private(path, json.dumps({**key, **changes}))
+        done = machine.run("about", "--with", f"credentials={path}")
+        assert done.returncode == 4 and why in done.stderr, done.stderr
+    machine.secrets.add(other["private_key"])

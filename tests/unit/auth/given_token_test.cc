@@ -36,8 +36,8 @@ class GivenTokenTest : public testing::Test {
   Result<std::unique_ptr<TokenSource>> choose(const std::string& method,
                                               const std::string& account = "") {
     DRIVEWAY_TRY(const Method chosen, parse_method(method));
-    return choose_source({account, chosen}, fixture_.environment, *fixture_.client.http,
-                         fixture_.clock);
+    return choose_source({.account = account, .method = chosen}, fixture_.environment,
+                         *fixture_.client.http, fixture_.clock);
   }
   Result<TokenAnswer> read(std::string_view text, WallTime written) {
     return read_given_token(text, written, fixture_.clock, "it", "mend it");

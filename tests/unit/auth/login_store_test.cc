@@ -32,7 +32,8 @@ class LoginStoreTest : public testing::Test {
     return path;
   }
   Result<std::unique_ptr<TokenSource>> choose(const std::string& account = "") {
-    return choose_source({account}, fixture_.environment, *fixture_.client.http, fixture_.clock);
+    return choose_source({.account = account}, fixture_.environment, *fixture_.client.http,
+                         fixture_.clock);
   }
 
   AuthFixture fixture_;
@@ -180,7 +181,8 @@ TEST_F(LoginStoreTest, TheEnvironmentsQuotaProjectIsForApplicationCredentials) {
 
 TEST_F(LoginStoreTest, OtherApplicationCredentialsAreNamed) {
   const std::pair<std::string, std::string> cases[] = {
-      {R"({"type":"service_account","private_key":"SECRET"})", "service_account"},
+      {R"({"type":"service_account","private_key":"SECRET"})", "no client_email"},
+      {R"({"type":"service_account","client_email":"a@b","private_key":"SECRET"})", "no RSA key"},
       {R"({"type":"external_account"})", "external_account"},
       {R"({"type":"SECRET key"})", "no known type"},
       {R"({"installed":{"client_id":"x","client_secret":"SECRET"}})", "--client-id"},
