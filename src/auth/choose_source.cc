@@ -3,6 +3,7 @@
 #include "auth/credentials_file.h"
 #include "auth/given_token.h"
 #include "auth/login_store.h"
+#include "auth/metadata_server.h"
 #include "auth/refresh_token_grant.h"
 #include "auth/refreshing_source.h"
 #include "auth/token_endpoint.h"
@@ -13,6 +14,10 @@ namespace driveway::auth {
 
 namespace {
 
+// For a metadata server, as google-auth has it; and where nobody has said that there is one.
+constexpr Duration kAskedForPatience = std::chrono::seconds(3);
+constexpr Duration kUnaskedPatience = std::chrono::seconds(1);
+
 using GrantResult = Result<std::unique_ptr<Grant>>;
 
 class Chooser {
@@ -21,6 +26,7 @@ class Chooser {
           Clock& clock)
       : options_(options),
         environment_(environment),
+        http_(http),
         clock_(clock),
         store_(environment.config_folder, clock),
         endpoint_(http, clock, environment.oauth_url),
@@ -68,6 +74,11 @@ class Chooser {
                        "GOOGLE_APPLICATION_CREDENTIALS is not set: set it to a credentials file"};
         }
         return application();
+      case Method::Kind::kMetadata:
+        return metadata(kAskedForPatience,
+                        Error{ErrorCode::kLoginNeeded,
+                              "no metadata server answers: this is no Google VM, nor Colab; use "
+                              "another --with, or run `driveway login`"});
     }
     return nothing_found();
   }
@@ -78,9 +89,14 @@ class Chooser {
     if (!environment_.access_token.empty()) return variable();
     if (store_.contains(kDefaultAccount)) return stored();
     if (!environment_.application_credentials.empty()) return application();
+    if (!environment_.no_metadata) return metadata(kUnaskedPatience, nothing_found());
     return nothing_found();
   }
 
+  GrantResult metadata(Duration patience, Error nobody) {
+    return make_metadata_grant({metadata_hosts(environment_), patience, std::move(nobody)}, http_,
+                               inspector_, clock_);
+  }
   GrantResult stored() {
     const std::string name(is_named() ? std::string_view(options_.account) : kDefaultAccount);
     DRIVEWAY_CHECK(store_.load(name));
@@ -97,8 +113,9 @@ class Chooser {
 
   Error nothing_found() const {
     std::string message =
-        "no login: run `driveway login`, or set GOOGLE_APPLICATION_CREDENTIALS to a credentials "
-        "file";
+        "no login: run `driveway login`, or in Colab `from google.colab import auth; "
+        "auth.authenticate_user()` in a cell, or set GOOGLE_APPLICATION_CREDENTIALS to a "
+        "credentials file";
     std::string names;
     for (const std::string& name : store_.names()) names += cat(names.empty() ? "" : ", ", name);
     if (!names.empty()) message += cat(", or choose with --account a stored login: ", names);
@@ -107,6 +124,7 @@ class Chooser {
 
   const SourceOptions& options_;
   const Environment& environment_;
+  http::HttpClient& http_;
   Clock& clock_;
   const LoginStore store_;
   const TokenEndpoint endpoint_;

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "base/strings.h"
+
 namespace driveway::auth {
 
 namespace {
@@ -48,6 +50,9 @@ Environment Environment::from_process() {
   environment.application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS");
   environment.access_token = Secret(variable(kAccessToken));
   if (environment.access_token.empty()) environment.access_token = hidden_access_token();
+  environment.metadata_host = variable("GCE_METADATA_HOST", variable("GCE_METADATA_ROOT"));
+  environment.colab_broker = variable("TBE_EPHEM_CREDS_ADDR");
+  environment.no_metadata = to_lower(variable("NO_GCE_CHECK")) == "true";
   environment.quota_project = variable("GOOGLE_CLOUD_QUOTA_PROJECT");
   environment.client_id = variable("DRIVEWAY_CLIENT_ID");
   environment.client_secret = Secret(variable("DRIVEWAY_CLIENT_SECRET"));

@@ -18,6 +18,12 @@ struct Environment {
   std::filesystem::path application_credentials{};
   // DRIVEWAY_ACCESS_TOKEN; empty = not set.
   Secret access_token{};
+  // GCE_METADATA_HOST, or its old name GCE_METADATA_ROOT: "HOST[:PORT]"; empty = not set.
+  std::string metadata_host{};
+  // TBE_EPHEM_CREDS_ADDR, of a notebook in Colab: "HOST:PORT"; empty = not set.
+  std::string colab_broker{};
+  // NO_GCE_CHECK: no metadata server is looked for unless it is asked for.
+  bool no_metadata = false;
   // GOOGLE_CLOUD_QUOTA_PROJECT; empty = not set.
   std::string quota_project{};
   // The user's own OAuth client: DRIVEWAY_CLIENT_ID, DRIVEWAY_CLIENT_SECRET.

@@ -18,7 +18,7 @@ struct Form {
   std::string_view name;
   std::string_view argument;  // "" = it takes none
 };
-constexpr std::array<Form, 7> kForms = {{
+constexpr std::array<Form, 8> kForms = {{
     {Kind::kAuto, "auto", ""},
     {Kind::kStored, "stored", ""},
     {Kind::kTokenFile, "token", "FILE"},
@@ -26,6 +26,7 @@ constexpr std::array<Form, 7> kForms = {{
     {Kind::kVariable, "env", ""},
     {Kind::kCredentials, "credentials", "FILE"},
     {Kind::kApplication, "adc", ""},
+    {Kind::kMetadata, "metadata", ""},
 }};
 
 // What stands behind the equals sign may be a secret by mistake: it is not shown.

@@ -18,6 +18,7 @@ struct Method {
     kVariable,     // env: DRIVEWAY_ACCESS_TOKEN
     kCredentials,  // credentials=FILE: of any type that credentials_file.h knows
     kApplication,  // adc: GOOGLE_APPLICATION_CREDENTIALS
+    kMetadata,     // metadata: of a Google VM, or Colab
   } kind = Kind::kAuto;
   std::string argument{};  // FILE (absolute), CMD
 
@@ -28,7 +29,7 @@ struct Method {
 };
 
 // "auto", "stored", "token=FILE", "command=CMD", "env", "credentials=FILE",
-// "adc". Errors: kInvalidArgument, which
+// "adc", "metadata". Errors: kInvalidArgument, which
 // lists them.
 Result<Method> parse_method(std::string_view text);
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 
@@ -136,3 +137,45 @@ def test_a_service_accounts_key_that_is_no_good(simulator, machine):
         done = machine.run("about", "--with", f"credentials={path}")
         assert done.returncode == 4 and why in done.stderr, done.stderr
     machine.secrets.add(other["private_key"])
+
+
+@pytest.fixture
+def vm(simulator, machine):
+    """A machine that has a metadata server."""
+    machine.environment["GCE_METADATA_HOST"] = simulator.url.removeprefix("http://")
+    del machine.environment["NO_GCE_CHECK"]
+    return machine
+
+
+def test_the_metadata_server_of_the_machine(simulator, vm):
+    simulator.set(oauth={"metadata_404_count": 2})  # the consent comes through a little later
+    assert "metadata server" in vm.output_of("about")
+    mount = vm.mount()
+    assert os.listdir(mount.my_drive) == []
+    (mount.my_drive / "a.txt").write_text("a")
+    vm.output_of("flush")
+    assert "a.txt" in paths(simulator)
+    simulator.expire_tokens()
+    (mount.my_drive / "b.txt").write_text("b")
+    vm.output_of("flush")
+    assert "b.txt" in paths(simulator)
+    mount.unmount()
+
+
+def test_a_metadata_server_that_gives_no_access_to_drive(simulator, vm):
+    simulator.set(oauth={"metadata_404_count": 1000})
+    done = vm.run("about", "--with", "metadata")
+    assert done.returncode == 4 and "auth.authenticate_user()" in done.stderr
+    simulator.set(oauth={"metadata_404_count": 0, "metadata_scopes": "https://www.googleapis.com/auth/cloud-platform"})
+    done = vm.run("about")
+    assert done.returncode == 4 and "no access to Drive" in done.stderr
+
+
+def test_a_machine_without_any_login_says_so_soon(simulator, vm):
+    vm.environment["GCE_METADATA_HOST"] = "127.0.0.1:1"  # nobody listens there
+    begin = time.monotonic()
+    done = vm.run("about")
+    took = time.monotonic() - begin
+    assert done.returncode == 4 and "no login: run `driveway login`" in done.stderr
+    assert took < 10, took  # on a busy machine
+    print(f"{took:.2f} s")

@@ -209,9 +209,16 @@ TEST_F(LoginStoreTest, TheEnvironmentIsRead) {
   const test::ScopedVariable file("GOOGLE_APPLICATION_CREDENTIALS", "/x/adc.json");
   const test::ScopedVariable id("DRIVEWAY_CLIENT_ID", "id");
   const test::ScopedVariable secret("DRIVEWAY_CLIENT_SECRET", "secret");
+  const test::ScopedVariable metadata("GCE_METADATA_HOST", nullptr);
+  const test::ScopedVariable old_metadata("GCE_METADATA_ROOT", "127.0.0.1:1");
+  const test::ScopedVariable broker("TBE_EPHEM_CREDS_ADDR", "127.0.0.1:2");
+  const test::ScopedVariable no_check("NO_GCE_CHECK", "True");
   const test::ScopedVariable project("GOOGLE_CLOUD_QUOTA_PROJECT", "project");
   const Environment environment = Environment::from_process();
   EXPECT_EQ(environment.quota_project, "project");
+  EXPECT_EQ(environment.metadata_host, "127.0.0.1:1");
+  EXPECT_EQ(environment.colab_broker, "127.0.0.1:2");
+  EXPECT_TRUE(environment.no_metadata);
   EXPECT_EQ(environment.oauth_url, "http://127.0.0.1:1");
   EXPECT_EQ(environment.accounts_url, "https://accounts.google.com");
   EXPECT_EQ(environment.config_folder, "/x/config/driveway");

@@ -16,6 +16,8 @@ TEST(MethodTest, EachIsNamedByItsForm) {
   EXPECT_EQ(parse_method("stored")->kind, Method::Kind::kStored);
   EXPECT_EQ(parse_method("env")->kind, Method::Kind::kVariable);
   EXPECT_EQ(parse_method("adc")->kind, Method::Kind::kApplication);
+  EXPECT_EQ(parse_method("metadata")->kind, Method::Kind::kMetadata);
+  EXPECT_EQ(parse_method("credentials=/k.json")->kind, Method::Kind::kCredentials);
   EXPECT_EQ(parse_method("token=/run/a=b")->argument, "/run/a=b");
   EXPECT_EQ(parse_method("command=a b=c")->argument, "a b=c");
 }

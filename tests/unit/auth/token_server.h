@@ -102,6 +102,7 @@ struct AuthFixture {
   AuthFixture() {
     environment.oauth_url = server.url();
     environment.accounts_url = "https://accounts.test";
+    environment.no_metadata = true;
     environment.config_folder = folder.path() / "config";
   }
   auth::TokenEndpoint endpoint() { return {*client.http, clock, environment.oauth_url}; }
