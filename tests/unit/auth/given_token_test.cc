@@ -118,23 +118,23 @@ TEST_F(GivenTokenTest, ATokenOfAFileTellsTheAccountD5) {
 }
 
 TEST_F(GivenTokenTest, GoogleIsAskedWhatATokenMayDo) {
-  fixture_.server.tokeninfo = {200, kDriveInfo, {}};
+  fixture_.server.say_of_tokens({200, kDriveInfo, {}});
   const std::string path = write("token", "ya29.one");
   const auto token = (*choose(cat("token=", path)))->token({});
   ASSERT_TRUE(token.ok());
   EXPECT_EQ(token->expires, fixture_.clock.now() + 1800s);
   EXPECT_EQ(token->scopes.size(), 2U);
 
-  fixture_.server.tokeninfo = {200, R"({"scope":"openid email","expires_in":"1800"})", {}};
+  fixture_.server.say_of_tokens({200, R"({"scope":"openid email","expires_in":"1800"})", {}});
   const auto narrow = (*choose(cat("token=", path)))->token({});
   ASSERT_TRUE(narrow.failed_with(ErrorCode::kLoginNeeded));
   EXPECT_THAT(narrow.error().message, AllOf(HasSubstr("no access to Drive"), HasSubstr(path)));
 
-  fixture_.server.tokeninfo = {400, R"({"error":"invalid_token"})", {}};
+  fixture_.server.say_of_tokens({400, R"({"error":"invalid_token"})", {}});
   EXPECT_THAT((*choose(cat("token=", path)))->token({}).error().message,
               AllOf(HasSubstr("expired or was revoked"), HasSubstr("write a fresh token")));
 
-  fixture_.server.tokeninfo = {503, "<html>", {}};  // then Drive will say
+  fixture_.server.say_of_tokens({503, "<html>", {}});  // then Drive will say
   EXPECT_TRUE((*choose(cat("token=", path)))->token({}).ok());
 }
 

@@ -28,7 +28,7 @@ class MetadataTest : public testing::Test {
   MetadataTest() {
     fixture_.environment.no_metadata = false;
     fixture_.environment.metadata_host = host();
-    fixture_.server.tokeninfo = info("https://www.googleapis.com/auth/drive");
+    fixture_.server.say_of_tokens(info("https://www.googleapis.com/auth/drive"));
   }
   static test::TokenAnswerText info(const std::string& scopes) {
     return {200, cat(R"({"scope":")", scopes, R"(","expires_in":"1800"})"), {}};
@@ -53,7 +53,7 @@ class MetadataTest : public testing::Test {
     if (!request.target.starts_with(kPath)) return peer_answer(peer, 400, "<html>");
     if (request.target.ends_with("?scopes=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fdrive") &&
         widens_) {
-      fixture_.server.tokeninfo = info("https://www.googleapis.com/auth/drive");
+      fixture_.server.say_of_tokens(info("https://www.googleapis.com/auth/drive"));
     }
     peer_answer(peer, 200,
                 cat(R"({"access_token":"ya29.)", number, R"(","expires_in":3599)", extra_, "}"));
@@ -118,13 +118,13 @@ TEST_F(MetadataTest, ATokenThatWorksSurvivesAServerThatHasNone) {
 }
 
 TEST_F(MetadataTest, TheScopesAreLookedAtFirst) {
-  fixture_.server.tokeninfo = info("https://www.googleapis.com/auth/cloud-platform");
+  fixture_.server.say_of_tokens(info("https://www.googleapis.com/auth/cloud-platform"));
   const auto narrow = (*choose())->token({});
   ASSERT_TRUE(narrow.failed_with(ErrorCode::kLoginNeeded));
   EXPECT_THAT(narrow.error().message, HasSubstr("no access to Drive"));
   widens_ = true;
   EXPECT_TRUE((*choose())->token({}).ok());
-  fixture_.server.tokeninfo = {500, "", {}};
+  fixture_.server.say_of_tokens({500, "", {}});
   extra_ = R"(,"scope":"openid")";
   EXPECT_TRUE((*choose())->token({}).failed_with(ErrorCode::kLoginNeeded));
 }

@@ -36,8 +36,6 @@ class TokenServer {
   std::function<void(const Form&)> on_request;
   std::string lifetime = "3599";
   std::string extra;  // more fields, as ,"scope":"x"
-  // What /tokeninfo answers; not counted in asked().
-  TokenAnswerText tokeninfo{404, "<html>", {}};
 
   std::string url() const { return server_.url(""); }
   int asked() const {
@@ -47,6 +45,11 @@ class TokenServer {
   Form form(int number) const {
     const std::lock_guard lock(mutex_);
     return forms_.at(static_cast<std::size_t>(number));
+  }
+  // What /tokeninfo answers from now on; not counted in asked().
+  void say_of_tokens(TokenAnswerText answer) {
+    const std::lock_guard lock(mutex_);
+    tokeninfo_ = std::move(answer);
   }
   void answer_with(const std::vector<TokenAnswerText>& answers) {
     const std::lock_guard lock(mutex_);
@@ -61,10 +64,7 @@ class TokenServer {
       form[percent_decode(part.substr(0, equals), true)] =
           percent_decode(part.substr(equals + 1), true);
     }
-    if (request.method == "POST" && request.target == "/tokeninfo") {
-      peer.respond(tokeninfo.status, tokeninfo.body, tokeninfo.headers);
-      return;
-    }
+    if (request.method == "POST" && request.target == "/tokeninfo") return serve_tokeninfo(peer);
     if (on_request) on_request(form);
     TokenAnswerText answer;
     int number = 0;
@@ -85,7 +85,15 @@ class TokenServer {
     peer.respond(answer.status, answer.body, answer.headers);
   }
 
+  void serve_tokeninfo(Peer& peer) {
+    std::unique_lock lock(mutex_);
+    const TokenAnswerText answer = tokeninfo_;
+    lock.unlock();
+    peer.respond(answer.status, answer.body, answer.headers);
+  }
+
   mutable std::mutex mutex_;
+  TokenAnswerText tokeninfo_{404, "<html>", {}};
   std::deque<TokenAnswerText> answers_;
   std::vector<Form> forms_;
   int given_ = 0;
