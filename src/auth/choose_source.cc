@@ -1,5 +1,7 @@
 #include "auth/choose_source.h"
 
+#include <optional>
+
 #include "auth/credentials_file.h"
 #include "auth/given_token.h"
 #include "auth/login_store.h"
@@ -18,6 +20,16 @@ namespace {
 constexpr Duration kAskedForPatience = std::chrono::seconds(3);
 constexpr Duration kUnaskedPatience = std::chrono::seconds(1);
 
+constexpr std::string_view kFileRemedy = "put a working file there, or run `driveway login`";
+// gcloud's own client does not give access to Drive any more (oauth reference 8).
+constexpr std::string_view kGcloudRemedy =
+    "run `gcloud auth application-default login --client-id-file=FILE --scopes=openid,"
+    "https://www.googleapis.com/auth/cloud-platform,https://www.googleapis.com/auth/drive` with "
+    "the "
+    "file of an OAuth client of your own, or `driveway login`, or choose another with --with";
+constexpr std::string_view kColabRemedy =
+    "run `auth.authenticate_user()` in a cell again, or `driveway login`";
+
 using GrantResult = Result<std::unique_ptr<Grant>>;
 
 class Chooser {
@@ -31,7 +43,7 @@ class Chooser {
         store_(environment.config_folder, clock),
         endpoint_(http, clock, environment.oauth_url),
         inspector_(http, clock, environment.oauth_url),
-        parts_{endpoint_, clock, environment.quota_project, options.subject} {}
+        parts_{endpoint_, http, clock, environment.quota_project, options.subject} {}
 
   GrantResult choose() {
     DRIVEWAY_TRY(auto grant, choose_grant());
@@ -67,13 +79,13 @@ class Chooser {
         return variable();
       case Method::Kind::kCredentials:
         from_file_ = true;
-        return open_credentials_file(method.argument, "credentials file", parts_);
+        return open_credentials_file(method.argument, "credentials file", std::string(kFileRemedy),
+                                     parts_);
       case Method::Kind::kApplication:
-        if (environment_.application_credentials.empty()) {
-          return Error{ErrorCode::kLoginNeeded,
-                       "GOOGLE_APPLICATION_CREDENTIALS is not set: set it to a credentials file"};
-        }
-        return application();
+        if (auto file = application()) return *std::move(file);
+        return Error{ErrorCode::kLoginNeeded,
+                     "GOOGLE_APPLICATION_CREDENTIALS is not set, and gcloud has no Application "
+                     "Default Credentials: set it to a credentials file"};
       case Method::Kind::kMetadata:
         return metadata(kAskedForPatience,
                         Error{ErrorCode::kLoginNeeded,
@@ -88,7 +100,7 @@ class Chooser {
   GrantResult first_there() {
     if (!environment_.access_token.empty()) return variable();
     if (store_.contains(kDefaultAccount)) return stored();
-    if (!environment_.application_credentials.empty()) return application();
+    if (auto file = application()) return *std::move(file);
     if (!environment_.no_metadata) return metadata(kUnaskedPatience, nothing_found());
     return nothing_found();
   }
@@ -105,10 +117,24 @@ class Chooser {
   GrantResult variable() {
     return make_variable_grant(environment_.access_token, inspector_, clock_);
   }
-  GrantResult application() {
-    from_file_ = true;
-    return open_credentials_file(environment_.application_credentials,
-                                 "GOOGLE_APPLICATION_CREDENTIALS", parts_);
+  // The search order of Google's libraries (oauth reference 8); nothing where there is no file.
+  std::optional<GrantResult> application() {
+    const auto open = [&](const std::filesystem::path& path, const std::string& name,
+                          std::string_view remedy) {
+      from_file_ = true;
+      return open_credentials_file(path, name, std::string(remedy), parts_);
+    };
+    if (!environment_.application_credentials.empty()) {
+      return open(environment_.application_credentials, "GOOGLE_APPLICATION_CREDENTIALS",
+                  kFileRemedy);
+    }
+    if (!file_version(environment_.gcloud_credentials).empty()) {
+      return open(environment_.gcloud_credentials, "gcloud's credentials", kGcloudRemedy);
+    }
+    if (!file_version(environment_.colab_credentials).empty()) {
+      return open(environment_.colab_credentials, "Colab's credentials", kColabRemedy);
+    }
+    return std::nullopt;
   }
 
   Error nothing_found() const {

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "auth/credential_json.h"
+#include "auth/external_account.h"
+#include "auth/impersonated_account.h"
 #include "auth/json_fields.h"
 #include "auth/login_store.h"
 #include "auth/refresh_token_grant.h"
@@ -24,8 +26,9 @@ using nlohmann::json;
 using GrantResult = Result<std::unique_ptr<Grant>>;
 
 constexpr std::size_t kMaxCredentialsFile = 256 * 1024;
-constexpr std::string_view kSupportedTypes = "authorized_user and service_account";
-constexpr std::string_view kFileRemedy = "put a working file there, or run `driveway login`";
+constexpr std::string_view kCloudScope = "https://www.googleapis.com/auth/cloud-platform";
+constexpr std::string_view kSupportedTypes =
+    "authorized_user, service_account, impersonated_service_account and external_account";
 
 // Why a file of this type, or of none, is of no use.
 std::string why_unsupported(const json& json) {
@@ -44,8 +47,11 @@ std::string why_unsupported(const json& json) {
 // The file as it is now: the grant within is made anew when the file has changed.
 class CredentialsFileGrant final : public Grant {
  public:
-  CredentialsFileGrant(fs::path path, std::string name, CredentialsParts parts)
-      : path_(std::move(path)), name_(std::move(name)), parts_(std::move(parts)) {}
+  CredentialsFileGrant(fs::path path, std::string name, std::string remedy, CredentialsParts parts)
+      : path_(std::move(path)),
+        name_(std::move(name)),
+        remedy_(std::move(remedy)),
+        parts_(std::move(parts)) {}
 
   Status load() {
     const std::string version = file_version(path_);
@@ -58,7 +64,7 @@ class CredentialsFileGrant final : public Grant {
     const auto json = parse_object(content.reveal());
     if (!json) return refuse("that is not a JSON object");
     const std::string of = cat(name_, " (", text_field(*json, "type"), ")");
-    auto inner = grant_of_credentials(*json, of, std::string(kFileRemedy), parts_);
+    auto inner = grant_of_credentials(*json, of, remedy_, parts_);
     if (!inner.ok()) return wrap_refusal(std::move(inner).error());
     inner_ = *std::move(inner);
     loaded_ = version;
@@ -78,13 +84,13 @@ class CredentialsFileGrant final : public Grant {
     const std::lock_guard lock(mutex_);
     return described_;
   }
-  std::string remedy() const override { return std::string(kFileRemedy); }
+  std::string remedy() const override { return remedy_; }
   std::string fingerprint() override { return inner_ ? inner_->fingerprint() : ""; }
 
  private:
   Error refuse(std::string_view why) const {
     return Error{ErrorCode::kLoginNeeded,
-                 cat(name_, " names '", path_.native(), "': ", why, "; ", kFileRemedy)};
+                 cat(name_, " names '", path_.native(), "': ", why, "; ", remedy_)};
   }
   Error wrap_refusal(Error error) const {
     return wrap(std::move(error), cat(name_, " names '", path_.native(), "'"));
@@ -92,12 +98,62 @@ class CredentialsFileGrant final : public Grant {
 
   const fs::path path_;
   const std::string name_;
+  const std::string remedy_;
   const CredentialsParts parts_;
   std::unique_ptr<Grant> inner_;
   std::string loaded_;  // its version
   mutable std::mutex mutex_;
   std::string described_;  // guarded by mutex_
 };
+
+// The credential that asks for tokens of the service account at `url` (oauth reference 8): for
+// Google's cloud, not for Drive.
+CredentialsParts parts_of_source(CredentialsParts parts) {
+  parts.scope = kCloudScope;
+  return parts;
+}
+
+GrantResult impersonated(std::unique_ptr<Grant> source, const json& json, const std::string& of,
+                         const std::string& remedy, const CredentialsParts& parts) {
+  Impersonation how{
+      .url = text_field(json, "service_account_impersonation_url"), .of = of, .remedy = remedy};
+  if (!is_safe_url(how.url)) {
+    return Error{
+        ErrorCode::kLoginNeeded,
+        cat(of, " has no service_account_impersonation_url that begins with https://; ", remedy)};
+  }
+  if (const auto list = json.find("delegates"); list != json.end() && list->is_array()) {
+    for (const auto& one : *list) {
+      if (one.is_string()) how.delegates.push_back(one.get<std::string>());
+    }
+  }
+  return make_impersonated_grant(std::move(source), std::move(how), parts.http, parts.clock);
+}
+
+GrantResult impersonated_service_account(const json& json, const std::string& of,
+                                         const std::string& remedy, const CredentialsParts& parts) {
+  const auto source = json.find("source_credentials");
+  const bool usable = source != json.end() && source->is_object() &&
+                      text_field(*source, "type") != "impersonated_service_account";
+  if (!usable && json.contains("service_account_impersonation_url")) {
+    return Error{ErrorCode::kLoginNeeded, cat(of, " has no source_credentials; ", remedy)};
+  }
+  std::unique_ptr<Grant> asking;
+  if (usable) {
+    DRIVEWAY_TRY(asking, grant_of_credentials(*source, of, remedy, parts_of_source(parts)));
+  }
+  return impersonated(std::move(asking), json, of, remedy, parts);
+}
+
+GrantResult external_account(const json& json, const std::string& of, const std::string& remedy,
+                             const CredentialsParts& parts) {
+  const bool for_another = json.contains("service_account_impersonation_url");
+  DRIVEWAY_TRY(auto own,
+               make_external_grant(json, for_another ? std::string(kCloudScope) : parts.scope, of,
+                                   remedy, parts.http, parts.clock));
+  if (!for_another) return own;
+  return impersonated(std::move(own), json, of, remedy, parts);
+}
 
 }  // namespace
 
@@ -108,6 +164,7 @@ GrantResult grant_of_credentials(const json& json, const std::string& of, const 
     DRIVEWAY_TRY(ServiceAccountKey key, parse_service_account(json, of, remedy));
     if (!parts.quota_project.empty()) key.quota_project = parts.quota_project;
     key.subject = parts.subject;
+    key.scope = parts.scope;
     return make_service_account_grant(std::move(key), parts.endpoint, parts.clock, of, remedy);
   }
   if (!parts.subject.empty()) {
@@ -120,12 +177,16 @@ GrantResult grant_of_credentials(const json& json, const std::string& of, const 
     return make_refresh_token_grant(make_memory_home(std::move(credential), of, remedy),
                                     parts.endpoint, parts.clock);
   }
+  if (type == "impersonated_service_account") {
+    return impersonated_service_account(json, of, remedy, parts);
+  }
+  if (type == "external_account") return external_account(json, of, remedy, parts);
   return Error{ErrorCode::kLoginNeeded, cat(why_unsupported(json), "; ", remedy)};
 }
 
 GrantResult open_credentials_file(const fs::path& path, const std::string& name,
-                                  const CredentialsParts& parts) {
-  auto grant = std::make_unique<CredentialsFileGrant>(path, name, parts);
+                                  const std::string& remedy, const CredentialsParts& parts) {
+  auto grant = std::make_unique<CredentialsFileGrant>(path, name, remedy, parts);
   DRIVEWAY_CHECK(grant->load());
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {

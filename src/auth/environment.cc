@@ -29,15 +29,24 @@ Secret& hidden_access_token() {
   return token;
 }
 
-std::filesystem::path config_home() {
-  // The XDG specification: a relative path counts as not set.
-  if (std::filesystem::path path = variable("XDG_CONFIG_HOME"); path.is_absolute()) return path;
+std::filesystem::path home_folder() {
   std::filesystem::path home = variable("HOME");
   if (home.empty()) {
     const passwd* user = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe)
     home = user == nullptr ? "/" : user->pw_dir;
   }
-  return home / ".config";
+  return home;
+}
+
+std::filesystem::path config_home() {
+  // The XDG specification: a relative path counts as not set.
+  if (std::filesystem::path path = variable("XDG_CONFIG_HOME"); path.is_absolute()) return path;
+  return home_folder() / ".config";
+}
+
+std::filesystem::path gcloud_folder() {
+  std::filesystem::path folder = variable("CLOUDSDK_CONFIG");
+  return folder.empty() ? home_folder() / ".config" / "gcloud" : folder;
 }
 
 }  // namespace
@@ -48,6 +57,8 @@ Environment Environment::from_process() {
   environment.accounts_url = url_variable("DRIVEWAY_ACCOUNTS_URL", environment.accounts_url);
   environment.config_folder = config_home() / "driveway";
   environment.application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS");
+  environment.gcloud_credentials = gcloud_folder() / "application_default_credentials.json";
+  environment.colab_credentials = "/content/.adc/adc.json";
   environment.access_token = Secret(variable(kAccessToken));
   if (environment.access_token.empty()) environment.access_token = hidden_access_token();
   environment.metadata_host = variable("GCE_METADATA_HOST", variable("GCE_METADATA_ROOT"));

@@ -16,6 +16,10 @@ struct Environment {
   std::filesystem::path config_folder{};
   // GOOGLE_APPLICATION_CREDENTIALS; empty = not set.
   std::filesystem::path application_credentials{};
+  // gcloud's file of Application Default Credentials, in $CLOUDSDK_CONFIG, else ~/.config/gcloud;
+  // and Colab's, of its older way to log in (oauth reference 8 and 10). They need not be there.
+  std::filesystem::path gcloud_credentials{};
+  std::filesystem::path colab_credentials{};
   // DRIVEWAY_ACCESS_TOKEN; empty = not set.
   Secret access_token{};
   // GCE_METADATA_HOST, or its old name GCE_METADATA_ROOT: "HOST[:PORT]"; empty = not set.

@@ -17,7 +17,7 @@ struct Method {
     kCommand,      // command=CMD
     kVariable,     // env: DRIVEWAY_ACCESS_TOKEN
     kCredentials,  // credentials=FILE: of any type that credentials_file.h knows
-    kApplication,  // adc: GOOGLE_APPLICATION_CREDENTIALS
+    kApplication,  // adc: GOOGLE_APPLICATION_CREDENTIALS, or the file of gcloud or Colab
     kMetadata,     // metadata: of a Google VM, or Colab
   } kind = Kind::kAuto;
   std::string argument{};  // FILE (absolute), CMD

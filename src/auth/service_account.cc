@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "auth/credential.h"
 #include "auth/json_fields.h"
 #include "auth/jwt.h"
 #include "base/hash.h"
@@ -43,7 +42,7 @@ class ServiceAccountGrant final : public Grant {
         .kind = TokenPurpose::Kind::kAssertion, .of = of_, .remedy = remedy_};
     DRIVEWAY_TRY(TokenAnswer answer,
                  endpoint_.exchange_assertion(context, *assertion, purpose, attempts));
-    if (answer.token.scopes.empty()) answer.token.scopes = drive_scopes(false);
+    if (answer.token.scopes.empty()) answer.token.scopes = split_scopes(key_.scope);
     answer.token.quota_project = key_.quota_project;
     return answer;
   }
@@ -63,7 +62,7 @@ class ServiceAccountGrant final : public Grant {
     json header = {{"alg", "RS256"}, {"typ", "JWT"}};
     if (!key_.key_id.empty()) header["kid"] = key_.key_id;
     json claims = {{"iss", key_.email},
-                   {"scope", kScopeDrive},
+                   {"scope", key_.scope},
                    {"aud", key_.audience},
                    {"iat", seconds(issued)},
                    {"exp", seconds(issued + kAssertionLife)}};

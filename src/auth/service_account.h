@@ -7,6 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "auth/credential.h"
 #include "auth/grant.h"
 #include "auth/token_endpoint.h"
 #include "base/clock.h"
@@ -23,6 +24,7 @@ struct ServiceAccountKey {
   std::string audience;
   std::string quota_project;  // as Credential's
   std::string subject;        // the user to act for (domain-wide delegation); "" = itself
+  std::string scope{kScopeDrive};
 };
 
 // Of a key file. Errors: kLoginNeeded, "`what` …; `remedy`": a field is missing, or the key is no

@@ -23,8 +23,12 @@ class TokenEndpoint {
  public:
   static constexpr int kMaxAttempts = 8;
 
-  TokenEndpoint(http::HttpClient& http, Clock& clock, std::string oauth_url)
-      : http_(http), clock_(clock), url_(std::move(oauth_url) + "/token") {}
+  TokenEndpoint(http::HttpClient& http, Clock& clock, const std::string& oauth_url)
+      : TokenEndpoint(WholeUrl{oauth_url + "/token"}, http, clock) {}
+  // Of somebody else: `url` is all of it.
+  static TokenEndpoint at(std::string url, http::HttpClient& http, Clock& clock) {
+    return {WholeUrl{std::move(url)}, http, clock};
+  }
 
   // Errors: as token_refusal(), kDeadlineExceeded, kCancelled.
   Result<TokenAnswer> refresh(const Context& context, const Credential& credential,
@@ -35,11 +39,17 @@ class TokenEndpoint {
   // `assertion`: a signed JWT (oauth reference 7).
   Result<TokenAnswer> exchange_assertion(const Context& context, const Secret& assertion,
                                          const TokenPurpose& purpose, int attempts);
-
- private:
+  // Any other grant, by what is sent.
   using Form = std::vector<std::pair<std::string, std::string>>;
   Result<TokenAnswer> ask(const Context& context, const Form& form, const TokenPurpose& purpose,
                           int attempts);
+
+ private:
+  struct WholeUrl {
+    std::string url;
+  };
+  TokenEndpoint(WholeUrl url, http::HttpClient& http, Clock& clock)
+      : http_(http), clock_(clock), url_(std::move(url.url)) {}
   Result<TokenAnswer> ask_once(const Context& context, const Form& form,
                                const TokenPurpose& purpose, Duration& retry_after);
   Result<TokenAnswer> read_answer(const http::Response& response,

@@ -125,6 +125,19 @@ std::string why_client_is_refused(std::string_view error) {
   return "";
 }
 
+// Of a token of somewhere else (oauth reference 8, external_account).
+std::string why_exchange_is_refused(std::string_view error) {
+  if (error == "invalid_grant") {
+    return "the token of its credential_source has expired, or the provider of the workload "
+           "identity pool does not accept it";
+  }
+  if (error == "invalid_target" || error == "invalid_request") {
+    return "its audience names no provider of a workload identity pool, or the provider is "
+           "disabled";
+  }
+  return why_client_is_refused(error);
+}
+
 }  // namespace
 
 std::string wrong_clock_text(std::chrono::seconds ahead) {
@@ -155,6 +168,8 @@ Error token_refusal(int http_status, std::string_view body, const TokenPurpose& 
   if (purpose.kind == TokenPurpose::Kind::kAssertion) {
     why = why_assertion_is_refused(refusal, clock_ahead);
     if (why.empty()) why = why_client_is_refused(refusal.error);
+  } else if (purpose.kind == TokenPurpose::Kind::kExchange) {
+    why = why_exchange_is_refused(refusal.error);
   } else if (refusal.error == "invalid_grant") {
     why = purpose.kind == TokenPurpose::Kind::kCode ? why_code_is_invalid()
                                                     : why_grant_is_invalid(refusal, purpose, now);

@@ -14,7 +14,7 @@ namespace driveway::auth {
 
 // What was asked for, as far as an error text needs it.
 struct TokenPurpose {
-  enum class Kind { kRefresh, kCode, kAssertion } kind = Kind::kRefresh;
+  enum class Kind { kRefresh, kCode, kAssertion, kExchange } kind = Kind::kRefresh;
   std::string of;      // "stored login default"
   std::string remedy;  // "run `driveway login`"
   std::optional<WallTime> created{};

@@ -86,7 +86,7 @@ class App {
   void source(CLI::App* sub) {
     setting(sub, "with",
             "the credential to use: stored, token=FILE, command=CMD, env (DRIVEWAY_ACCESS_TOKEN), "
-            "credentials=FILE, adc (GOOGLE_APPLICATION_CREDENTIALS), metadata (of the machine); "
+            "credentials=FILE, adc (Application Default Credentials), metadata (of the machine); "
             "auto: the first that is there",
             "METHOD");
     setting(sub, "subject", "whom a service account acts for (domain-wide delegation)", "MAIL");

@@ -179,3 +179,23 @@ def test_a_machine_without_any_login_says_so_soon(simulator, vm):
     assert done.returncode == 4 and "no login: run `driveway login`" in done.stderr
     assert took < 10, took  # on a busy machine
     print(f"{took:.2f} s")
+
+
+def test_gclouds_file_is_found(simulator, machine):
+    folder = machine.folder / "home/.config/gcloud"
+    folder.mkdir(parents=True)
+    credentials = simulator.authorized_user()
+    machine.secrets |= {credentials["refresh_token"], credentials["client_secret"]}
+    path = write_private(folder / "application_default_credentials.json", json.dumps(credentials))
+    assert "gcloud's credentials (authorized_user)" in machine.output_of("about")
+    assert "gcloud" in machine.output_of("about", "--with", "adc")
+    elsewhere = machine.folder / "elsewhere"
+    elsewhere.mkdir()
+    path.rename(elsewhere / path.name)
+    assert machine.run("about").returncode == 4
+    assert "gcloud" in machine.output_of("about", environment={"CLOUDSDK_CONFIG": str(elsewhere)})
+    narrow = simulator.authorized_user(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    machine.secrets.add(narrow["refresh_token"])
+    write_private(path, json.dumps(narrow))
+    done = machine.run("about")
+    assert done.returncode == 4 and "--client-id-file" in done.stderr

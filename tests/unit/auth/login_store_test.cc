@@ -228,6 +228,12 @@ TEST_F(LoginStoreTest, TheEnvironmentIsRead) {
   const test::ScopedVariable relative("XDG_CONFIG_HOME", "relative");
   const test::ScopedVariable home("HOME", "/home/me");
   EXPECT_EQ(Environment::from_process().config_folder, "/home/me/.config/driveway");
+  const test::ScopedVariable no_folder("CLOUDSDK_CONFIG", nullptr);
+  EXPECT_EQ(Environment::from_process().gcloud_credentials,
+            "/home/me/.config/gcloud/application_default_credentials.json");
+  const test::ScopedVariable folder("CLOUDSDK_CONFIG", "/x/gcloud");
+  EXPECT_EQ(Environment::from_process().gcloud_credentials,
+            "/x/gcloud/application_default_credentials.json");
 }
 
 }  // namespace
