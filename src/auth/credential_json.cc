@@ -1,3 +1,5 @@
+#include "auth/credential_json.h"
+
 #include <sys/stat.h>
 
 #include "auth/json_fields.h"
@@ -19,24 +21,31 @@ std::optional<WallTime> time_field(const nlohmann::json& json, const char* name)
 
 Result<Credential> parse_credential(std::string_view text, std::string_view what,
                                     std::string_view remedy) {
+  const auto json = parse_object(text);
+  if (!json) {
+    return Error{ErrorCode::kLoginNeeded, cat(what, " is damaged (not a JSON object); ", remedy)};
+  }
+  return credential_of(*json, what, remedy);
+}
+
+Result<Credential> credential_of(const nlohmann::json& json, std::string_view what,
+                                 std::string_view remedy) {
   const auto refuse = [&](std::string_view why) {
     return Error{ErrorCode::kLoginNeeded, cat(what, " ", why, "; ", remedy)};
   };
-  const auto json = parse_object(text);
-  if (!json) return refuse("is damaged (not a JSON object)");
-  if (number_field(*json, "version").value_or(kVersion) > kVersion) {
+  if (number_field(json, "version").value_or(kVersion) > kVersion) {
     return refuse("was written by a newer driveway");
   }
   Credential credential;
-  credential.client = {text_field(*json, "client_id"), Secret(text_field(*json, "client_secret"))};
-  credential.refresh_token = Secret(text_field(*json, "refresh_token"));
+  credential.client = {text_field(json, "client_id"), Secret(text_field(json, "client_secret"))};
+  credential.refresh_token = Secret(text_field(json, "refresh_token"));
   if (credential.client.id.empty()) return refuse("has no client_id");
   if (credential.refresh_token.empty()) return refuse("has no refresh_token");
-  credential.account = text_field(*json, "account");
-  credential.quota_project = text_field(*json, "quota_project_id");
-  credential.created = time_field(*json, "created");
-  credential.grant_ends = time_field(*json, "grant_ends");
-  if (const auto scopes = json->find("scopes"); scopes != json->end() && scopes->is_array()) {
+  credential.account = text_field(json, "account");
+  credential.quota_project = text_field(json, "quota_project_id");
+  credential.created = time_field(json, "created");
+  credential.grant_ends = time_field(json, "grant_ends");
+  if (const auto scopes = json.find("scopes"); scopes != json.end() && scopes->is_array()) {
     for (const nlohmann::json& scope : *scopes) {
       if (scope.is_string()) credential.scopes.push_back(scope.get<std::string>());
     }

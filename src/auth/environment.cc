@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "base/strings.h"
+
 namespace driveway::auth {
 
 namespace {
@@ -20,15 +22,31 @@ std::string url_variable(const char* name, std::string fallback) {
   return url;
 }
 
-std::filesystem::path config_home() {
-  // The XDG specification: a relative path counts as not set.
-  if (std::filesystem::path path = variable("XDG_CONFIG_HOME"); path.is_absolute()) return path;
+constexpr const char* kAccessToken = "DRIVEWAY_ACCESS_TOKEN";
+
+Secret& hidden_access_token() {
+  static Secret token;
+  return token;
+}
+
+std::filesystem::path home_folder() {
   std::filesystem::path home = variable("HOME");
   if (home.empty()) {
     const passwd* user = ::getpwuid(::geteuid());  // NOLINT(concurrency-mt-unsafe)
     home = user == nullptr ? "/" : user->pw_dir;
   }
-  return home / ".config";
+  return home;
+}
+
+std::filesystem::path config_home() {
+  // The XDG specification: a relative path counts as not set.
+  if (std::filesystem::path path = variable("XDG_CONFIG_HOME"); path.is_absolute()) return path;
+  return home_folder() / ".config";
+}
+
+std::filesystem::path gcloud_folder() {
+  std::filesystem::path folder = variable("CLOUDSDK_CONFIG");
+  return folder.empty() ? home_folder() / ".config" / "gcloud" : folder;
 }
 
 }  // namespace
@@ -39,10 +57,22 @@ Environment Environment::from_process() {
   environment.accounts_url = url_variable("DRIVEWAY_ACCOUNTS_URL", environment.accounts_url);
   environment.config_folder = config_home() / "driveway";
   environment.application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS");
+  environment.gcloud_credentials = gcloud_folder() / "application_default_credentials.json";
+  environment.colab_credentials = "/content/.adc/adc.json";
+  environment.access_token = Secret(variable(kAccessToken));
+  if (environment.access_token.empty()) environment.access_token = hidden_access_token();
+  environment.metadata_host = variable("GCE_METADATA_HOST", variable("GCE_METADATA_ROOT"));
+  environment.colab_broker = variable("TBE_EPHEM_CREDS_ADDR");
+  environment.no_metadata = to_lower(variable("NO_GCE_CHECK")) == "true";
   environment.quota_project = variable("GOOGLE_CLOUD_QUOTA_PROJECT");
   environment.client_id = variable("DRIVEWAY_CLIENT_ID");
   environment.client_secret = Secret(variable("DRIVEWAY_CLIENT_SECRET"));
   return environment;
+}
+
+void hide_access_token_from_children() {
+  hidden_access_token() = Secret(variable(kAccessToken));
+  ::unsetenv(kAccessToken);  // NOLINT(concurrency-mt-unsafe)
 }
 
 }  // namespace driveway::auth

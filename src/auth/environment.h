@@ -16,6 +16,18 @@ struct Environment {
   std::filesystem::path config_folder{};
   // GOOGLE_APPLICATION_CREDENTIALS; empty = not set.
   std::filesystem::path application_credentials{};
+  // gcloud's file of Application Default Credentials, in $CLOUDSDK_CONFIG, else ~/.config/gcloud;
+  // and Colab's, of its older way to log in (oauth reference 8 and 10). They need not be there.
+  std::filesystem::path gcloud_credentials{};
+  std::filesystem::path colab_credentials{};
+  // DRIVEWAY_ACCESS_TOKEN; empty = not set.
+  Secret access_token{};
+  // GCE_METADATA_HOST, or its old name GCE_METADATA_ROOT: "HOST[:PORT]"; empty = not set.
+  std::string metadata_host{};
+  // TBE_EPHEM_CREDS_ADDR, of a notebook in Colab: "HOST:PORT"; empty = not set.
+  std::string colab_broker{};
+  // NO_GCE_CHECK: no metadata server is looked for unless it is asked for.
+  bool no_metadata = false;
   // GOOGLE_CLOUD_QUOTA_PROJECT; empty = not set.
   std::string quota_project{};
   // The user's own OAuth client: DRIVEWAY_CLIENT_ID, DRIVEWAY_CLIENT_SECRET.
@@ -25,5 +37,9 @@ struct Environment {
   // Not thread-safe against setenv(): call it early.
   static Environment from_process();
 };
+
+// Takes DRIVEWAY_ACCESS_TOKEN out of the process's variables, so that no child gets it;
+// from_process() goes on knowing it. For main(), before the first thread.
+void hide_access_token_from_children();
 
 }  // namespace driveway::auth

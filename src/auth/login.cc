@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "auth/loopback.h"
+#include "auth/refresh_token_grant.h"
 #include "auth/refreshing_source.h"
 #include "base/hash.h"
 #include "base/strings.h"
@@ -111,8 +112,10 @@ class TrialHome final : public CredentialHome {
 std::unique_ptr<TokenSource> make_trial_source(Credential& credential,
                                                const Environment& environment,
                                                http::HttpClient& http, Clock& clock) {
-  return make_refreshing_source(std::make_unique<TrialHome>(credential),
-                                TokenEndpoint(http, clock, environment.oauth_url), clock);
+  return make_refreshing_source(
+      make_refresh_token_grant(std::make_unique<TrialHome>(credential),
+                               TokenEndpoint(http, clock, environment.oauth_url), clock),
+      clock);
 }
 
 Result<Secret> code_of_answer(std::string_view answer, std::string_view state) {

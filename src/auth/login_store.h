@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "auth/credential.h"
-#include "auth/refreshing_source.h"
+#include "auth/refresh_token_grant.h"
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/result.h"
@@ -41,7 +41,7 @@ class LoginStore {
   // Ok also where there was none. Errors: as save.
   Status remove(const Context& context, const std::string& name) const;
 
-  // For make_refreshing_source().
+  // For make_refresh_token_grant().
   std::unique_ptr<CredentialHome> home(const std::string& name) const;
 
   std::filesystem::path path_of(std::string_view name) const;
@@ -56,7 +56,7 @@ std::string login_remedy(std::string_view name);
 
 // The authorized_user shape, of stored logins and of Application Default Credentials alike.
 // `what` begins the error texts. Errors: kLoginNeeded with `remedy`.
-Result<Credential> parse_credential(std::string_view json, std::string_view what,
+Result<Credential> parse_credential(std::string_view text, std::string_view what,
                                     std::string_view remedy);
 std::string credential_json(const Credential& credential);
 

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <random>
 
+#include "auth/credential.h"
+#include "auth/token_endpoint.h"
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -29,11 +31,8 @@ Duration refresh_ahead(Duration lifetime) {
 
 class RefreshingSource final : public TokenSource {
  public:
-  RefreshingSource(std::unique_ptr<CredentialHome> home, TokenEndpoint endpoint, Clock& clock)
-      : home_(std::move(home)),
-        endpoint_(std::move(endpoint)),
-        clock_(clock),
-        fingerprint_(fingerprint_of(*home_)) {}
+  RefreshingSource(std::unique_ptr<Grant> grant, Clock& clock)
+      : grant_(std::move(grant)), clock_(clock), fingerprint_(grant_->fingerprint()) {}
 
   Result<AccessToken> token(const Context& context) override {
     DRIVEWAY_CHECK(context.check(clock_));
@@ -56,19 +55,15 @@ class RefreshingSource final : public TokenSource {
     if (current_ && current_->value == used.value) current_.reset();
   }
 
-  std::string describe() const override { return home_->describe(); }
+  std::string describe() const override { return grant_->describe(); }
+  std::string remedy() const override { return grant_->remedy(); }
   const std::string& fingerprint() const override { return fingerprint_; }
 
  private:
-  static std::string fingerprint_of(CredentialHome& home) {
-    const auto credential = home.load();
-    return credential.ok() ? auth::fingerprint(*credential) : "";
-  }
-
   // Another process has logged in anew, or out: what is known of the old login is void.
   void notice_new_login() {
     if (refreshing_) return;  // its leader settles the version
-    std::string version = home_->version();
+    std::string version = grant_->version();
     if (version == version_) return;
     version_ = std::move(version);
     current_.reset();
@@ -92,21 +87,27 @@ class RefreshingSource final : public TokenSource {
     const std::string version = version_;
     lock.unlock();
     std::string new_version = version;
-    Result<TokenAnswer> answer = refresh(context, still_good, new_version);
+    Result<TokenAnswer> answer =
+        still_good
+            ? grant_->obtain(context.with_deadline(clock_.now() + kImpatience), 1, new_version)
+            : grant_->obtain(context, TokenEndpoint::kMaxAttempts, new_version);
     lock.lock();
     refreshing_ = false;
     ++generation_;
     version_ = std::move(new_version);
     last_failure_.reset();
     changed_.notify_all();
-    if (answer.ok()) return accept(*std::move(answer));
-
+    if (answer.ok()) {
+      const Status usable = check(answer->token);
+      if (usable.ok()) return accept(*std::move(answer));
+      answer = usable.error();
+    }
     if (answer.failed_with(ErrorCode::kLoginNeeded)) {
       current_.reset();
       refused_login_ = answer.error();
       probe_at_ = clock_.now() + kProbe;
     } else if (still_good && current_ && !answer.failed_with(ErrorCode::kCancelled)) {
-      log::warn("the token of ", home_->describe(), " is not refreshed yet: ", answer.error());
+      log::warn("the token of ", grant_->describe(), " is not refreshed yet: ", answer.error());
       refresh_at_ = std::min(clock_.now() + kPauseAfterFailure, current_->expires - kStillGood);
       return *current_;
     }
@@ -114,49 +115,39 @@ class RefreshingSource final : public TokenSource {
     return std::move(answer).error();
   }
 
+  Status check(const AccessToken& token) const {
+    if (!token.scopes.empty() && !allows_drive(token.scopes)) {
+      return Error{ErrorCode::kLoginNeeded,
+                   cat(grant_->describe(),
+                       ": its token gives no access to Drive (it has neither the scope drive nor "
+                       "drive.readonly); ",
+                       grant_->remedy())};
+    }
+    if (token.value != refused_value_) return {};
+    if (grant_->renews()) {
+      return Error{
+          ErrorCode::kUnavailable,
+          cat(grant_->describe(), ": Google gives out a token again that Drive has refused"), true};
+    }
+    return Error{
+        ErrorCode::kLoginNeeded,
+        cat(grant_->describe(), ": Drive refuses its token, which has expired or was revoked; ",
+            grant_->remedy())};
+  }
+
   Result<AccessToken> accept(TokenAnswer answer) {
     refused_login_.reset();
-    if (answer.token.value == refused_value_) {
-      last_failure_ = Error{ErrorCode::kUnavailable,
-                            cat(home_->describe(),
-                                ": Google gives out a token again that Drive "
-                                "has refused"),
-                            true};
-      return *last_failure_;
-    }
     refresh_at_ = answer.token.expires - refresh_ahead(answer.lifetime);
-    log::info("new access token of ", home_->describe(), ", good for ",
-              std::chrono::duration_cast<std::chrono::seconds>(answer.lifetime).count(), " s");
+    log::info(
+        "new access token of ", grant_->describe(), ", good for ",
+        answer.lifetime == kUnknownLifetime
+            ? "an unknown time"
+            : cat(std::chrono::duration_cast<std::chrono::seconds>(answer.lifetime).count(), " s"));
     current_ = std::move(answer.token);
     return *current_;
   }
 
-  // Without the mutex. `version` becomes that of the credential that was used.
-  Result<TokenAnswer> refresh(Context context, bool still_good, std::string& version) {
-    if (still_good) context = context.with_deadline(clock_.now() + kImpatience);
-    const std::optional<FileLock> held = home_->lock(context, clock_);
-    version = home_->version();
-    DRIVEWAY_TRY(const Credential credential, home_->load());
-    const TokenPurpose purpose{.of = home_->describe(),
-                               .remedy = home_->remedy(),
-                               .created = credential.created,
-                               .grant_ends = credential.grant_ends};
-    DRIVEWAY_TRY(TokenAnswer answer,
-                 endpoint_.refresh(context, credential, purpose,
-                                   still_good ? 1 : TokenEndpoint::kMaxAttempts));
-    if (answer.token.scopes.empty()) answer.token.scopes = credential.scopes;
-    answer.token.quota_project = credential.quota_project;
-    if (!answer.refresh_token.empty() && answer.refresh_token != credential.refresh_token) {
-      const Status kept =
-          home_->replace_refresh_token(credential.refresh_token, answer.refresh_token);
-      if (!kept.ok()) log::error(home_->describe(), ": its new form is not stored: ", kept.error());
-      version = home_->version();
-    }
-    return answer;
-  }
-
-  const std::unique_ptr<CredentialHome> home_;
-  TokenEndpoint endpoint_;
+  const std::unique_ptr<Grant> grant_;
   Clock& clock_;
   const std::string fingerprint_;
 
@@ -175,9 +166,8 @@ class RefreshingSource final : public TokenSource {
 
 }  // namespace
 
-std::unique_ptr<TokenSource> make_refreshing_source(std::unique_ptr<CredentialHome> home,
-                                                    TokenEndpoint endpoint, Clock& clock) {
-  return std::make_unique<RefreshingSource>(std::move(home), std::move(endpoint), clock);
+std::unique_ptr<TokenSource> make_refreshing_source(std::unique_ptr<Grant> grant, Clock& clock) {
+  return std::make_unique<RefreshingSource>(std::move(grant), clock);
 }
 
 }  // namespace driveway::auth

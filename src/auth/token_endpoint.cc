@@ -1,9 +1,9 @@
 #include "auth/token_endpoint.h"
 
 #include <algorithm>
-#include <random>
 
 #include "auth/json_fields.h"
+#include "auth/token_retry.h"
 #include "base/http_date.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -12,18 +12,8 @@ namespace driveway::auth {
 
 namespace {
 
-constexpr Duration kFirstPause = std::chrono::milliseconds(500);
-constexpr Duration kLongestPause = std::chrono::seconds(16);
 constexpr auto kClockTolerance = std::chrono::minutes(5);
 constexpr std::int64_t kAssumedLifetime = 3600;  // seconds, where none is said
-constexpr std::int64_t kLongestLifetime = 365 * 24 * 3600;
-
-// Half to all of `pause`: many clients that failed together do not come back together.
-Duration with_jitter(Duration pause) {
-  thread_local std::minstd_rand random(std::random_device{}());
-  return pause / 2 +
-         Duration(std::uniform_int_distribution<Duration::rep>(0, (pause / 2).count())(random));
-}
 
 // A client without a secret sends none: Google refuses an empty one.
 void add_secret(std::vector<std::pair<std::string, std::string>>& form,
@@ -31,21 +21,21 @@ void add_secret(std::vector<std::pair<std::string, std::string>>& form,
   if (!client.secret.empty()) form.emplace_back("client_secret", client.secret.reveal());
 }
 
-// TLS, file times and tokens of service accounts go wrong with the clock, and none of their errors
-// says so (oauth reference 13).
-void warn_of_wrong_clock(const http::Response& response, WallTime now) {
+// By how much this machine's clock is ahead of the server's.
+std::optional<std::chrono::seconds> clock_ahead_of(const http::Response& response, WallTime now) {
   const std::string* const said = response.header("date");
   const auto there = said == nullptr ? std::nullopt : parse_http_date(*said);
-  if (!there) return;
-  const auto ahead = std::chrono::duration_cast<std::chrono::seconds>(now - *there);
-  if (std::chrono::abs(ahead) <= kClockTolerance) return;
-  log::warn("this machine's clock is ", std::chrono::abs(ahead).count(), " s ",
-            ahead.count() > 0 ? "ahead of" : "behind", " Google's: set it (Google says it is ",
-            format_rfc3339(*there), "), or connections and the times of files go wrong");
+  if (!there) return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::seconds>(now - *there);
 }
 
-bool is_header_text(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+// TLS, file times and tokens of service accounts go wrong with the clock, and few of their errors
+// say so (oauth reference 13).
+void warn_of_wrong_clock(const http::Response& response, WallTime now) {
+  const auto ahead = clock_ahead_of(response, now);
+  if (!ahead || std::chrono::abs(*ahead) <= kClockTolerance) return;
+  log::warn(wrong_clock_text(*ahead), " (Google says it is ", format_rfc3339(now - *ahead),
+            "), or connections and the times of files go wrong");
 }
 
 }  // namespace
@@ -73,24 +63,19 @@ Result<TokenAnswer> TokenEndpoint::exchange_code(const Context& context,
   return ask(context, form, purpose, kMaxAttempts);
 }
 
+Result<TokenAnswer> TokenEndpoint::exchange_assertion(const Context& context,
+                                                      const Secret& assertion,
+                                                      const TokenPurpose& purpose, int attempts) {
+  const Form form = {{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
+                     {"assertion", assertion.reveal()}};
+  return ask(context, form, purpose, attempts);
+}
+
 Result<TokenAnswer> TokenEndpoint::ask(const Context& context, const Form& form,
                                        const TokenPurpose& purpose, int attempts) {
-  Duration pause = kFirstPause;
-  for (int attempt = 1;; ++attempt) {
-    Duration retry_after{};
-    Result<TokenAnswer> answer = ask_once(context, form, purpose, retry_after);
-    if (answer.ok() || !answer.error().retryable || attempt >= attempts) return answer;
-    const Duration wait = std::max(with_jitter(pause), retry_after);
-    log::warn(answer.error(), "; asked again in ",
-              std::chrono::duration_cast<std::chrono::milliseconds>(wait).count(), " ms");
-    if (Status slept = sleep_until(context, clock_, clock_.now() + wait); !slept.ok()) {
-      Error ended = std::move(slept).error();
-      ended.message = cat("waiting for Google's token service: ", ended.message);
-      ended.cause = std::make_shared<const Error>(std::move(answer).error());
-      return ended;
-    }
-    pause = std::min(2 * pause, kLongestPause);
-  }
+  return ask_patiently<TokenAnswer>(context, clock_, attempts, [&](Duration& retry_after) {
+    return ask_once(context, form, purpose, retry_after);
+  });
 }
 
 Result<TokenAnswer> TokenEndpoint::ask_once(const Context& context, const Form& form,
@@ -104,10 +89,7 @@ Result<TokenAnswer> TokenEndpoint::ask_once(const Context& context, const Form& 
   request.max_body = kMiB;
   Result<http::Response> response = http_.fetch(context, std::move(request));
   if (!response.ok()) return wrap(std::move(response).error(), purpose.of);
-  if (const std::string* said = response->header("retry-after"); said != nullptr) {
-    const auto seconds = parse_uint(*said).value_or(0);
-    retry_after = std::chrono::seconds(std::min<std::uint64_t>(seconds, 120));
-  }
+  retry_after = retry_after_of(*response);
   auto answer = read_answer(*response, purpose);
   if (answer.ok()) warn_of_wrong_clock(*response, clock_.wall_now());
   return answer;
@@ -118,22 +100,23 @@ Result<TokenAnswer> TokenEndpoint::read_answer(const http::Response& response,
   const auto json = parse_object(response.body);
   Secret token(json ? text_field(*json, "access_token") : "");
   if (response.status != 200 || token.empty()) {
-    return token_refusal(response.status, response.body, purpose, clock_.wall_now());
+    const WallTime now = clock_.wall_now();
+    return token_refusal(response.status, response.body, purpose, now,
+                         clock_ahead_of(response, now));
   }
   if (!is_header_text(token.reveal())) {
     return Error{ErrorCode::kCorrupt,
                  cat(purpose.of, ": the token service gave a token with strange characters")};
   }
-  const auto seconds = std::clamp<std::int64_t>(
-      number_field(*json, "expires_in").value_or(kAssumedLifetime), 1, kLongestLifetime);
   TokenAnswer answer;
-  answer.lifetime = std::chrono::seconds(seconds);
   answer.token.value = std::move(token);
-  answer.token.expires = clock_.now() + answer.lifetime;  // monotonic: oauth reference 13
+  answer.lives_for(
+      std::chrono::seconds(number_field(*json, "expires_in").value_or(kAssumedLifetime)),
+      clock_.now());
   answer.token.scopes = split_scopes(text_field(*json, "scope"));
   answer.refresh_token = Secret(text_field(*json, "refresh_token"));
   if (const auto limit = number_field(*json, "refresh_token_expires_in"); limit && *limit > 0) {
-    answer.grant_lifetime = std::chrono::seconds(std::min(*limit, kLongestLifetime));
+    answer.grant_lifetime = std::min(std::chrono::seconds(*limit), kLongestLifetime);
   }
   return answer;
 }

@@ -65,6 +65,36 @@ std::string why_grant_is_invalid(const Refusal& refusal, const TokenPurpose& pur
   return cat("the access was revoked or has ended (also after 6 months without use). ", kPublish);
 }
 
+// Of a service account's signed assertion (oauth reference 7).
+std::string why_assertion_is_refused(const Refusal& refusal,
+                                     std::optional<std::chrono::seconds> clock_ahead) {
+  const std::string described = to_lower(refusal.description);
+  if (contains(described, "signature")) {
+    return "the key was revoked, or is not this account's: make a new key for the service account "
+           "in the Cloud console (IAM & Admin, Service Accounts, Keys)";
+  }
+  if (contains(described, "audience check")) {
+    return "the file's token_uri is none of Google's: it should be "
+           "https://oauth2.googleapis.com/token";
+  }
+  if (contains(described, "short-lived")) {
+    return clock_ahead ? wrong_clock_text(*clock_ahead)
+                       : "this machine's clock is wrong by some minutes: set it";
+  }
+  if (contains(described, "account not found")) {
+    return "the service account does not exist (any more), or is disabled";
+  }
+  if (contains(described, "invalid email or user id")) {
+    return "there is no such user as --subject names in the service account's organisation";
+  }
+  if (refusal.error == "unauthorized_client") {
+    return "it may not act for the user of --subject: in the Workspace admin console (Security, "
+           "API controls, domain-wide delegation) give its numeric client id the scope "
+           "https://www.googleapis.com/auth/drive; that takes up to a day";
+  }
+  return "";
+}
+
 std::string why_code_is_invalid() {
   return "the code was used already, is older than a few minutes, was cut off when it was copied, "
          "or belongs to another attempt";
@@ -95,10 +125,28 @@ std::string why_client_is_refused(std::string_view error) {
   return "";
 }
 
+// Of a token of somewhere else (oauth reference 8, external_account).
+std::string why_exchange_is_refused(std::string_view error) {
+  if (error == "invalid_grant") {
+    return "the token of its credential_source has expired, or the provider of the workload "
+           "identity pool does not accept it";
+  }
+  if (error == "invalid_target" || error == "invalid_request") {
+    return "its audience names no provider of a workload identity pool, or the provider is "
+           "disabled";
+  }
+  return why_client_is_refused(error);
+}
+
 }  // namespace
 
+std::string wrong_clock_text(std::chrono::seconds ahead) {
+  return cat("this machine's clock is ", std::chrono::abs(ahead).count(), " s ",
+             ahead.count() > 0 ? "ahead of" : "behind", " Google's: set it");
+}
+
 Error token_refusal(int http_status, std::string_view body, const TokenPurpose& purpose,
-                    WallTime now) {
+                    WallTime now, std::optional<std::chrono::seconds> clock_ahead) {
   Refusal refusal;
   if (const auto json = parse_object(body)) {
     refusal = {text_field(*json, "error"), text_field(*json, "error_description"),
@@ -117,7 +165,12 @@ Error token_refusal(int http_status, std::string_view body, const TokenPurpose& 
                  true};
   }
   std::string why;
-  if (refusal.error == "invalid_grant") {
+  if (purpose.kind == TokenPurpose::Kind::kAssertion) {
+    why = why_assertion_is_refused(refusal, clock_ahead);
+    if (why.empty()) why = why_client_is_refused(refusal.error);
+  } else if (purpose.kind == TokenPurpose::Kind::kExchange) {
+    why = why_exchange_is_refused(refusal.error);
+  } else if (refusal.error == "invalid_grant") {
     why = purpose.kind == TokenPurpose::Kind::kCode ? why_code_is_invalid()
                                                     : why_grant_is_invalid(refusal, purpose, now);
   } else {

@@ -33,6 +33,8 @@ class TokenSource {
   // "stored login NAME", "GOOGLE_APPLICATION_CREDENTIALS (authorized_user)": for status and error
   // texts.
   virtual std::string describe() const = 0;
+  // What to do where Drive accepts no token of it: "run `driveway login`".
+  virtual std::string remedy() const = 0;
   // As fingerprint() of credential.h: what describe() says may come to mean another Google account.
   // Of the login as it was when the source was made; "" where it could not be read.
   virtual const std::string& fingerprint() const = 0;

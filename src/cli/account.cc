@@ -3,7 +3,6 @@
 #include <optional>
 #include <utility>
 
-#include "auth/choose_source.h"
 #include "auth/environment.h"
 #include "base/strings.h"
 #include "cli/http_options.h"
@@ -28,6 +27,7 @@ class NoLogin final : public auth::TokenSource {
   }
   void refused(const auth::AccessToken&) override {}
   std::string describe() const override { return "no login"; }
+  std::string remedy() const override { return "run `driveway login`"; }
   const std::string& fingerprint() const override { return nobody_; }
 
  private:
@@ -69,13 +69,14 @@ class AccountImpl final : public Account {
 
 http::Options http_options() { return {.user_agent = "driveway/" DRIVEWAY_VERSION " (gzip)"}; }
 
-Result<std::unique_ptr<Account>> Account::open(const std::string& name, const std::string& quota,
-                                               Clock& clock, Metrics& metrics) {
+Result<std::unique_ptr<Account>> Account::open(const auth::SourceOptions& source,
+                                               const std::string& quota, Clock& clock,
+                                               Metrics& metrics) {
   drive::StackOptions options;
   DRIVEWAY_TRY(options.quota, drive::parse_quota_model(quota));
   auto http = http::make_curl_client(http_options(), clock, metrics);
-  DRIVEWAY_TRY(auto tokens, auth::choose_source({.account = name},
-                                                auth::Environment::from_process(), *http, clock));
+  DRIVEWAY_TRY(auto tokens,
+               auth::choose_source(source, auth::Environment::from_process(), *http, clock));
   return std::unique_ptr<Account>(
       std::make_unique<AccountImpl>(std::move(http), std::move(tokens), options, clock, metrics));
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "auth/choose_source.h"
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/metrics.h"
@@ -18,10 +19,11 @@ namespace driveway::cli {
 
 class Account {
  public:
-  // `name` "" = the default account; `quota` as --quota. Starts threads: daemonize first. Errors:
-  // kLoginNeeded (with what to do), kInvalidArgument.
-  static Result<std::unique_ptr<Account>> open(const std::string& name, const std::string& quota,
-                                               Clock& clock, Metrics& metrics);
+  // `quota` as --quota. Starts threads: daemonize first. Errors: kLoginNeeded (with what to do),
+  // kInvalidArgument.
+  static Result<std::unique_ptr<Account>> open(const auth::SourceOptions& source,
+                                               const std::string& quota, Clock& clock,
+                                               Metrics& metrics);
   // Of nobody: every call to Drive fails with kLoginNeeded. For what lies in the cache folder.
   static std::unique_ptr<Account> without_login(Clock& clock, Metrics& metrics);
   virtual ~Account() = default;

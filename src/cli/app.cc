@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "auth/environment.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/commands.h"
@@ -82,6 +83,15 @@ class App {
   }
 
   void account(CLI::App* sub) { setting(sub, "account", "the login to use", "NAME"); }
+  // Where tokens come from.
+  void source(CLI::App* sub) {
+    setting(sub, "with",
+            "the credential to use: stored, token=FILE, command=CMD, env (DRIVEWAY_ACCESS_TOKEN), "
+            "credentials=FILE, adc (Application Default Credentials), metadata (of the machine); "
+            "auto: the first that is there",
+            "METHOD");
+    setting(sub, "subject", "whom a service account acts for (domain-wide delegation)", "MAIL");
+  }
 
   void add_login() {
     CLI::App* sub =
@@ -105,6 +115,7 @@ class App {
         ->required()
         ->type_name("MOUNTPOINT");
     account(sub);
+    source(sub);
     setting(sub, "layout", "colab: MyDrive/, Shareddrives/, …; root: My Drive itself",
             "colab|root");
     sub->add_flag_callback(
@@ -160,6 +171,7 @@ class App {
       return with_settings([this](const Settings& settings) { return about(settings, json_); });
     });
     account(sub);
+    source(sub);
     sub->add_flag("--json", json_);
   }
 
@@ -170,6 +182,7 @@ class App {
       return with_settings([this](const Settings& settings) { return remote(settings, remote_); });
     });
     sub->add_option("remote", remote_.remotes, kRemoteHelp)->required()->type_name("REMOTE…");
+    source(sub);
     setting(sub, "cache-dir", "where cached files live", "DIR");
     if (verb == RemoteVerb::kLs) {
       sub->add_flag("-l,--long", remote_.long_form, "mode, size and time too");
@@ -184,6 +197,7 @@ class App {
       return with_settings([this](const Settings& settings) { return files(settings, files_); });
     });
     sub->add_option("path", files_.remotes, kRemoteHelp)->required()->type_name("PATH…");
+    source(sub);
     setting(sub, "cache-dir", "where cached files live", "DIR");
     setting(sub, "cache-size", "how much disk they may take, where no daemon runs", "SIZE");
     if (verb == FilesVerb::kPrefetch || verb == FilesVerb::kPin) {
@@ -207,6 +221,7 @@ class App {
         };
       });
       account(sub);
+      source(sub);
       setting(sub, "cache-dir", "where cached files live", "DIR");
       setting(sub, "cache-size", "how much disk they may take, where no daemon runs", "SIZE");
       sub->add_flag("--json", json_);
@@ -228,6 +243,7 @@ class App {
           [this, command](const Settings& settings) { return command(settings, writes_); });
     });
     account(sub);
+    source(sub);
     setting(sub, "cache-dir", "where cached files live", "DIR");
     sub->add_flag("--quiet", writes_.quiet, "tell only what failed");
     sub->add_flag("--json", json_, "one JSON document a line");
@@ -299,6 +315,7 @@ ExitStatus report(const Error& error) {
 
 int run(int argc, const char* const* argv) {
   try {
+    auth::hide_access_token_from_children();
     return App().run(argc, argv);
   } catch (const std::exception& error) {
     return static_cast<int>(report({ErrorCode::kInternal, error.what()}));

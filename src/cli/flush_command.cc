@@ -13,6 +13,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/mount_plan.h"
 #include "cli/progress.h"
 #include "cli/view.h"
 #include "control/wording.h"
@@ -67,7 +68,7 @@ Result<std::vector<Remote>> whose(const std::string& path, const Settings& setti
     DRIVEWAY_TRY(Remote remote, parse_remote(path, daemons));
     return std::vector<Remote>{std::move(remote)};
   }
-  if (daemons.empty() || !settings.text("account", "").empty()) return std::vector<Remote>{{}};
+  if (daemons.empty() || names_account(settings)) return std::vector<Remote>{{}};
   std::vector<Remote> all;
   for (std::size_t i = 0; i < daemons.size(); ++i) {
     Remote remote;
@@ -148,7 +149,7 @@ Result<std::uint64_t> take_out(const Settings& settings, const WritesArguments& 
   const auto daemons = running_daemons(clock);
   DRIVEWAY_TRY(const std::string folder, place_for(arguments.path, daemons));
   Remote remote;
-  if (daemons.size() == 1 && settings.text("account", "").empty()) remote.daemon = 0;
+  if (daemons.size() == 1 && !names_account(settings)) remote.daemon = 0;
   DRIVEWAY_TRY(const auto view,
                open_view(context, remote, daemons, settings, clock, Use::kTakeOut));
   WritesAnswer answer(arguments, clock);

@@ -85,7 +85,7 @@ class MountedVolume {
   Result<bool> open(const CancelToken& cancel) {
     const Duration patience = std::min<Duration>(kStartDeadline, plan_.mount.read_deadline);
     const Context context{.deadline = clock_.now() + patience, .cancel = cancel};
-    DRIVEWAY_TRY(account_, Account::open(plan_.account, plan_.quota, clock_, metrics_));
+    DRIVEWAY_TRY(account_, Account::open(plan_.source, plan_.quota, clock_, metrics_));
     DRIVEWAY_TRY(const std::string id, permission_id(context, clock_, *account_, plan_.cache_dir));
     DRIVEWAY_TRY(const bool own, open_or_join(context, id));
     if (!own) return false;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include "base/strings.h"
+
 namespace driveway::cli {
 namespace {
 
@@ -56,11 +58,26 @@ Status plan_writes(const Settings& settings, vfs::VfsOptions& options) {
   return {};
 }
 
+// Which credential is meant.
+Result<auth::SourceOptions> source_options(const Settings& settings) {
+  auth::SourceOptions options{.account = settings.text("account", ""),
+                              .subject = settings.text("subject", "")};
+  if (const auto with = settings.where("with")) {
+    auto method = auth::parse_method(with->value);
+    if (!method.ok()) return wrap(std::move(method).error(), with->place);
+    options.method = *std::move(method);
+  }
+  return options;
+}
+
 }  // namespace
 
 Result<MountPlan> plan_vfs(const Settings& settings) {
   MountPlan plan;
-  plan.account = settings.text("account", "");
+  DRIVEWAY_TRY(plan.source, source_options(settings));
+  plan.account =
+      plan.source.method.is_explicit() ? plan.source.method.label() : plan.source.account;
+  if (!plan.source.subject.empty()) plan.account += cat(" for ", plan.source.subject);
   DRIVEWAY_TRY(plan.quota,
                settings.choice("quota", {"2026", "legacy", "unlimited", "auto"}, "auto"));
   plan.cache_dir = one_spelling(
@@ -80,6 +97,16 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   DRIVEWAY_CHECK(plan_writes(settings, plan.vfs));
   if (plan.quota == "unlimited") plan.vfs.changes.writes_per_second = kUnpacedWritesPerSecond;
   return plan;
+}
+
+void use_account(MountPlan& plan, const std::string& name) {
+  plan.account = name;
+  plan.source.account = name;
+}
+
+bool names_account(const Settings& settings) {
+  return !settings.text("account", "").empty() || settings.text("with", "auto") != "auto" ||
+         !settings.text("subject", "").empty();
 }
 
 control::WriteSettings write_settings(const vfs::VfsOptions& options) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "auth/choose_source.h"
 #include "base/result.h"
 #include "cli/commands.h"
 #include "cli/settings.h"
@@ -14,7 +15,9 @@
 namespace driveway::cli {
 
 struct MountPlan {
+  // What its daemon is found by: --account, or the --with that uses no stored login.
   std::string account;
+  auth::SourceOptions source;
   std::string quota;
   std::filesystem::path cache_dir;
   vfs::VfsOptions vfs;
@@ -25,7 +28,12 @@ struct MountPlan {
 Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arguments);
 // As the daemon of such a mount says it of itself.
 control::WriteSettings write_settings(const vfs::VfsOptions& options);
-// The part that the commands without a mount need too: `account`, `quota`, `cache_dir`, `vfs`.
+// The part that the commands without a mount need too: `account`, `source`, `quota`, `cache_dir`,
+// `vfs`.
 Result<MountPlan> plan_vfs(const Settings& settings);
+// Makes it one of the stored login `name`.
+void use_account(MountPlan& plan, const std::string& name);
+// Whether the settings say whose Drive is meant.
+bool names_account(const Settings& settings);
 
 }  // namespace driveway::cli

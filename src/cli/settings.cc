@@ -20,7 +20,9 @@ struct Key {
   std::string_view built_in;  // "": depends on the machine, or there is none
 };
 // Those of config.toml.
-constexpr std::array<Key, 17> kKeys = {{{"account", ""},
+constexpr std::array<Key, 19> kKeys = {{{"account", ""},
+                                        {"with", "auto"},
+                                        {"subject", ""},
                                         {"layout", "colab"},
                                         {"read-only", "false"},
                                         {"cache-dir", ""},

@@ -66,7 +66,7 @@ class OwnView final : public View {
  private:
   // Finds out whose folder it is.
   Status log_in(const Context& context) {
-    auto account = Account::open(plan_.account, plan_.quota, clock_, metrics_);
+    auto account = Account::open(plan_.source, plan_.quota, clock_, metrics_);
     if (use_ == Use::kTakeOut) {
       account_ = account.ok() ? *std::move(account) : Account::without_login(clock_, metrics_);
       DRIVEWAY_TRY(plan_.vfs.account, last_permission_id(*account_, plan_.cache_dir));
@@ -127,7 +127,7 @@ Result<std::unique_ptr<View>> open_view(const Context& context, const Remote& re
   DRIVEWAY_TRY(MountPlan plan, plan_vfs(settings));
   DRIVEWAY_TRY(const Duration deadline,
                settings.duration("read-deadline", std::chrono::seconds(300)));
-  if (!remote.account.empty()) plan.account = remote.account;
+  if (!remote.account.empty()) use_account(plan, remote.account);
   const control::Daemon* daemon = nullptr;
   if (remote.daemon) {
     daemon = &daemons[static_cast<std::size_t>(*remote.daemon)];

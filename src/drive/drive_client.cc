@@ -98,8 +98,7 @@ Error DriveClient::refused(const http::Response& response, std::string_view what
                           header_or_empty(response, "retry-after")},
                          what, clock_.wall_now());
   if (error.code == ErrorCode::kLoginNeeded && response.status != 403) {  // which says what to do
-    error.message +=
-        cat("; Drive does not accept ", tokens_.describe(), ": run `driveway login` again");
+    error.message += cat("; Drive does not accept ", tokens_.describe(), ": ", tokens_.remedy());
   }
   return error;
 }

@@ -242,7 +242,8 @@ Meaning meaning_of(const Refusal& refusal, const Said& said) {
 // What to do about a login that Drive refuses for another reason than its token; "" for others.
 std::string_view remedy_of(std::string_view reason) {
   if (reason == "insufficientPermissions") {
-    return "; the login lacks a scope: run `driveway login` again";
+    return "; the login lacks a scope: run `driveway login` again, or give the credential that is "
+           "used the scope https://www.googleapis.com/auth/drive";
   }
   if (reason == kNotEnabled) {
     return "; enable the Drive API in the Cloud project of this login";

@@ -32,7 +32,8 @@ class LoginStoreTest : public testing::Test {
     return path;
   }
   Result<std::unique_ptr<TokenSource>> choose(const std::string& account = "") {
-    return choose_source({account}, fixture_.environment, *fixture_.client.http, fixture_.clock);
+    return choose_source({.account = account}, fixture_.environment, *fixture_.client.http,
+                         fixture_.clock);
   }
 
   AuthFixture fixture_;
@@ -180,7 +181,8 @@ TEST_F(LoginStoreTest, TheEnvironmentsQuotaProjectIsForApplicationCredentials) {
 
 TEST_F(LoginStoreTest, OtherApplicationCredentialsAreNamed) {
   const std::pair<std::string, std::string> cases[] = {
-      {R"({"type":"service_account","private_key":"SECRET"})", "service_account"},
+      {R"({"type":"service_account","private_key":"SECRET"})", "no client_email"},
+      {R"({"type":"service_account","client_email":"a@b","private_key":"SECRET"})", "no RSA key"},
       {R"({"type":"external_account"})", "external_account"},
       {R"({"type":"SECRET key"})", "no known type"},
       {R"({"installed":{"client_id":"x","client_secret":"SECRET"}})", "--client-id"},
@@ -207,9 +209,16 @@ TEST_F(LoginStoreTest, TheEnvironmentIsRead) {
   const test::ScopedVariable file("GOOGLE_APPLICATION_CREDENTIALS", "/x/adc.json");
   const test::ScopedVariable id("DRIVEWAY_CLIENT_ID", "id");
   const test::ScopedVariable secret("DRIVEWAY_CLIENT_SECRET", "secret");
+  const test::ScopedVariable metadata("GCE_METADATA_HOST", nullptr);
+  const test::ScopedVariable old_metadata("GCE_METADATA_ROOT", "127.0.0.1:1");
+  const test::ScopedVariable broker("TBE_EPHEM_CREDS_ADDR", "127.0.0.1:2");
+  const test::ScopedVariable no_check("NO_GCE_CHECK", "True");
   const test::ScopedVariable project("GOOGLE_CLOUD_QUOTA_PROJECT", "project");
   const Environment environment = Environment::from_process();
   EXPECT_EQ(environment.quota_project, "project");
+  EXPECT_EQ(environment.metadata_host, "127.0.0.1:1");
+  EXPECT_EQ(environment.colab_broker, "127.0.0.1:2");
+  EXPECT_TRUE(environment.no_metadata);
   EXPECT_EQ(environment.oauth_url, "http://127.0.0.1:1");
   EXPECT_EQ(environment.accounts_url, "https://accounts.google.com");
   EXPECT_EQ(environment.config_folder, "/x/config/driveway");
@@ -219,6 +228,12 @@ TEST_F(LoginStoreTest, TheEnvironmentIsRead) {
   const test::ScopedVariable relative("XDG_CONFIG_HOME", "relative");
   const test::ScopedVariable home("HOME", "/home/me");
   EXPECT_EQ(Environment::from_process().config_folder, "/home/me/.config/driveway");
+  const test::ScopedVariable no_folder("CLOUDSDK_CONFIG", nullptr);
+  EXPECT_EQ(Environment::from_process().gcloud_credentials,
+            "/home/me/.config/gcloud/application_default_credentials.json");
+  const test::ScopedVariable folder("CLOUDSDK_CONFIG", "/x/gcloud");
+  EXPECT_EQ(Environment::from_process().gcloud_credentials,
+            "/x/gcloud/application_default_credentials.json");
 }
 
 }  // namespace

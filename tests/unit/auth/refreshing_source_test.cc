@@ -23,7 +23,12 @@ using namespace std::chrono_literals;
 class RefreshingSourceTest : public testing::Test {
  protected:
   std::unique_ptr<TokenSource> source(const std::string& name = "default") {
-    return make_refreshing_source(store_.home(name), fixture_.endpoint(), fixture_.clock);
+    return source(fixture_.clock, fixture_.endpoint(), name);
+  }
+  std::unique_ptr<TokenSource> source(Clock& clock, const TokenEndpoint& endpoint,
+                                      const std::string& name = "default") {
+    return make_refreshing_source(make_refresh_token_grant(store_.home(name), endpoint, clock),
+                                  clock);
   }
   void save(const Credential& login, const std::string& name = "default") {
     ASSERT_TRUE(store_.save({}, name, login).ok());
@@ -119,8 +124,7 @@ TEST_F(RefreshingSourceTest, OneRefreshServesAllWhoWait) {
     EXPECT_TRUE(answer_.wait());
   };
   FakeClock clock;  // its waits do not jump
-  const auto tokens = make_refreshing_source(
-      store_.home("default"), {*fixture_.client.http, clock, fixture_.server.url()}, clock);
+  const auto tokens = source(clock, {*fixture_.client.http, clock, fixture_.server.url()});
   std::vector<std::thread> threads;
   std::atomic<int> same = 0;
   const Context context{.deadline = clock.now() + 100s};
@@ -147,8 +151,7 @@ TEST_F(RefreshingSourceTest, AWaiterTakesOverFromALeaderThatWasCancelled) {
   };
   FakeClock clock;
   clock.advance(24h * 365);  // ahead of the real time in which the client works
-  const auto tokens = make_refreshing_source(
-      store_.home("default"), {*fixture_.client.http, clock, fixture_.server.url()}, clock);
+  const auto tokens = source(clock, {*fixture_.client.http, clock, fixture_.server.url()});
   CancelSource source;
   std::thread leader([&] {
     Context context;
@@ -171,8 +174,7 @@ TEST_F(RefreshingSourceTest, AWaiterHasItsOwnDeadline) {
   };
   FakeClock clock;
   clock.advance(24h * 365);  // ahead of the real time in which the client works
-  const auto tokens = make_refreshing_source(
-      store_.home("default"), {*fixture_.client.http, clock, fixture_.server.url()}, clock);
+  const auto tokens = source(clock, {*fixture_.client.http, clock, fixture_.server.url()});
   std::thread leader([&] { EXPECT_TRUE(tokens->token({}).ok()); });
   EXPECT_TRUE(asked_.wait());
   std::thread waiter([&] {
@@ -190,8 +192,7 @@ TEST_F(RefreshingSourceTest, ATokenThatStillWorksIsGivenWhileAnotherIsFetched) {
   save(credential());
   FakeClock clock;
   clock.advance(24h * 365);  // ahead of the real time in which the client works
-  const auto tokens = make_refreshing_source(
-      store_.home("default"), {*fixture_.client.http, clock, fixture_.server.url()}, clock);
+  const auto tokens = source(clock, {*fixture_.client.http, clock, fixture_.server.url()});
   ASSERT_TRUE(tokens->token({}).ok());
   clock.advance(3500s);
   fixture_.server.on_request = [&](const Form&) {
@@ -280,8 +281,7 @@ TEST_F(RefreshingSourceTest, TryingAgainStaysWithinTheDeadline) {
   save(credential());
   FakeClock clock(true);
   BusyHttp http(clock);
-  const auto tokens =
-      make_refreshing_source(store_.home("default"), {http, clock, "http://busy.test"}, clock);
+  const auto tokens = source(clock, {http, clock, "http://busy.test"});
   const TimePoint deadline = clock.now() + 3s;
   const auto token = tokens->token(Context{.deadline = deadline});
   ASSERT_TRUE(token.failed_with(ErrorCode::kDeadlineExceeded)) << token.error().to_string();

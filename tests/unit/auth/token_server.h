@@ -46,6 +46,11 @@ class TokenServer {
     const std::lock_guard lock(mutex_);
     return forms_.at(static_cast<std::size_t>(number));
   }
+  // What /tokeninfo answers from now on; not counted in asked().
+  void say_of_tokens(TokenAnswerText answer) {
+    const std::lock_guard lock(mutex_);
+    tokeninfo_ = std::move(answer);
+  }
   void answer_with(const std::vector<TokenAnswerText>& answers) {
     const std::lock_guard lock(mutex_);
     answers_.assign(answers.begin(), answers.end());
@@ -59,6 +64,7 @@ class TokenServer {
       form[percent_decode(part.substr(0, equals), true)] =
           percent_decode(part.substr(equals + 1), true);
     }
+    if (request.method == "POST" && request.target == "/tokeninfo") return serve_tokeninfo(peer);
     if (on_request) on_request(form);
     TokenAnswerText answer;
     int number = 0;
@@ -79,7 +85,15 @@ class TokenServer {
     peer.respond(answer.status, answer.body, answer.headers);
   }
 
+  void serve_tokeninfo(Peer& peer) {
+    std::unique_lock lock(mutex_);
+    const TokenAnswerText answer = tokeninfo_;
+    lock.unlock();
+    peer.respond(answer.status, answer.body, answer.headers);
+  }
+
   mutable std::mutex mutex_;
+  TokenAnswerText tokeninfo_{404, "<html>", {}};
   std::deque<TokenAnswerText> answers_;
   std::vector<Form> forms_;
   int given_ = 0;
@@ -96,6 +110,7 @@ struct AuthFixture {
   AuthFixture() {
     environment.oauth_url = server.url();
     environment.accounts_url = "https://accounts.test";
+    environment.no_metadata = true;
     environment.config_folder = folder.path() / "config";
   }
   auth::TokenEndpoint endpoint() { return {*client.http, clock, environment.oauth_url}; }

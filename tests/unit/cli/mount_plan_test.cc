@@ -69,6 +69,20 @@ TEST_F(MountPlanTest, HowWhatIsWrittenGoesToDrive) {
   EXPECT_EQ(writes.revisions, vfs::RevisionsMode::kDrop);
 }
 
+TEST_F(MountPlanTest, ADaemonIsToldByWhatItsTokensComeFrom) {
+  EXPECT_EQ(plan({{"account", "work"}, {"with", "stored"}})->account, "work");
+  EXPECT_EQ(plan({{"with", "auto"}})->account, "");
+  EXPECT_EQ(plan({{"with", "env"}})->account, "env");
+  EXPECT_EQ(plan({{"with", "token=/run/token"}})->account, "token=/run/token");
+  const auto command = plan({{"with", "command=print-token --key abc"}});
+  EXPECT_THAT(command->account, testing::MatchesRegex("command [0-9a-f]+"));
+  const auto refused = plan({{"with", "tokens=secret"}});
+  ASSERT_TRUE(refused.failed_with(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(refused.error().to_string(),
+              testing::AllOf(HasSubstr("--with"), HasSubstr("token=<FILE>"),
+                             testing::Not(HasSubstr("secret"))));
+}
+
 TEST_F(MountPlanTest, WhatIsNoneOfThemIsNamed) {
   for (const char* name : {"fsync", "settle", "max-backlog", "delete", "revisions"}) {
     const auto refused = plan({{name, "sometimes"}});
@@ -89,6 +103,7 @@ TEST_F(MountPlanTest, TheBuiltInValuesAreWhatCountsWithoutThem) {
   const auto silent = plan({});
   ASSERT_TRUE(told.ok() && silent.ok());
   EXPECT_EQ(told->quota, silent->quota);
+  EXPECT_EQ(told->source.method.kind, silent->source.method.kind);
   EXPECT_EQ(told->mount.read_deadline, silent->mount.read_deadline);
   EXPECT_EQ(told->vfs.tree.layout, silent->vfs.tree.layout);
   EXPECT_EQ(told->vfs.tree.docs, silent->vfs.tree.docs);

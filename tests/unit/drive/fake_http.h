@@ -156,6 +156,7 @@ class FakeTokens final : public auth::TokenSource {
     if (used.value.reveal() == cat("token-", refusals + 1)) ++refusals;
   }
   std::string describe() const override { return "stored login demo"; }
+  std::string remedy() const override { return "run `driveway login`"; }
   const std::string& fingerprint() const override { return fingerprint_; }
 
   int refusals = 0;

@@ -51,6 +51,7 @@ class SimTokens final : public auth::TokenSource {
     if (token_ && token_->value == used.value) token_.reset();
   }
   std::string describe() const override { return cat("the simulator's ", account_); }
+  std::string remedy() const override { return "start the simulator anew"; }
   const std::string& fingerprint() const override { return account_; }
 
  private:
