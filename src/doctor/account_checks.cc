@@ -17,22 +17,10 @@ constexpr std::string_view kDriveApi = "drive_api";
 constexpr std::string_view kStorage = "storage";
 
 constexpr double kNearlyFull = 0.95;
-constexpr std::string_view kAgain =
-    "run `driveway login` again, and tick the box of Google Drive; a credentials file must be made "
-    "anew, with the scope https://www.googleapis.com/auth/drive";
 constexpr std::string_view kLater = "try again in a minute";
 
 bool contains_scope(const std::vector<std::string>& scopes, std::string_view scope) {
   return std::find(scopes.begin(), scopes.end(), scope) != scopes.end();
-}
-
-// "drive.file, userinfo.email"
-std::string short_names(const std::vector<std::string>& scopes) {
-  std::string names;
-  for (const std::string& scope : scopes) {
-    names += cat(names.empty() ? "" : ", ", scope.substr(scope.rfind('/') + 1));
-  }
-  return names;
 }
 
 // A failure that says `text`, whose end may be what to do ("…; run `driveway login --account x`");
@@ -71,16 +59,8 @@ LoginCheck check_login(const Context& context,
   return {fail_with(kLogin, text, later ? kLater : "run `driveway login`"), {}};
 }
 
-bool may_ask_drive(const std::vector<std::string>& scopes) {
-  return scopes.empty() || auth::allows_drive(scopes);
-}
-
 Finding check_scopes(const std::vector<std::string>& scopes, bool read_only) {
   if (scopes.empty()) return ok(kScopes, "Google did not say; Drive's answer shows it");
-  if (!auth::allows_drive(scopes)) {
-    return fail(kScopes, cat("the login does not allow Drive, only: ", short_names(scopes)),
-                std::string(kAgain));
-  }
   if (contains_scope(scopes, auth::kScopeDrive)) return ok(kScopes, "drive: read and write");
   if (read_only) return ok(kScopes, "drive.readonly: read only, as the setting read-only has it");
   return warn(kScopes, "drive.readonly: read only; nothing that is written will get to Drive",

@@ -24,11 +24,10 @@ struct LoginCheck {
 LoginCheck check_login(const Context& context,
                        const Result<std::unique_ptr<auth::TokenSource>>& source);
 
-// `scopes`: granted; empty = Google did not say. `read_only`: a mount would be for reading only.
+// `scopes`: granted, Drive's among them (a source gives no other token); empty = Google did not say.
+// `read_only`: a mount would be for reading only.
 // "scopes".
 Finding check_scopes(const std::vector<std::string>& scopes, bool read_only);
-// Whether Drive can be asked with these, as far as is known.
-bool may_ask_drive(const std::vector<std::string>& scopes);
 
 // `about`: what Drive answered. "drive_api".
 Finding check_drive_api(const Result<drive::About>& about);

@@ -73,7 +73,6 @@ Result<auth::AccessToken> examine_login(const Examiner& examiner, const Account&
 std::string why_not_drive(const Result<auth::AccessToken>& token, const Account& account,
                           const Network& network) {
   if (!token.ok()) return token.error().message;
-  if (!may_ask_drive(token->scopes)) return "the login does not allow Drive";
   if (network.reaches(account.api_url)) return "";
   return cat(host_of(account.api_url), " does not answer");
 }

@@ -138,9 +138,10 @@ def test_scopes(simulator, machine):
     assert doctor(machine).outcome("scopes") == "ok"
     log_in_with(machine, simulator, scopes=_FILES)
     report = doctor(machine)
-    assert report.status == 1 and report.failed() == ["scopes"]
-    assert "drive.file" in report["scopes"]["found"]
-    assert report.outcome("drive_api") == "not_checked"
+    assert report.status == 1 and report.failed() == ["login"]
+    assert "neither the scope drive nor drive.readonly" in report["login"]["found"]
+    assert report["login"]["remedy"].startswith("run `driveway login")
+    assert report.outcome("scopes") == report.outcome("drive_api") == "not_checked"
 
 
 def test_storage(simulator, machine):

@@ -81,7 +81,6 @@ TEST(CheckLogin, ThatCannotBeTriedNow) {
 TEST(CheckScopes, WhatTheyAllow) {
   const std::string full(auth::kScopeDrive);
   const std::string reading(auth::kScopeDriveReadOnly);
-  const std::string files = "https://www.googleapis.com/auth/drive.file";
   EXPECT_EQ(check_scopes({full}, false).outcome, Outcome::kOk);
   EXPECT_EQ(check_scopes({reading, full}, false).outcome, Outcome::kOk);
   EXPECT_EQ(check_scopes({}, false).outcome, Outcome::kOk);
@@ -89,11 +88,6 @@ TEST(CheckScopes, WhatTheyAllow) {
   EXPECT_EQ(warned.outcome, Outcome::kWarn);
   EXPECT_THAT(warned.found, HasSubstr("read only"));
   EXPECT_EQ(check_scopes({reading}, true).outcome, Outcome::kOk);
-  const Finding failed = check_scopes({files, "openid"}, false);
-  EXPECT_EQ(failed.outcome, Outcome::kFail);
-  EXPECT_THAT(failed.found, HasSubstr("drive.file, openid"));
-  EXPECT_TRUE(may_ask_drive({}) && may_ask_drive({reading}));
-  EXPECT_FALSE(may_ask_drive({files}));
 }
 
 TEST(CheckDriveApi, ThatAnswers) {
