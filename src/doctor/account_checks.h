@@ -24,9 +24,8 @@ struct LoginCheck {
 LoginCheck check_login(const Context& context,
                        const Result<std::unique_ptr<auth::TokenSource>>& source);
 
-// `scopes`: granted, Drive's among them (a source gives no other token); empty = Google did not say.
-// `read_only`: a mount would be for reading only.
-// "scopes".
+// `scopes`: granted, Drive's among them (a source gives no other token); empty = Google did not
+// say. `read_only`: a mount would be for reading only. "scopes".
 Finding check_scopes(const std::vector<std::string>& scopes, bool read_only);
 
 // `about`: what Drive answered. "drive_api".
