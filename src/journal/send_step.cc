@@ -13,6 +13,9 @@ namespace {
 
 bool makes_an_item(Action action) { return action == Action::kCreate || action == Action::kCopy; }
 
+// For a content that is not found, with growing pauses: some 15 s.
+constexpr std::uint64_t kMostLooks = 4;
+
 // The draft of a copy says so of its bytes also where these are sent.
 ContentState as_bytes(ContentState state) {
   state.copy.reset();
@@ -151,6 +154,15 @@ Result<bool> SenderCore::take_snapshot(Job& job) {
   if (!taken.ok()) {
     if (stopping_) return Error{ErrorCode::kCancelled, "the mount ends"};
     job.unreadable = std::move(taken).error();
+    const auto tries = journal_.look([&](const ChangeSet& set) {
+      const Change* const change = set.find(job.step.inode);
+      return change == nullptr ? std::uint64_t{0} : change->tries;
+    });
+    // The row says that there is one: a rename moves the two one after the other.
+    const bool is_missing = job.unreadable->code == ErrorCode::kNotFound && !job.step.resolve;
+    if (is_missing && tries < kMostLooks) {
+      job.unreadable = Error{ErrorCode::kUnavailable, job.unreadable->message, true};
+    }
     return true;
   }
   job.snapshot = *std::move(taken);

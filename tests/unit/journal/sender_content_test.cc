@@ -288,6 +288,16 @@ TEST_F(SenderContent, ABaseThatHasGoneIsReported) {
   EXPECT_EQ(store_.content(id), "base");
 }
 
+// A rename moves the row and the bytes one after the other.
+TEST_F(SenderContent, AContentThatIsNotFoundForAMomentIsLookedForAgain) {
+  side_.fail_snapshots(Error{ErrorCode::kNotFound, "nothing"});
+  const InodeId inode = create("a", "text");
+  ASSERT_TRUE(eventually([&] { return row(inode)->problem.has_value(); }));
+  EXPECT_FALSE(row(inode)->problem->permanent);
+  side_.fail_snapshots({});
+  EXPECT_TRUE(drain());
+}
+
 // J6: the replaced item's content is fetched before it goes.
 TEST_F(SenderContent, AReplacedContentIsFetchedBeforeTheLastPart) {
   const FileId id = store_.add_file(store_.root(), "a", "old");
