@@ -288,6 +288,7 @@ class App {
       return with_settings([this](const Settings& settings) { return doctor(settings, json_); });
     });
     account(sub);
+    source(sub);
     setting(sub, "cache-dir", "where cached files would live", "DIR");
     sub->add_flag("--json", json_);
   }

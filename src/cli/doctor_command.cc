@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
+#include "cli/mount_plan.h"
 #include "doctor/examination.h"
 #include "drive/drive_store.h"
 #include "fuse/mount.h"
@@ -163,6 +164,8 @@ ExitStatus doctor(const Settings& settings, bool as_json) {
   if (!machine.ok()) return report(machine.error());
   const auto read_only = settings.boolean("read-only", false);
   if (!read_only.ok()) return report(read_only.error());
+  const auto wanted = source_options(settings);
+  if (!wanted.ok()) return report(wanted.error());
   Findings findings(as_json);
   const doctor::Examiner examiner{
       .context = context,
@@ -173,8 +176,7 @@ ExitStatus doctor(const Settings& settings, bool as_json) {
   const http::Facts facts = http::curl_facts();
   const auto environment = auth::Environment::from_process();
   const auto http = http::make_curl_client(http_options(), clock, metrics);
-  const auto source =
-      auth::choose_source({.account = settings.text("account", "")}, environment, *http, clock);
+  const auto source = auth::choose_source(*wanted, environment, *http, clock);
   doctor::examine_account(examiner, {.api_url = drive::api_url_from_environment(),
                                      .oauth_url = environment.oauth_url,
                                      .roots = facts.roots,

@@ -58,7 +58,8 @@ Status plan_writes(const Settings& settings, vfs::VfsOptions& options) {
   return {};
 }
 
-// Which credential is meant.
+}  // namespace
+
 Result<auth::SourceOptions> source_options(const Settings& settings) {
   auth::SourceOptions options{.account = settings.text("account", ""),
                               .subject = settings.text("subject", "")};
@@ -69,8 +70,6 @@ Result<auth::SourceOptions> source_options(const Settings& settings) {
   }
   return options;
 }
-
-}  // namespace
 
 Result<MountPlan> plan_vfs(const Settings& settings) {
   MountPlan plan;

@@ -31,6 +31,8 @@ control::WriteSettings write_settings(const vfs::VfsOptions& options);
 // The part that the commands without a mount need too: `account`, `source`, `quota`, `cache_dir`,
 // `vfs`.
 Result<MountPlan> plan_vfs(const Settings& settings);
+// Which credential the settings mean: account, with, subject. Errors: kInvalidArgument.
+Result<auth::SourceOptions> source_options(const Settings& settings);
 // Makes it one of the stored login `name`.
 void use_account(MountPlan& plan, const std::string& name);
 // Whether the settings say whose Drive is meant.

@@ -121,6 +121,13 @@ def test_no_login(make_machine):
         assert report.outcome(name) == "not_checked" and report[name]["found"] == "no login"
 
 
+def test_another_credential_than_the_first_that_is_there(machine):
+    machine.environment["DRIVEWAY_WITH"] = "env"
+    report = doctor(machine)
+    assert report.status == 1 and report.failed() == ["login"]
+    assert "DRIVEWAY_ACCESS_TOKEN is not set" in report["login"]["found"]
+
+
 def test_a_revoked_login(simulator, machine):
     simulator.revoke_tokens()
     report = doctor(machine)
