@@ -16,8 +16,8 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/mount_table.h"
 #include "base/strings.h"
-#include "doctor/mount_table.h"
 
 namespace driveway::doctor {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "base/mount_table.h"
 #include "base/strings.h"
-#include "doctor/mount_table.h"
 
 namespace driveway::doctor {
 namespace {

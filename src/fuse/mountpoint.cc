@@ -17,8 +17,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/file.h"
+#include "base/mount_table.h"
 #include "base/strings.h"
 #include "fuse/mount.h"
 #include "fuse/unmount.h"
@@ -26,40 +28,15 @@
 namespace driveway::fuse {
 namespace {
 
-// /proc/self/mountinfo writes blanks, tabs, line feeds and backslashes as \ooo.
-std::string unescape_octal(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
-                               (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 constexpr std::string_view kType = "fuse.driveway";
 constexpr int kPatienceMs = 2000;
 constexpr int kMostLinks = 40;  // as the kernel's MAXSYMLINKS
 
-struct Mounted {
-  std::string type;    // "" = nothing
-  std::string device;  // "major:minor"
-};
-
 // What is mounted exactly at `path`: the last one wins, as in the kernel.
-Mounted mounted_at(const std::string& path) {
-  Mounted mounted;
-  const std::string table = read_file("/proc/self/mountinfo").value_or("");
-  for (const std::string_view line : split(table, '\n')) {
-    const auto fields = split(line, ' ');
-    if (fields.size() < 10 || unescape_octal(fields[4]) != path) continue;
-    const auto dash = std::find(fields.begin() + 6, fields.end(), "-");
-    if (dash == fields.end() || dash + 1 == fields.end()) continue;
-    mounted = {.type = std::string(dash[1]), .device = std::string(fields[2])};
+FileSystem mounted_at(const std::string& path) {
+  FileSystem mounted;
+  for (FileSystem& each : parse_mount_table(read_file("/proc/self/mountinfo").value_or(""))) {
+    if (each.mountpoint == path) mounted = std::move(each);
   }
   return mounted;
 }
@@ -177,13 +154,13 @@ bool is_driveway_mount(const std::filesystem::path& mountpoint) {
 }
 
 std::string mounted_device(const std::filesystem::path& mountpoint) {
-  Mounted mounted = mounted_at(canonical_mountpoint(mountpoint).string());
+  FileSystem mounted = mounted_at(canonical_mountpoint(mountpoint).string());
   return mounted.type == kType ? std::move(mounted.device) : "";
 }
 
 void end_mount(const std::filesystem::path& mountpoint, const std::string& device) {
   const std::string path = canonical_mountpoint(mountpoint).string();
-  const Mounted mounted = mounted_at(path);
+  const FileSystem mounted = mounted_at(path);
   if (mounted.type != kType || mounted.device != device) return;
   // In use: what is not, MNT_FORCE would unmount, and programs would go on in the folder below.
   const UniqueFd user(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -192,7 +169,7 @@ void end_mount(const std::filesystem::path& mountpoint, const std::string& devic
 
 Status unmount_abandoned(const std::filesystem::path& mountpoint, bool force) {
   const std::string path = canonical_mountpoint(mountpoint).string();
-  const Mounted mounted = mounted_at(path);
+  const FileSystem mounted = mounted_at(path);
   if (force && mounted.type == kType) abort_connection(path, mounted.device);
   return unmount_path(path, force);
 }

@@ -1,11 +1,11 @@
-#include "doctor/mount_table.h"
+#include "base/mount_table.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
 
-namespace driveway::doctor {
+namespace driveway {
 namespace {
 
 bool is_octal(char c) { return c >= '0' && c <= '7'; }
@@ -40,7 +40,7 @@ std::vector<FileSystem> parse_mount_table(std::string_view mountinfo) {
     if (fields.size() < 10) continue;
     const auto dash = std::find(fields.begin() + 6, fields.end(), "-");
     if (dash == fields.end() || dash + 1 == fields.end()) continue;
-    table.push_back({std::string(dash[1]), unescape_field(fields[4])});
+    table.push_back({std::string(dash[1]), unescape_field(fields[4]), std::string(fields[2])});
   }
   return table;
 }
@@ -56,4 +56,4 @@ FileSystem file_system_of(const std::string& path, std::string_view mountinfo) {
   return found;
 }
 
-}  // namespace driveway::doctor
+}  // namespace driveway
