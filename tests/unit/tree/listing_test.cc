@@ -179,9 +179,9 @@ TEST_F(Listing, ARunAheadThatHasNoTurnIsRaisedForWhoWaits) {
   names("MyDrive/d1");  // a walk: the rest is listed ahead
   ASSERT_TRUE(eventually([&] { return starving > 0; }));
   const InodeId waited_for = at("MyDrive/d2").inode;
-  const auto waiting = clock.waiting();
+  ASSERT_TRUE(eventually([&] { return clock.waiting() == 1; }));  // the feed, whose thread runs
   std::thread reader([&] { EXPECT_THAT(*tree->list({}, waited_for), SizeIs(2)); });
-  EXPECT_TRUE(eventually([&] { return clock.waiting() > waiting; }));
+  EXPECT_TRUE(eventually([&] { return clock.waiting() == 2; }));  // and the reader
   clock.advance(std::chrono::seconds(2));
   reader.join();
   store.faults().clear();

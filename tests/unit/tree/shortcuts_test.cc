@@ -93,9 +93,9 @@ TEST_F(Shortcuts, AGetAheadThatHasNoTurnIsRaisedForWhoWaits) {
   });
   names("MyDrive");  // has the target asked for ahead
   ASSERT_TRUE(eventually([&] { return starving > 0; }));
-  const auto waiting = clock.waiting();
+  ASSERT_TRUE(eventually([&] { return clock.waiting() == 1; }));  // the feed, whose thread runs
   std::thread reader([&] { EXPECT_EQ(at("MyDrive/s").size, 5u); });
-  EXPECT_TRUE(eventually([&] { return clock.waiting() > waiting; }));
+  EXPECT_TRUE(eventually([&] { return clock.waiting() == 2; }));  // and the reader
   clock.advance(std::chrono::seconds(2));
   reader.join();
 }
