@@ -22,6 +22,13 @@ bool allows_drive(const std::vector<std::string>& scopes) {
   });
 }
 
+bool allows_only_reading(const std::vector<std::string>& scopes) {
+  const auto has = [&](std::string_view scope) {
+    return std::find(scopes.begin(), scopes.end(), scope) != scopes.end();
+  };
+  return has(kScopeDriveReadOnly) && !has(kScopeDrive);
+}
+
 std::vector<std::string> split_scopes(std::string_view text) {
   std::vector<std::string> scopes;
   for (const std::string_view word : split(text, ' ')) {

@@ -41,6 +41,8 @@ std::string fingerprint(const Credential& credential);
 std::vector<std::string> drive_scopes(bool read_only);
 // Whether files can be listed and read with these.
 bool allows_drive(const std::vector<std::string>& scopes);
+// Whether they are for reading and for nothing else; false where they are not known.
+bool allows_only_reading(const std::vector<std::string>& scopes);
 // "a b c" → its words.
 std::vector<std::string> split_scopes(std::string_view text);
 

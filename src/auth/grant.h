@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "auth/token_source.h"
 #include "base/clock.h"
@@ -50,6 +51,9 @@ class Grant {
   virtual std::string describe() const = 0;
   virtual std::string remedy() const = 0;
   virtual std::string fingerprint() = 0;
+  // What the user has granted, as far as that is known without asking anybody; else empty. May read
+  // a file.
+  virtual std::vector<std::string> granted_scopes() { return {}; }
   // Whether another token is to be had after Drive has refused one; else the user must give one.
   virtual bool renews() const { return true; }
 };

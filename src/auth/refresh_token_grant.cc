@@ -60,6 +60,10 @@ class RefreshTokenGrant final : public Grant {
     const auto credential = home_->load();
     return credential.ok() ? auth::fingerprint(*credential) : "";
   }
+  std::vector<std::string> granted_scopes() override {
+    auto credential = home_->load();
+    return credential.ok() ? std::move(credential->scopes) : std::vector<std::string>();
+  }
 
  private:
   const std::unique_ptr<CredentialHome> home_;

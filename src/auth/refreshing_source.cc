@@ -32,7 +32,10 @@ Duration refresh_ahead(Duration lifetime) {
 class RefreshingSource final : public TokenSource {
  public:
   RefreshingSource(std::unique_ptr<Grant> grant, Clock& clock)
-      : grant_(std::move(grant)), clock_(clock), fingerprint_(grant_->fingerprint()) {}
+      : grant_(std::move(grant)),
+        clock_(clock),
+        fingerprint_(grant_->fingerprint()),
+        granted_(grant_->granted_scopes()) {}
 
   Result<AccessToken> token(const Context& context) override {
     DRIVEWAY_CHECK(context.check(clock_));
@@ -47,6 +50,12 @@ class RefreshingSource final : public TokenSource {
       if (still_good) return *current_;
       DRIVEWAY_CHECK(wait_for_leader(context, lock));
     }
+  }
+
+  bool reads_only(const Context& context) override {
+    if (!granted_.empty()) return allows_only_reading(granted_);
+    const auto known = token(context);
+    return known.ok() && allows_only_reading(known->scopes);
   }
 
   void refused(const AccessToken& used) override {
@@ -150,6 +159,7 @@ class RefreshingSource final : public TokenSource {
   const std::unique_ptr<Grant> grant_;
   Clock& clock_;
   const std::string fingerprint_;
+  const std::vector<std::string> granted_;
 
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;

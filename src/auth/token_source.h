@@ -27,6 +27,9 @@ class TokenSource {
   // A token that is valid for some minutes yet, refreshed if need be. Errors: kLoginNeeded (with
   // what to do), kUnavailable (retryable), kDeadlineExceeded, kCancelled.
   virtual Result<AccessToken> token(const Context& context) = 0;
+  // Whether nothing can be changed with its tokens; false where that is not known, or nobody
+  // answers.
+  virtual bool reads_only(const Context& context) = 0;
   // Drive refused `used` with 401: the next token() must not give the same one again. A token that
   // has been replaced meanwhile is left alone.
   virtual void refused(const AccessToken& used) = 0;

@@ -25,6 +25,7 @@ class NoLogin final : public auth::TokenSource {
   Result<auth::AccessToken> token(const Context&) override {
     return Error{ErrorCode::kLoginNeeded, "not logged in: run driveway login"};
   }
+  bool reads_only(const Context&) override { return false; }
   void refused(const auth::AccessToken&) override {}
   std::string describe() const override { return "no login"; }
   std::string remedy() const override { return "run `driveway login`"; }
@@ -47,6 +48,7 @@ class AccountImpl final : public Account {
                                        clock, metrics)) {}
   const std::string& label() const override { return label_; }
   const std::string& login_key() const override { return login_key_; }
+  bool reads_only(const Context& context) override { return tokens_->reads_only(context); }
   drive::RemoteStore& store() override { return stack_->store(); }
   std::uint64_t quota_units_last_minute() const override {
     return stack_->quota().units_last_minute();

@@ -32,6 +32,8 @@ class Account {
   // The label with the login's fingerprint: the same place may hold another account's login later.
   // Without a fingerprint "", which is nobody.
   virtual const std::string& login_key() const = 0;
+  // As TokenSource's.
+  virtual bool reads_only(const Context& context) = 0;
   virtual drive::RemoteStore& store() = 0;
   // Quota units that were used in the last minute.
   virtual std::uint64_t quota_units_last_minute() const = 0;

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <iostream>
 #include <optional>
 #include <utility>
 
@@ -55,9 +56,13 @@ std::string read_to_end(int fd) {
   }
 }
 
-// "CODE MESSAGE", as failed() writes it.
+// "ready[ NOTE]" or "CODE MESSAGE", as ready() and failed() write it.
 Status decode_report(const std::string& text) {
-  if (text == kReady) return {};
+  if (text.starts_with(kReady)) {
+    const std::string_view note = std::string_view(text).substr(kReady.size());
+    if (!note.empty()) std::cerr << "driveway:" << note << "\n";
+    return {};
+  }
   const auto space = text.find(' ');
   const auto code = parse_uint(std::string_view(text).substr(0, space));
   if (space == std::string::npos || !code ||
@@ -96,7 +101,9 @@ void detach_from_terminal() {
 
 }  // namespace
 
-void StartReport::ready() { send(std::string(kReady)); }
+void StartReport::ready(const std::string& note) {
+  send(note.empty() ? std::string(kReady) : cat(kReady, " ", note));
+}
 
 void StartReport::failed(const Error& error) {
   send(cat(static_cast<int>(error.code), " ", error.to_string()));

@@ -15,7 +15,8 @@ class StartReport {
  public:
   StartReport() = default;  // of a foreground process: says nothing to nobody
   explicit StartReport(UniqueFd pipe) : pipe_(std::move(pipe)) {}
-  void ready();
+  // `note` is shown to whoever started it; may be empty.
+  void ready(const std::string& note = "");
   void failed(const Error& error);
 
  private:
@@ -25,8 +26,8 @@ class StartReport {
 
 // Forks. In the child: own session, standard streams on /dev/null, working directory /, low OOM
 // score (E5), then `body`, whose result is the process's exit status. In the parent: waits for the
-// child's report, or its death, and returns that; SIGINT ends the child too. REQUIRES: no other
-// threads yet. Errors: the child's; kInternal if it died without a word.
+// child's report, or its death, prints its note and returns that; SIGINT ends the child too.
+// REQUIRES: no other threads yet. Errors: the child's; kInternal if it died without a word.
 Status run_in_background(const std::function<int(StartReport& report)>& body);
 
 // The daemon is the last to be killed when memory runs out, and leaves no core with tokens in it

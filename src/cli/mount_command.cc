@@ -87,6 +87,11 @@ class MountedVolume {
     const Context context{.deadline = clock_.now() + patience, .cancel = cancel};
     DRIVEWAY_TRY(account_, Account::open(plan_.source, plan_.quota, clock_, metrics_));
     DRIVEWAY_TRY(const std::string id, permission_id(context, clock_, *account_, plan_.cache_dir));
+    const Context patient = context.with_deadline(clock_.now() + kPatienceWhenKnown);
+    if (!plan_.vfs.read_only && account_->reads_only(patient)) {
+      make_read_only(plan_);
+      read_only_by_login_ = true;
+    }
     DRIVEWAY_TRY(const bool own, open_or_join(context, id));
     if (!own) return false;
     DRIVEWAY_CHECK(vfs_->start(context));
@@ -96,12 +101,20 @@ class MountedVolume {
     DRIVEWAY_TRY(const bool fresh, mounts_->mount(mount_request(plan_)));
     static_cast<void>(fresh);
     control::Identity identity = identity_of(plan_, id);
+    identity.writes.read_only_by_login = read_only_by_login_;
     identity.quota_units_last_minute = [this] { return account_->quota_units_last_minute(); };
     dispatcher_ = std::make_unique<control::Dispatcher>(identity, *vfs_, clock_, metrics_,
                                                         mounts_.get(), plan_.mount.read_deadline);
     DRIVEWAY_TRY(server_, control::Server::start(folder, *dispatcher_, clock_));
     backlog_watch_ = std::make_unique<control::BacklogWatch>(*vfs_, clock_);
     return true;
+  }
+
+  // What whoever mounted it should know; else empty.
+  std::string note() const {
+    if (!read_only_by_login_) return "";
+    return cat(account_->label(),
+               " is for reading only, and so is the mount; to write, log in without --read-only");
   }
 
   // Returns when nothing is mounted any more, or a signal asked for the end, and Drive has what was
@@ -175,7 +188,8 @@ class MountedVolume {
     drainer.join();
   }
 
-  const MountPlan& plan_;
+  MountPlan plan_;
+  bool read_only_by_login_ = false;
   SystemClock clock_;
   Metrics metrics_;
   std::unique_ptr<Account> account_;
@@ -204,7 +218,7 @@ int run_mount(const MountPlan& plan, StartReport& start) {
     start.failed(opened.error());
     return static_cast<int>(exit_status(opened.error()));
   }
-  start.ready();
+  start.ready(volume.note());
   if (*opened) volume.serve();
   return 0;
 }

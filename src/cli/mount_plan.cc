@@ -108,6 +108,14 @@ bool names_account(const Settings& settings) {
          !settings.text("subject", "").empty();
 }
 
+void make_read_only(MountPlan& plan) {
+  std::vector<std::string>& options = plan.mount.kernel_options;
+  plan.vfs.read_only = true;
+  std::erase(options, "rw");
+  std::erase(options, "ro");
+  options.emplace_back("ro");
+}
+
 control::WriteSettings write_settings(const vfs::VfsOptions& options) {
   return {.read_only = options.read_only,
           .fsync = options.fsync,
@@ -121,13 +129,9 @@ Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arg
   DRIVEWAY_TRY(MountPlan plan, plan_vfs(settings));
   plan.mount.mountpoint = fuse::canonical_mountpoint(arguments.mountpoint);
   plan.mount.kernel_options = arguments.kernel_options;
-  std::vector<std::string>& options = plan.mount.kernel_options;
+  const std::vector<std::string>& options = arguments.kernel_options;
   const bool asked = std::find(options.begin(), options.end(), "ro") != options.end();
-  plan.vfs.read_only = plan.vfs.read_only || asked;
-  if (plan.vfs.read_only) {
-    std::erase(options, "rw");
-    if (!asked) options.emplace_back("ro");
-  }
+  if (asked || plan.vfs.read_only) make_read_only(plan);
   DRIVEWAY_TRY(plan.mount.read_deadline,
                settings.duration("read-deadline", std::chrono::seconds(300)));
   plan.vfs.fetcher.time_limit = std::max(plan.vfs.fetcher.time_limit, plan.mount.read_deadline);

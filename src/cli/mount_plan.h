@@ -26,6 +26,8 @@ struct MountPlan {
 
 // Errors: kInvalidArgument.
 Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arguments);
+// Nothing can be changed through such a mount.
+void make_read_only(MountPlan& plan);
 // As the daemon of such a mount says it of itself.
 control::WriteSettings write_settings(const vfs::VfsOptions& options);
 // The part that the commands without a mount need too: `account`, `source`, `quota`, `cache_dir`,

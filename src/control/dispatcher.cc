@@ -330,7 +330,8 @@ Status Dispatcher::refuse_other(const json& request) const {
     std::replace(flag.begin(), flag.end(), '_', '-');
     differs(cat(flag, " ", here), asked);
   }
-  if (identity_.writes.read_only && !flag_of(request, "read_only")) {
+  const WriteSettings& writes = identity_.writes;
+  if (writes.read_only && !writes.read_only_by_login && !flag_of(request, "read_only")) {
     differs("--read-only", "for writing");
   }
   if (differing.empty()) return {};

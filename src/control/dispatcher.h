@@ -74,6 +74,7 @@ class Reply {
 // How what is written goes to Drive: the same at all mountpoints of a daemon (D5).
 struct WriteSettings {
   bool read_only = false;
+  bool read_only_by_login = false;  // although nobody asked for it: the login allows no more
   vfs::FsyncMode fsync = vfs::FsyncMode::kJournal;
   Duration settle = std::chrono::seconds(1);
   Duration max_backlog = std::chrono::minutes(10);

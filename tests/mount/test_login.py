@@ -1,6 +1,7 @@
 """The login without a browser on the machine: one URL, one paste."""
 
 import contextlib
+import errno
 import http.server
 import json
 import os
@@ -230,7 +231,17 @@ def test_read_only_asks_for_less(simulator, machine):
     assert parameters(login.url)["scope"].endswith("/auth/drive.readonly")
     status, printed = login.paste(approve(login.url))
     assert status == 0, printed
-    machine.mount().unmount()
+    # Nothing could be sent of what is written: the mount is for reading, too, and says so.
+    folder = machine.folder / "mnt"
+    done = machine.run("mount", folder)
+    assert done.returncode == 0 and "reading only" in done.stderr, done.stderr
+    with pytest.raises(OSError) as refused:
+        (folder / "MyDrive" / "new").write_bytes(b"x")
+    assert refused.value.errno == errno.EROFS
+    assert "already mounted" in machine.run("mount", folder).stderr  # a cell that runs twice
+    assert machine.run("mount", "--read-only", machine.folder / "other").returncode == 0
+    for mountpoint in folder, machine.folder / "other":
+        machine.output_of("unmount", mountpoint)
 
 
 def test_a_token_that_was_revoked_asks_for_a_new_login(simulator, machine):

@@ -14,6 +14,15 @@ TEST(DaemonizeTest, ReturnsOnlyWhenTheChildSaysThatItIsReady) {
               }).ok());
 }
 
+TEST(DaemonizeTest, ShowsTheChildsNote) {
+  ::testing::internal::CaptureStderr();
+  EXPECT_TRUE(run_in_background([](StartReport& report) {
+                report.ready("something to know");
+                return 0;
+              }).ok());
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "driveway: something to know\n");
+}
+
 TEST(DaemonizeTest, GivesTheChildsError) {
   const Status status = run_in_background([](StartReport& report) {
     report.failed({ErrorCode::kLoginNeeded, "log in first"});

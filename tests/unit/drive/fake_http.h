@@ -152,6 +152,7 @@ class FakeTokens final : public auth::TokenSource {
     token.quota_project = quota_project;
     return token;
   }
+  bool reads_only(const Context&) override { return false; }
   void refused(const auth::AccessToken& used) override {
     if (used.value.reveal() == cat("token-", refusals + 1)) ++refusals;
   }

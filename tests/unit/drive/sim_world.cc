@@ -46,6 +46,7 @@ class SimTokens final : public auth::TokenSource {
     }
     return *token_;
   }
+  bool reads_only(const Context&) override { return false; }
   void refused(const auth::AccessToken& used) override {
     const std::lock_guard lock(mutex_);
     if (token_ && token_->value == used.value) token_.reset();
