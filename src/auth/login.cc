@@ -195,9 +195,9 @@ Status PendingLogin::drop(const Context& context) {
 }
 
 Result<Credential> PendingLogin::exchange(const Context& context, const Secret& code) {
-  const TokenPurpose purpose{.kind = TokenPurpose::Kind::kCode,
-                             .of = "the code from the browser",
-                             .remedy = std::string(kAgain)};
+  const std::string again = cat(login_remedy(account_), " again");
+  const TokenPurpose purpose{
+      .kind = TokenPurpose::Kind::kCode, .of = "the code from the browser", .remedy = again};
   DRIVEWAY_TRY(TokenAnswer token,
                endpoint_.exchange_code(context, begun_.client, code, begun_.verifier,
                                        begun_.redirect_uri, purpose));
@@ -209,7 +209,7 @@ Result<Credential> PendingLogin::exchange(const Context& context, const Secret& 
     return Error{ErrorCode::kPermissionDenied,
                  cat("this login gives no access to Drive: on Google's page, tick the box for "
                      "Google Drive; ",
-                     kAgain)};
+                     again)};
   }
   if (token.refresh_token.empty()) {
     return Error{
@@ -217,7 +217,7 @@ Result<Credential> PendingLogin::exchange(const Context& context, const Secret& 
         cat("Google gave no lasting login (refresh token); is the OAuth client of the type "
             "\"Desktop app\"? Then remove the app's access at "
             "myaccount.google.com/permissions and ",
-            kAgain)};
+            again)};
   }
   credential.refresh_token = std::move(token.refresh_token);
   credential.created = clock_.wall_now();

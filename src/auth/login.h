@@ -59,9 +59,9 @@ class PendingLogin {
   bool hears_browser() const { return listener_.valid(); }
 
   // Waits until the browser comes to the loopback address with this login's state, or a line comes
-  // on `input` (-1: none; its end is not an answer), whichever is first, and gives what came, for
-  // finish(). What others send to the port is answered and ignored. Errors: kDeadlineExceeded,
-  // kCancelled, kUnavailable (sockets).
+  // on `input` (-1: none), whichever is first, and gives what came, for finish(). What others send
+  // to the port is answered and ignored. Errors: kLoginNeeded (the input has ended without a line),
+  // kDeadlineExceeded, kCancelled, kUnavailable (sockets).
   Result<Secret> wait_for_answer(const Context& context, int input = -1);
 
   // `answer`: the code, percent-encoded or not, or the whole address that the browser was sent to.
