@@ -78,6 +78,7 @@ class Waiter {
         return socket_error("poll");
       }
       if (auto answer = handle(polled)) return *std::move(answer);
+      if (input_ended_) return Error{ErrorCode::kLoginNeeded, "no code came on standard input"};
     }
   }
 
@@ -148,7 +149,7 @@ class Waiter {
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
     if (count > 0) line_ += byte;
     const bool ended = count <= 0;
-    if (ended || line_.size() > kMaxLine) input_ = -1;  // only the browser is left
+    input_ended_ = ended || line_.size() > kMaxLine;
     while (true) {
       const auto newline = line_.find_first_of("\r\n");
       if (newline == std::string::npos && !ended) return std::nullopt;
@@ -160,7 +161,8 @@ class Waiter {
   }
 
   const int listener_;
-  int input_;
+  const int input_;
+  bool input_ended_ = false;
   const std::string_view state_;
   const UniqueFd cancelled_;
   std::deque<Connection> connections_;
@@ -169,13 +171,17 @@ class Waiter {
 
 }  // namespace
 
-Result<LoopbackListener> listen_on_loopback() {
+Result<LoopbackListener> listen_on_loopback(int port) {
   LoopbackListener listener{
       UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)), 0};
   if (!listener.fd.valid()) return socket_error("socket");
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  // A port that had connections a minute ago is free all the same.
+  const int yes = 1;
+  static_cast<void>(!::setsockopt(listener.fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes));
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   socklen_t size = sizeof address;
   if (::bind(listener.fd.get(), generic, size) != 0) return socket_error("bind");

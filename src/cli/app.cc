@@ -96,6 +96,7 @@ class App {
   void add_login() {
     CLI::App* sub =
         add("login", "gives driveway access to a Drive: prints a URL, takes one paste", [this] {
+          login_.as_json = json_;
           return with_settings(
               [this](const Settings& settings) { return login(settings, login_); });
         });
@@ -105,6 +106,7 @@ class App {
                     "its secret (or DRIVEWAY_CLIENT_SECRET)")
         ->type_name("S");
     sub->add_flag("--read-only", login_.read_only, "ask for the right to read only");
+    sub->add_flag("--json", json_, "one JSON document on standard output, the rest on stderr");
   }
 
   void add_mount() {

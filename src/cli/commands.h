@@ -14,6 +14,7 @@ struct LoginArguments {
   std::string client_id;
   std::string client_secret;
   bool read_only = false;
+  bool as_json = false;
 };
 ExitStatus login(const Settings& settings, const LoginArguments& arguments);
 

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -17,12 +19,16 @@
 #include "cli/commands.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
+#include "cli/login_input.h"
+#include "cli/login_text.h"
 #include "cli/view.h"
 #include "drive/drive_store.h"
 #include "drive/store_stack.h"
 
 namespace driveway::cli {
 namespace {
+
+using nlohmann::json;
 
 // A code lives for some minutes (oauth reference 2), and finding one's phone takes some too.
 constexpr auto kLoginDeadline = std::chrono::minutes(15);
@@ -56,41 +62,6 @@ class HiddenInput {
   bool changed_ = false;
 };
 
-void print_instructions(const std::string& url, bool hidden) {
-  std::cout << "Open this URL in a browser and allow the access:\n\n"
-            << url
-            << "\n\nThen, if the browser is on another machine, it ends at a page that does not "
-               "open. Paste "
-               "that page's whole address (or the code in it) here"
-            << (hidden ? " (it is not shown): " : ": ") << std::flush;
-}
-
-// Takes answers until one is good. A wrong paste may be repeated.
-Result<auth::Credential> take_answer(auth::PendingLogin& pending, const Context& context) {
-  for (int tries = 1;; ++tries) {
-    DRIVEWAY_TRY(const Secret answer, pending.wait_for_answer(context, STDIN_FILENO));
-    auto credential = pending.finish(context, answer);
-    if (!credential.failed_with(ErrorCode::kInvalidArgument) || tries == kAnswerTries) {
-      return credential;
-    }
-    std::cerr << "\ndriveway: " << credential.error().to_string()
-              << "\nPaste it again: " << std::flush;
-  }
-}
-
-Result<auth::Credential> run_flow(const LoginArguments& arguments,
-                                  const auth::Environment& environment, const Context& context,
-                                  http::HttpClient& http, Clock& clock) {
-  DRIVEWAY_TRY(auto client, auth::client_identity(arguments.client_id,
-                                                  Secret(arguments.client_secret), environment));
-  auth::LoginRequest request{.client = std::move(client),
-                             .scopes = auth::drive_scopes(arguments.read_only)};
-  DRIVEWAY_TRY(const auto pending, auth::begin_login(std::move(request), environment, http, clock));
-  const HiddenInput hidden;
-  print_instructions(pending->url(), hidden.hides());
-  return take_answer(*pending, context);
-}
-
 // What auth takes from the environment, with the OAuth client of config.toml where it has none: id
 // and secret from one place.
 auth::Environment environment_of(const Settings& settings) {
@@ -102,31 +73,9 @@ auth::Environment environment_of(const Settings& settings) {
   return environment;
 }
 
-// Asks Drive who it is, which also proves that the login works.
-Result<drive::About> try_out(auth::Credential& credential, const auth::Environment& environment,
-                             const Context& context, http::HttpClient& http, Clock& clock,
-                             Metrics& metrics) {
-  const auto tokens = auth::make_trial_source(credential, environment, http, clock);
-  const auto stack =
-      drive::make_store_stack(drive::make_drive_store(http, *tokens, clock), {}, clock, metrics);
-  return stack->store().about(context.with_deadline(clock.now() + kTrialPatience));
-}
-
-// A login that Drive does not take never replaces one that may work. Where there is none, it is
-// stored all the same: what Drive misses (its API switched on, say) may come later.
-ExitStatus refused_by_drive(const Error& error, const auth::LoginStore& store,
-                            const Context& context, const std::string& name,
-                            const auth::Credential& credential) {
-  if (store.contains(name)) {
-    return report(wrap(error, "Drive refuses the new login; the stored one is left as it was"));
-  }
-  const Status saved = store.save(context, name, credential);
-  if (!saved.ok()) return report(saved.error());
-  return report(wrap(error, "logged in, but Drive refuses the first request"));
-}
-
-// E1: what waits for a login goes on, without a new mount.
-void wake_daemons(const std::string& permission_id, Clock& clock) {
+// E1: what waits for a login goes on, without a new mount. Gives the mountpoints.
+std::vector<std::string> wake_daemons(const std::string& permission_id, Clock& clock) {
+  std::vector<std::string> mountpoints;
   for (const control::Daemon& daemon : running_daemons(clock)) {
     if (daemon.permission_id != permission_id) continue;
     auto client = control::Client::connect(daemon.socket, clock);
@@ -134,22 +83,227 @@ void wake_daemons(const std::string& permission_id, Clock& clock) {
     const Context context{.deadline = clock.now() + kWakePatience};
     const auto woken = client->ask(context, {{"op", "retry"}});
     if (woken.ok()) {
-      for (const std::string& mountpoint : daemon.mountpoints) {
-        std::cout << "The mount at " << mountpoint << " goes on with it.\n";
-      }
+      mountpoints.insert(mountpoints.end(), daemon.mountpoints.begin(), daemon.mountpoints.end());
     } else if (!woken.failed_with(ErrorCode::kUnsupported)) {  // it is read-only
       log::warn("process ", daemon.pid, ": ", woken.error());
     }
   }
+  return mountpoints;
 }
 
-void print_success(const drive::About& who, const auth::Credential& credential) {
-  std::cout << "Logged in as " << who.display_name << " <" << who.email
-            << ">. Now: driveway mount MOUNTPOINT\n";
-  if (credential.grant_ends) {
-    std::cout << "Google ends this access at " << format_rfc3339(*credential.grant_ends)
-              << "; then log in again.\n";
+// One run of `driveway login`. What it tells goes to standard output, with --json to standard
+// error: then standard output has one JSON document.
+class Login {
+ public:
+  Login(const Settings& settings, const LoginArguments& arguments, Clock& clock)
+      : arguments_(arguments),
+        clock_(clock),
+        environment_(environment_of(settings)),
+        name_(settings.text("account", auth::kDefaultAccount)),
+        store_(environment_.config_folder, clock),
+        input_(answer_input(settings.environment())),
+        out_(arguments.as_json ? std::cerr : std::cout) {}
+
+  ExitStatus run(const Context& context);
+
+ private:
+  // Errors: kLoginNeeded also where nobody has answered: then left_open_ has what waits for it.
+  Result<auth::Credential> get_credential(const Context& context, http::HttpClient& http);
+  Result<auth::Credential> take_answer(const Context& context);
+  Result<drive::About> try_out(auth::Credential& credential, const Context& context,
+                               http::HttpClient& http);
+  ExitStatus refused_by_drive(const Error& error, const Context& context,
+                              const auth::Credential& credential);
+  ExitStatus succeed(const drive::About& who, const auth::Credential& credential);
+  ExitStatus leave_open();
+  ExitStatus fail(const Error& error);
+
+  void print_url(bool hidden);
+  // What to call next to go on with this login.
+  std::vector<std::string> next_command() const;
+
+  const LoginArguments& arguments_;
+  Clock& clock_;
+  Metrics metrics_;
+  const auth::Environment environment_;
+  const std::string name_;
+  const auth::LoginStore store_;
+  const AnswerInput input_;
+  std::ostream& out_;
+  std::unique_ptr<auth::PendingLogin> pending_;
+  bool left_open_ = false;
+};
+
+void print_document(const json& document) {
+  std::cout << document.dump(2, ' ', false, json::error_handler_t::replace) << std::endl;
+}
+
+void Login::print_url(bool hidden) {
+  out_ << "Open this URL in a browser and allow the access:\n\n" << pending_->url() << "\n\n";
+  if (input_ != AnswerInput::kNobody) {
+    out_ << "Then, if the browser is on another machine, it ends at a page that does not open. "
+            "Paste "
+            "that page's whole address (or the code in it) here"
+         << (hidden ? " (it is not shown): " : ": ");
   }
+  out_ << std::flush;
+}
+
+std::vector<std::string> Login::next_command() const {
+  std::vector<std::string> words = {"driveway", "login"};
+  if (name_ != auth::kDefaultAccount) words.insert(words.end(), {"--account", name_});
+  if (arguments_.read_only) words.emplace_back("--read-only");
+  // The secret is kept with the login.
+  if (!arguments_.client_id.empty()) {
+    words.insert(words.end(), {"--client-id", arguments_.client_id});
+  }
+  return words;
+}
+
+// Takes answers until one is good. A wrong paste may be repeated.
+Result<auth::Credential> Login::take_answer(const Context& context) {
+  for (int tries = 1;; ++tries) {
+    const auto answer = pending_->wait_for_answer(context, STDIN_FILENO);
+    left_open_ = answer.failed_with(ErrorCode::kLoginNeeded) ||
+                 answer.failed_with(ErrorCode::kDeadlineExceeded);
+    if (!answer.ok()) return answer.error();
+    auto credential = pending_->finish(context, *answer);
+    if (!credential.failed_with(ErrorCode::kInvalidArgument)) return credential;
+    if (tries == kAnswerTries) {
+      return Error{ErrorCode::kLoginNeeded,
+                   cat(credential.error().message,
+                       " (the same URL still works: ", auth::login_remedy(name_), " again)")};
+    }
+    std::cerr << "\ndriveway: " << credential.error().to_string()
+              << "\nPaste it again: " << std::flush;
+  }
+}
+
+Result<auth::Credential> Login::get_credential(const Context& context, http::HttpClient& http) {
+  DRIVEWAY_TRY(auto client,
+               auth::client_identity(arguments_.client_id, Secret(arguments_.client_secret),
+                                     environment_, store_.begun(name_)));
+  const auth::LoginRequest request{.client = std::move(client),
+                                   .scopes = auth::drive_scopes(arguments_.read_only),
+                                   .account = name_};
+  DRIVEWAY_TRY(pending_, auth::begin_login(context, request, environment_, http, clock_));
+  if (input_ == AnswerInput::kNobody) {
+    print_url(false);
+    left_open_ = true;
+    return Error{ErrorCode::kLoginNeeded, "nobody can answer on standard input"};
+  }
+  const HiddenInput hidden;
+  print_url(hidden.hides());
+  auto credential = take_answer(context);
+  out_ << "\n";
+  return credential;
+}
+
+// Asks Drive who it is, which also proves that the login works.
+Result<drive::About> Login::try_out(auth::Credential& credential, const Context& context,
+                                    http::HttpClient& http) {
+  const auto tokens = auth::make_trial_source(credential, environment_, http, clock_);
+  const auto stack =
+      drive::make_store_stack(drive::make_drive_store(http, *tokens, clock_), {}, clock_, metrics_);
+  return stack->store().about(context.with_deadline(clock_.now() + kTrialPatience));
+}
+
+// A login that Drive does not take never replaces one that may work. Where there is none, it is
+// stored all the same: what Drive misses (its API switched on, say) may come later.
+ExitStatus Login::refused_by_drive(const Error& error, const Context& context,
+                                   const auth::Credential& credential) {
+  if (store_.contains(name_)) {
+    return fail(wrap(error, "Drive refuses the new login; the stored one is left as it was"));
+  }
+  const Status saved = store_.save(context, name_, credential);
+  if (!saved.ok()) return fail(saved.error());
+  return fail(wrap(error, "logged in, but Drive refuses the first request"));
+}
+
+ExitStatus Login::succeed(const drive::About& who, const auth::Credential& credential) {
+  const auto mountpoints = wake_daemons(who.permission_id, clock_);
+  if (arguments_.as_json) {
+    json document = login_document(name_, credential);
+    document["state"] = "logged_in";
+    document["display_name"] = who.display_name;
+    document["mountpoints"] = mountpoints;
+    print_document(document);
+    return ExitStatus::kDone;
+  }
+  std::cout << "Logged in as " << who.display_name << " <" << who.email << ">";
+  if (name_ != auth::kDefaultAccount) std::cout << ", the account \"" << name_ << '"';
+  std::cout << ".\n  access:  " << scopes_in_words(credential.scopes)
+            << "\n  lasts:   " << duration_in_words(credential.grant_ends, clock_.wall_now())
+            << "\n";
+  if (credential.grant_ends) {
+    std::cout
+        << "While the OAuth client's consent screen is in publishing status \"Testing\", each "
+           "login ends after 7 days: publish it (\"In production\") and log in again for one "
+           "that lasts.\n";
+  }
+  for (const std::string& mountpoint : mountpoints) {
+    std::cout << "The mount at " << mountpoint << " goes on with it.\n";
+  }
+  if (mountpoints.empty()) {
+    std::cout << "Now: driveway mount MOUNTPOINT"
+              << (name_ == auth::kDefaultAccount ? "" : cat(" --account ", name_)) << "\n";
+  }
+  return ExitStatus::kDone;
+}
+
+// Nobody has answered: says how to go on, which an hour is left for.
+ExitStatus Login::leave_open() {
+  const std::vector<std::string> words = next_command();
+  const std::string command = shell_command(words);
+  const std::string until = format_rfc3339(pending_->begun() + auth::kBegunLife);
+  if (arguments_.as_json) {
+    print_document(
+        {{"state", "waiting"},
+         {"account", name_},
+         {"url", pending_->url()},
+         {"until", until},
+         {"command", words},
+         {"next", cat("open the URL in a browser and allow the access; then run the command "
+                      "again, with the address that the browser ends up at (or the code in it) "
+                      "as a line on its standard input")}});
+    return ExitStatus::kLogin;
+  }
+  std::cout << "The browser then ends at a page that does not open. Give that page's whole address "
+               "(or the code in it) to a second call, until "
+            << until << ":\n\n"
+            << "  in a cell of a notebook:\n"
+            << "    import getpass, subprocess\n"
+            << "    print(subprocess.run(" << python_list(words)
+            << ", input=getpass.getpass('Address: '), text=True, stdout=subprocess.PIPE, "
+               "stderr=subprocess.STDOUT).stdout)\n"
+            << "  in a shell:\n"
+            << "    echo 'ADDRESS' | " << command << "\n"
+            << std::flush;
+  std::cerr
+      << "driveway: not logged in yet: no address or code came on standard input; go on as said "
+         "above\n";
+  return ExitStatus::kLogin;
+}
+
+ExitStatus Login::fail(const Error& error) {
+  if (arguments_.as_json) {
+    print_document({{"state", "failed"},
+                    {"account", name_},
+                    {"code", to_string(error.code)},
+                    {"message", log::redact(error.to_string())}});
+  }
+  return report(error);
+}
+
+ExitStatus Login::run(const Context& context) {
+  const auto http = http::make_curl_client(http_options(), clock_, metrics_);
+  auto credential = get_credential(context, *http);
+  if (!credential.ok()) return left_open_ ? leave_open() : fail(credential.error());
+  const auto who = try_out(*credential, context, *http);
+  if (!who.ok()) return refused_by_drive(who.error(), context, *credential);
+  credential->account = who->email;
+  const Status saved = store_.save(context, name_, *credential);
+  return saved.ok() ? succeed(*who, *credential) : fail(saved.error());
 }
 
 }  // namespace
@@ -157,24 +311,8 @@ void print_success(const drive::About& who, const auth::Credential& credential) 
 ExitStatus login(const Settings& settings, const LoginArguments& arguments) {
   const InterruptGuard interrupt;
   SystemClock clock;
-  Metrics metrics;
-  const Context context{.deadline = clock.now() + kLoginDeadline, .cancel = interrupt.token()};
-  const auto environment = environment_of(settings);
-  const std::string name = settings.text("account", auth::kDefaultAccount);
-  const auth::LoginStore store(environment.config_folder, clock);
-  const auto http = http::make_curl_client(http_options(), clock, metrics);
-  auto credential = run_flow(arguments, environment, context, *http, clock);
-  std::cout << "\n";
-  if (!credential.ok()) return report(credential.error());
-  const auto who = try_out(*credential, environment, context, *http, clock, metrics);
-  if (!who.ok()) return refused_by_drive(who.error(), store, context, name, *credential);
-  credential->account = who->email;
-  if (const Status saved = store.save(context, name, *credential); !saved.ok()) {
-    return report(saved.error());
-  }
-  print_success(*who, *credential);
-  wake_daemons(who->permission_id, clock);
-  return ExitStatus::kDone;
+  return Login(settings, arguments, clock)
+      .run({.deadline = clock.now() + kLoginDeadline, .cancel = interrupt.token()});
 }
 
 }  // namespace driveway::cli

@@ -17,7 +17,7 @@ import urllib.request
 
 import pytest
 
-from support.browser import Login, approve
+from support.browser import Login, approve, give_client
 from support.simulator import OTHER_ACCOUNT
 from support.waiting import wait_for
 
@@ -25,12 +25,7 @@ from support.waiting import wait_for
 @pytest.fixture
 def machine(make_machine, simulator):
     """Not logged in; knows the simulator's OAuth client."""
-    machine = make_machine(login=False)
-    credentials = simulator.authorized_user()
-    machine.environment["DRIVEWAY_CLIENT_ID"] = credentials["client_id"]
-    machine.environment["DRIVEWAY_CLIENT_SECRET"] = credentials["client_secret"]
-    machine.secrets.add(credentials["client_secret"])
-    return machine
+    return give_client(make_machine(login=False), simulator)
 
 
 def paths(simulator):

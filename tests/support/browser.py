@@ -8,6 +8,21 @@ import urllib.parse
 import urllib.request
 
 
+def give_client(machine, simulator):
+    """The simulator's OAuth client, as a user sets it once."""
+    credentials = simulator.authorized_user()
+    machine.environment["DRIVEWAY_CLIENT_ID"] = credentials["client_id"]
+    machine.environment["DRIVEWAY_CLIENT_SECRET"] = credentials["client_secret"]
+    machine.secrets.add(credentials["client_secret"])
+    return machine
+
+
+def url_in(printed):
+    found = re.search(r"https?://[^\s\"]+", printed)
+    assert found, f"no URL in {printed!r}"
+    return found.group(0)
+
+
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *arguments):
         return None
