@@ -13,12 +13,14 @@
 #include "auth/credential.h"
 #include "auth/environment.h"
 #include "auth/login.h"
+#include "auth/login_method.h"
 #include "auth/login_store.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
+#include "cli/login_import.h"
 #include "cli/login_input.h"
 #include "cli/login_text.h"
 #include "cli/view.h"
@@ -35,6 +37,10 @@ constexpr auto kLoginDeadline = std::chrono::minutes(15);
 constexpr int kAnswerTries = 3;
 constexpr auto kTrialPatience = std::chrono::minutes(1);
 constexpr auto kWakePatience = std::chrono::seconds(5);
+// It can be tried again at any time, so it is not stored on trust.
+constexpr const char* kNotTakenOver =
+    "the login is not taken over, and nothing was changed (`driveway login` without --with makes a "
+    "new one)";
 
 // While it lives, a terminal on standard input does not show what is typed: the paste is a secret,
 // and what a notebook shows is kept. The terminal is as before in the end: an InterruptGuard takes
@@ -108,7 +114,8 @@ class Login {
 
  private:
   // Errors: kLoginNeeded also where nobody has answered: then left_open_ has what waits for it.
-  Result<auth::Credential> get_credential(const Context& context, http::HttpClient& http);
+  Result<auth::Credential> get_credential(const auth::LoginMethod& method, const Context& context,
+                                          http::HttpClient& http);
   Result<auth::Credential> take_answer(const Context& context);
   Result<drive::About> try_out(auth::Credential& credential, const Context& context,
                                http::HttpClient& http);
@@ -179,7 +186,9 @@ Result<auth::Credential> Login::take_answer(const Context& context) {
   }
 }
 
-Result<auth::Credential> Login::get_credential(const Context& context, http::HttpClient& http) {
+Result<auth::Credential> Login::get_credential(const auth::LoginMethod& method,
+                                               const Context& context, http::HttpClient& http) {
+  if (method.is_import()) return import_login(method, arguments_, environment_);
   DRIVEWAY_TRY(auto client,
                auth::client_identity(arguments_.client_id, Secret(arguments_.client_secret),
                                      environment_, store_.begun(name_)));
@@ -199,13 +208,17 @@ Result<auth::Credential> Login::get_credential(const Context& context, http::Htt
   return credential;
 }
 
-// Asks Drive who it is, which also proves that the login works.
+// Asks Drive who it is, which also proves that the login works. What it may do becomes known, too.
 Result<drive::About> Login::try_out(auth::Credential& credential, const Context& context,
                                     http::HttpClient& http) {
   const auto tokens = auth::make_trial_source(credential, environment_, http, clock_);
   const auto stack =
       drive::make_store_stack(drive::make_drive_store(http, *tokens, clock_), {}, clock_, metrics_);
-  return stack->store().about(context.with_deadline(clock_.now() + kTrialPatience));
+  const Context trial = context.with_deadline(clock_.now() + kTrialPatience);
+  DRIVEWAY_TRY(drive::About who, stack->store().about(trial));
+  const auto token = tokens->token(trial);
+  if (token.ok() && !token->scopes.empty()) credential.scopes = token->scopes;
+  return who;
 }
 
 // A login that Drive does not take never replaces one that may work. Where there is none, it is
@@ -297,9 +310,12 @@ ExitStatus Login::fail(const Error& error) {
 
 ExitStatus Login::run(const Context& context) {
   const auto http = http::make_curl_client(http_options(), clock_, metrics_);
-  auto credential = get_credential(context, *http);
+  const auto method = auth::parse_login_method(arguments_.with);
+  if (!method.ok()) return fail(wrap(method.error(), "--with"));
+  auto credential = get_credential(*method, context, *http);
   if (!credential.ok()) return left_open_ ? leave_open() : fail(credential.error());
   const auto who = try_out(*credential, context, *http);
+  if (!who.ok() && method->is_import()) return fail(wrap(who.error(), kNotTakenOver));
   if (!who.ok()) return refused_by_drive(who.error(), context, *credential);
   credential->account = who->email;
   const Status saved = store_.save(context, name_, *credential);
