@@ -4,6 +4,7 @@
 #include <iostream>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/mount_helper.h"
 
 namespace driveway::cli {
 namespace {
@@ -313,6 +315,17 @@ class App {
   bool json_ = false;
 };
 
+int run_mount_helper(int argc, const char* const* argv) {
+  const auto call = parse_mount_helper({argv + 1, argv + argc});
+  if (!call.ok()) return mount_helper_status(report(call.error()));
+  if (call->is_fake) return 0;
+  std::vector<const char*> arguments;
+  arguments.reserve(call->arguments.size());
+  for (const std::string& argument : call->arguments) arguments.push_back(argument.c_str());
+  const int status = App().run(static_cast<int>(arguments.size()), arguments.data());
+  return mount_helper_status(static_cast<ExitStatus>(status));
+}
+
 }  // namespace
 
 ExitStatus report(const Error& error) {
@@ -323,6 +336,7 @@ ExitStatus report(const Error& error) {
 int run(int argc, const char* const* argv) {
   try {
     auth::hide_access_token_from_children();
+    if (argc > 0 && is_mount_helper(argv[0])) return run_mount_helper(argc, argv);
     return App().run(argc, argv);
   } catch (const std::exception& error) {
     return static_cast<int>(report({ErrorCode::kInternal, error.what()}));

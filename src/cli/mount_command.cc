@@ -21,6 +21,7 @@
 #include "cli/mount_plan.h"
 #include "cli/mount_record.h"
 #include "cli/mount_set.h"
+#include "cli/service_manager.h"
 #include "control/backlog_watch.h"
 #include "control/dispatcher.h"
 #include "control/socket.h"
@@ -219,6 +220,7 @@ int run_mount(const MountPlan& plan, StartReport& start) {
     return static_cast<int>(exit_status(opened.error()));
   }
   start.ready(volume.note());
+  tell_service_manager_ready();
   if (*opened) volume.serve();
   return 0;
 }
@@ -302,6 +304,7 @@ ExitStatus mount(const Settings& settings, const MountArguments& arguments) {
   if (!mounted.ok()) return report(mounted.error());
   if (*mounted) {
     std::cerr << "driveway: already mounted at " << plan->mount.mountpoint.string() << "\n";
+    tell_service_manager_ready();
     return ExitStatus::kDone;
   }
   if (arguments.foreground) {

@@ -22,6 +22,15 @@ constexpr long kMetadataBuffer = 64 * 1024;  // it is kept with the recycled han
 constexpr long kMaxConnectionAgeSeconds = 110;
 constexpr std::size_t kMaxHead = 256 * 1024;
 
+// CURLOPT_PROTOCOLS_STR came with libcurl 7.85: that of Ubuntu 22.04 (7.81) would refuse it, and
+// then take any protocol.
+void allow_http_only(CURL* easy) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#pragma GCC diagnostic pop
+}
+
 bool is_visible_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
@@ -99,12 +108,12 @@ Status Transfer::set_common(CURL* easy) {
   curl_easy_setopt(easy, CURLOPT_SHARE, wiring_->share);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  allow_http_only(easy);
   curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // from 7.87 on; before, an exit may be slower
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, kMaxConnectionAgeSeconds);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, media ? kMediaBuffer : kMetadataBuffer);

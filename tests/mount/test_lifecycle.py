@@ -371,6 +371,25 @@ def test_a_mountpoint_may_be_a_symlink(seeded, machine):
     assert not is_mounted(real)
 
 
+@pytest.mark.parametrize("form", ["file", "abstract"])
+def test_a_service_manager_is_told_when_the_mount_is_there(seeded, machine, form):
+    """systemd's Type=notify: what waits for the mount may begin then, and not before."""
+    path = machine.folder / "mnt"
+    name = f"{machine.folder}/notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name if form == "file" else f"\0{name}")
+        manager.settimeout(60)
+        variables = {"NOTIFY_SOCKET": name if form == "file" else f"@{name}"}
+        daemon = machine.start("mount", path, "--foreground", environment=variables)
+        assert manager.recv(100) == b"READY=1"
+        assert (path / "MyDrive/readme.txt").read_text() == "hello\n"
+        # A second start, as of a unit that another one has already mounted for.
+        machine.output_of("mount", path, "--foreground", environment=variables)
+        assert manager.recv(100) == b"READY=1"
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(60) == 0
+
+
 def test_in_the_foreground(seeded, machine):
     path = machine.folder / "mnt"
     running = machine.start(

@@ -40,23 +40,26 @@ struct Arguments {
 
 void describe(CLI::App& app, Arguments& a) {
   const CLI::Range ports(0, 65535);
+  const auto text = [&app](const char* name, auto& value, const char* type, const char* help) {
+    app.add_option(name, value, help)->type_name(type);
+  };
   app.add_option("--http-port", a.http_port, "Port of plain HTTP (0: a free one)")->check(ports);
   app.add_option("--https-port", a.https_port, "Port of HTTPS (0: a free one)")->check(ports);
   app.add_flag("--no-https", a.no_https, "No HTTPS");
-  app.add_option("--listen", a.listen, "Address of both ports");
-  app.add_option("--also-http", a.also_http, "A further ADDRESS:PORT of plain HTTP (repeatable)");
-  app.add_option("--also-https", a.also_https, "A further ADDRESS:PORT of HTTPS (repeatable)");
-  app.add_option("--data", a.data, "Folder to keep accounts, trees, contents and the CA in");
-  app.add_option("--config", a.config_file, "TOML file with the keys of /__sim/config");
-  app.add_option("--profile", a.profile, "Network: lan (default), colab, slow, hostile");
-  app.add_option("--quota", a.quota,
-                 "2026, legacy or unlimited (default: unlimited with lan, else 2026)");
-  app.add_option("--seed", a.seeds, "JSON file with a tree to begin with (repeatable)");
-  app.add_option("--account", a.accounts,
-                 "Account's mail (repeatable; default demo@example.com; the first is the default)");
-  app.add_option("--ready-file", a.ready_file,
-                 "File to write the line with addresses to, as soon as it listens");
-  app.add_option("--log", a.log_level, "trace, debug (one line a request), info, warn, error, off");
+  text("--listen", a.listen, "ADDRESS", "Address of both ports");
+  text("--also-http", a.also_http, "ADDRESS:PORT", "A further place of plain HTTP (repeatable)");
+  text("--also-https", a.also_https, "ADDRESS:PORT", "A further place of HTTPS (repeatable)");
+  text("--data", a.data, "DIR", "Folder to keep accounts, trees, contents and the CA in");
+  text("--config", a.config_file, "FILE", "TOML file with the keys of /__sim/config");
+  text("--profile", a.profile, "lan|colab|slow|hostile", "Network (default: lan)");
+  text("--quota", a.quota, "2026|legacy|unlimited",
+       "What Drive allows (default: unlimited with lan, else 2026)");
+  text("--seed", a.seeds, "FILE", "JSON file with a tree to begin with (repeatable)");
+  text("--account", a.accounts, "MAIL",
+       "Account (repeatable; default demo@example.com; the first is the default)");
+  text("--ready-file", a.ready_file, "FILE",
+       "Where to write the line with addresses to, as soon as it listens");
+  text("--log", a.log_level, "trace|debug|info|warn|error|off", "debug: one line a request");
   app.add_flag("--die-with-parent", a.die_with_parent, "End when the starting process does");
 }
 
