@@ -90,10 +90,11 @@ Result<tree::Node> View::node_of(const Change& change) const {
   }
   drive::Item item = std::move(node.item).value_or(drive::Item());
   overlay_item(change, item);
-  if (!is_known) {
-    node.kind = tree::node_kind(tree::entry_kind(item));
-    if (item.kind == drive::ItemKind::kFile) node.content = tree::ContentKind::kBlob;
-  }
+  // The tree may have it as what it was before a rename: a symlink, say, whose making was under
+  // way.
+  const bool is_file = item.kind == drive::ItemKind::kFile;
+  if (!is_known || is_file) node.kind = tree::node_kind(tree::entry_kind(item));
+  if (is_file && !tree::link_target_property(item)) node.content = tree::ContentKind::kBlob;
   const tree::Owner owner = tree::owner_of(item, tree_.options());
   node.uid = owner.uid;
   node.gid = owner.gid;

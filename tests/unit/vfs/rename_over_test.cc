@@ -191,6 +191,42 @@ TEST_P(RenameOverSentTest, WhatIsInDriveAlreadyIsSentAsTheOther) {
   EXPECT_THAT(drive_names(store_.root()), ElementsAre("to"));
 }
 
+// Drive's answer about the symlink comes when its item is the file's already.
+TEST_P(RenameOverSentTest, AFileInThePlaceOfASymlinkThatIsBeingMadeIsAFile) {
+  if (!fault::compiled_in()) return;
+  open();
+  ASSERT_TRUE(vfs_->make_symlink({}, inode_of("MyDrive"), "to", "somewhere", {}).ok());
+  std::atomic<bool> reached = false;
+  const auto look = [this](const std::string& when) {
+    SCOPED_TRACE(when);
+    const auto node = vfs_->node(inode_of(kTo));
+    ASSERT_TRUE(node.ok());
+    EXPECT_EQ(node->kind, tree::NodeKind::kFile);
+    EXPECT_EQ(node->mode & S_IFMT, static_cast<mode_t>(S_IFREG));
+    EXPECT_EQ(read(kTo), "renamed");
+    EXPECT_THAT(names_in("MyDrive"), ElementsAre("to"));
+  };
+  fault::arm(GetParam(), [&]() -> Status {
+    if (!reached.exchange(true)) {
+      write_new(kFrom, "renamed");
+      EXPECT_TRUE(rename(kFrom, kTo).ok());
+      look("at once");
+    } else {
+      look("at the next answer");
+    }
+    return {};
+  });
+  flush();
+  ASSERT_TRUE(reached);
+  look("the symlink is made");
+  flush();
+  look("sent");
+  EXPECT_TRUE(vfs_->poll({}).ok());
+  look("heard of");
+  EXPECT_THAT(drive_names(store_.root()), ElementsAre("to"));
+  EXPECT_EQ(store_.content(item_named(store_.root(), "to").id), "renamed");
+}
+
 INSTANTIATE_TEST_SUITE_P(All, RenameOverSentTest,
                          Values("sender.after_answer", "sender.after_accept",
                                 "sender.after_confirmed"),
