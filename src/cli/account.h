@@ -58,4 +58,8 @@ Result<std::string> permission_id(const Context& context, Clock& clock, Account&
 Result<std::string> last_permission_id(const Account& account,
                                        const std::filesystem::path& cache_dir);
 
+// What is remembered of the login with this login_key(); "" where that is nothing.
+std::string remembered_permission_id(const std::string& login_key,
+                                     const std::filesystem::path& cache_dir);
+
 }  // namespace driveway::cli

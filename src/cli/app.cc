@@ -28,6 +28,8 @@ class App {
     app_.set_version_flag("--version", std::string("driveway ") + DRIVEWAY_VERSION);
     app_.require_subcommand(1);
     add_login();
+    add_logout();
+    add_accounts();
     add_mount();
     add_unmount();
     add_status();
@@ -113,6 +115,22 @@ class App {
         ->type_name("S");
     sub->add_flag("--read-only", login_.read_only, "ask for the right to read only");
     sub->add_flag("--json", json_, "one JSON document on standard output, the rest on stderr");
+  }
+
+  void add_logout() {
+    CLI::App* sub = add("logout", "removes a stored login; what is not sent yet stays", [this] {
+      return with_settings([this](const Settings& settings) { return logout(settings, logout_); });
+    });
+    account(sub);
+    sub->add_flag("--revoke", logout_.revoke,
+                  "end it at Google too, with all tokens of the same Cloud project");
+  }
+
+  void add_accounts() {
+    CLI::App* sub = add("accounts", "the stored logins, and where they are mounted", [this] {
+      return with_settings([this](const Settings& settings) { return accounts(settings, json_); });
+    });
+    sub->add_flag("--json", json_);
   }
 
   void add_mount() {
@@ -305,6 +323,7 @@ class App {
   std::map<std::string, std::string> flags_;
   std::function<ExitStatus()> chosen_;
   LoginArguments login_;
+  LogoutArguments logout_;
   MountArguments mount_;
   UnmountArguments unmount_;
   StatusArguments status_;

@@ -19,6 +19,14 @@ struct LoginArguments {
 };
 ExitStatus login(const Settings& settings, const LoginArguments& arguments);
 
+struct LogoutArguments {
+  bool revoke = false;  // at Google, too
+};
+// Removes the stored login that the setting `account` names, and one that has begun.
+ExitStatus logout(const Settings& settings, const LogoutArguments& arguments);
+// The stored logins. Asks nothing of the network.
+ExitStatus accounts(const Settings& settings, bool as_json);
+
 struct MountArguments {
   std::string mountpoint;
   bool foreground = false;

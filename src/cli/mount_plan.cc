@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "auth/login_store.h"
 #include "base/strings.h"
 
 namespace driveway::cli {
@@ -58,16 +59,27 @@ Status plan_writes(const Settings& settings, vfs::VfsOptions& options) {
   return {};
 }
 
+// The default account is the same by its name and without one.
+std::string label_of(const std::string& account) {
+  return account == auth::kDefaultAccount ? "" : account;
+}
+
 }  // namespace
 
 Result<auth::SourceOptions> source_options(const Settings& settings) {
   auth::SourceOptions options{.account = settings.text("account", ""),
                               .subject = settings.text("subject", "")};
-  if (const auto with = settings.where("with")) {
-    auto method = auth::parse_method(with->value);
-    if (!method.ok()) return wrap(std::move(method).error(), with->place);
-    options.method = *std::move(method);
-  }
+  const auto with = settings.where("with");
+  if (!with) return options;
+  auto method = auth::parse_method(with->value);
+  if (!method.ok()) return wrap(std::move(method).error(), with->place);
+  options.method = *std::move(method);
+  // The default account of config.toml is not meant where --with stands on the line, and the other
+  // way round: whose Drive it is, is said in one place.
+  const auto account = settings.where("account");
+  if (!account || !options.method.is_explicit()) return options;
+  if (with->rank > account->rank) options.account.clear();
+  if (with->rank < account->rank) options.method = auth::Method();
   return options;
 }
 
@@ -75,7 +87,7 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   MountPlan plan;
   DRIVEWAY_TRY(plan.source, source_options(settings));
   plan.account =
-      plan.source.method.is_explicit() ? plan.source.method.label() : plan.source.account;
+      plan.source.method.is_explicit() ? plan.source.method.label() : label_of(plan.source.account);
   if (!plan.source.subject.empty()) plan.account += cat(" for ", plan.source.subject);
   DRIVEWAY_TRY(plan.quota,
                settings.choice("quota", {"2026", "legacy", "unlimited", "auto"}, "auto"));
@@ -99,7 +111,7 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
 }
 
 void use_account(MountPlan& plan, const std::string& name) {
-  plan.account = name;
+  plan.account = label_of(name);
   plan.source.account = name;
 }
 

@@ -68,11 +68,14 @@ Result<std::string> permission_id(const Context& context, Clock& clock, Account&
   return id;
 }
 
+std::string remembered_permission_id(const std::string& login_key,
+                                     const std::filesystem::path& cache_dir) {
+  return login_key.empty() ? "" : known_id(read_known(cache_dir / "accounts.json"), login_key);
+}
+
 Result<std::string> last_permission_id(const Account& account,
                                        const std::filesystem::path& cache_dir) {
-  std::string last = account.login_key().empty()
-                         ? ""
-                         : known_id(read_known(cache_dir / "accounts.json"), account.login_key());
+  std::string last = remembered_permission_id(account.login_key(), cache_dir);
   if (!last.empty()) return last;
   std::vector<std::string> folders;
   std::error_code ignored;

@@ -124,12 +124,13 @@ Result<Settings> Settings::load(std::map<std::string, std::string> flags, Enviro
 std::optional<Settings::Found> Settings::where(std::string_view name) const {
   const std::string key(name);
   if (const auto flag = flags_.find(key); flag != flags_.end()) {
-    return Found{flag->second, cat("--", name)};
+    return Found{flag->second, cat("--", name), Rank::kFlag};
   }
   const std::string variable = variable_name(name);
-  if (auto value = environment_(variable)) return Found{*std::move(value), variable};
+  if (auto value = environment_(variable))
+    return Found{*std::move(value), variable, Rank::kVariable};
   if (const auto value = file_.find(key); value != file_.end()) {
-    return Found{value->second, cat(name, " in ", file_name_)};
+    return Found{value->second, cat(name, " in ", file_name_), Rank::kFile};
   }
   return std::nullopt;
 }

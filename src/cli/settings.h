@@ -40,9 +40,11 @@ class Settings {
   static std::vector<std::string_view> names();
   // What counts where no place has it; "" where that depends on the machine, or nothing does.
   static std::string built_in(std::string_view name);
+  enum class Rank { kFile, kVariable, kFlag };  // the later beats the earlier
   struct Found {
     std::string value;
     std::string place;  // "--cache-size", "DRIVEWAY_CACHE_SIZE", "cache-size in /…/config.toml"
+    Rank rank;
   };
   // What counts, as it stands there; nothing: the built-in value.
   std::optional<Found> where(std::string_view name) const;

@@ -1,6 +1,7 @@
 // What changes nothing.
 #include <algorithm>
 #include <span>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -90,7 +91,9 @@ Result<tree::Node> VfsImpl::by_id(const Context& context, const FileId& id) {
 
 std::string VfsImpl::path_of(InodeId inode) {
   std::string path;
+  std::unordered_set<InodeId> passed;
   while (inode != tree::Tree::root()) {
+    if (!passed.insert(inode).second) return "";  // by what Drive says it lies in itself
     const auto place = view_->place(inode);
     if (!place) return "";
     path = path.empty() ? place->name : cat(place->name, "/", path);

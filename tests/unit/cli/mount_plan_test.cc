@@ -72,6 +72,7 @@ TEST_F(MountPlanTest, HowWhatIsWrittenGoesToDrive) {
 TEST_F(MountPlanTest, ADaemonIsToldByWhatItsTokensComeFrom) {
   EXPECT_EQ(plan({{"account", "work"}, {"with", "stored"}})->account, "work");
   EXPECT_EQ(plan({{"with", "auto"}})->account, "");
+  EXPECT_EQ(plan({{"account", "default"}})->account, "");  // the same daemon by its name
   EXPECT_EQ(plan({{"with", "env"}})->account, "env");
   EXPECT_EQ(plan({{"with", "token=/run/token"}})->account, "token=/run/token");
   const auto command = plan({{"with", "command=print-token --key abc"}});
