@@ -34,7 +34,11 @@ fail() {
   printf '%s: FAILED: %s\n' "$(basename "$0")" "$*" >&2
   exit 1
 }
-trap 'status=$?; [ $status -eq 0 ] || printf "%s: FAILED in: %s\n" "$(basename "$0")" "${step_name:-start}" >&2' EXIT
+report_failure() {  # as the first of what is done on exit
+  local status=$?
+  [ $status -eq 0 ] || printf '%s: FAILED in: %s\n' "$(basename "$0")" "${step_name:-start}" >&2
+}
+trap report_failure EXIT
 
 require_machine() {
   [ "$(id -u)" = 0 ] || fail "needs root: it installs packages and mounts"
