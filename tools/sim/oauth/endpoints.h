@@ -40,6 +40,9 @@ OauthAnswer token_endpoint(TokenBook& book, const OauthRequest& request);
 // A signed assertion of a service account (7), one of the four.
 OauthAnswer jwt_bearer(TokenBook& book, const OauthRequest& request);
 OauthAnswer device_code_endpoint(TokenBook& book, const OauthRequest& request);  // (4)
+// Where a user types the code, as ?user_code=: it agrees at once, as the consent page does, in the
+// name of login_hint's account (else the first). Without a code it asks for one.
+OauthAnswer device_page(TokenBook& book, const OauthRequest& request);
 
 OauthAnswer revoke_endpoint(TokenBook& book, const OauthRequest& request);  // (11)
 OauthAnswer token_info(TokenBook& book, const OauthRequest& request);       // (11)

@@ -23,6 +23,7 @@ enum class Endpoint {
   kConsent,
   kToken,
   kDeviceCode,
+  kDevicePage,
   kRevoke,
   kTokenInfo,
   kUserInfo,
@@ -43,6 +44,7 @@ constexpr Path kPaths[] = {
     {"/o/oauth2/token", Endpoint::kToken, "oauth.token"},
     {"/device/code", Endpoint::kDeviceCode, "oauth.device_code"},
     {"/o/oauth2/device/code", Endpoint::kDeviceCode, "oauth.device_code"},
+    {"/device", Endpoint::kDevicePage, "oauth.device"},
     {"/revoke", Endpoint::kRevoke, "oauth.revoke"},
     {"/o/oauth2/revoke", Endpoint::kRevoke, "oauth.revoke"},
     {"/tokeninfo", Endpoint::kTokenInfo, "oauth.tokeninfo"},
@@ -75,6 +77,8 @@ OauthAnswer answer_of(TokenBook& book, Endpoint endpoint, const OauthRequest& re
       return token_endpoint(book, request);
     case Endpoint::kDeviceCode:
       return device_code_endpoint(book, request);
+    case Endpoint::kDevicePage:
+      return device_page(book, request);
     case Endpoint::kRevoke:
       return revoke_endpoint(book, request);
     case Endpoint::kTokenInfo:

@@ -4,6 +4,7 @@
 //   GET  /o/oauth2/v2/auth, /o/oauth2/auth        the consent page, which agrees by itself: 302
 //   POST /token, /oauth2/v4/token, /o/oauth2/token   code, refresh token, device code, JWT
 //   POST /device/code, /o/oauth2/device/code
+//   GET  /device                                  where its code is typed; agrees by itself
 //   POST /revoke, /o/oauth2/revoke                (GET with ?token= too)
 //   GET, POST /tokeninfo, /oauth2/v1/tokeninfo, /oauth2/v3/tokeninfo
 //   GET  /v1/userinfo, /oauth2/v2/userinfo, /oauth2/v3/userinfo
