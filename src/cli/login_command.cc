@@ -18,6 +18,7 @@
 #include "cli/commands.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
+#include "cli/login_device.h"
 #include "cli/login_import.h"
 #include "cli/view.h"
 #include "drive/drive_store.h"
@@ -27,7 +28,7 @@ namespace driveway::cli {
 namespace {
 
 // A code lives for some minutes (oauth reference 2), and finding one's phone takes some too.
-constexpr auto kLoginDeadline = std::chrono::minutes(15);
+constexpr Duration kLoginDeadline = std::chrono::minutes(15);
 constexpr int kAnswerTries = 3;
 constexpr auto kTrialPatience = std::chrono::minutes(1);
 constexpr auto kWakePatience = std::chrono::seconds(5);
@@ -95,6 +96,15 @@ Result<auth::Credential> run_flow(const LoginArguments& arguments,
   const HiddenInput hidden;
   print_instructions(pending->url(), hidden.hides());
   return take_answer(*pending, context);
+}
+
+Result<auth::Credential> log_in(const auth::LoginMethod& method, const LoginArguments& arguments,
+                                const auth::Environment& environment, const Context& context,
+                                http::HttpClient& http, Clock& clock) {
+  using enum auth::LoginMethod::Kind;
+  if (method.is_import()) return import_login(method, arguments, environment);
+  if (method.kind == kDevice) return device_login(arguments, environment, context, http, clock);
+  return run_flow(arguments, environment, context, http, clock);
 }
 
 // What auth takes from the environment, with the OAuth client of config.toml where it has none: id
@@ -168,15 +178,16 @@ ExitStatus login(const Settings& settings, const LoginArguments& arguments) {
   const InterruptGuard interrupt;
   SystemClock clock;
   Metrics metrics;
-  const Context context{.deadline = clock.now() + kLoginDeadline, .cancel = interrupt.token()};
+  const auto method = auth::parse_login_method(arguments.with);
+  if (!method.ok()) return report(wrap(method.error(), "--with"));
+  const bool by_device = method->kind == auth::LoginMethod::Kind::kDevice;
+  const Context context{.deadline = clock.now() + (by_device ? kDevicePatience : kLoginDeadline),
+                        .cancel = interrupt.token()};
   const auto environment = environment_of(settings);
   const std::string name = settings.text("account", auth::kDefaultAccount);
   const auth::LoginStore store(environment.config_folder, clock);
   const auto http = http::make_curl_client(http_options(), clock, metrics);
-  const auto method = auth::parse_login_method(arguments.with);
-  if (!method.ok()) return report(wrap(method.error(), "--with"));
-  auto credential = method->is_import() ? import_login(*method, arguments, environment)
-                                        : run_flow(arguments, environment, context, *http, clock);
+  auto credential = log_in(*method, arguments, environment, context, *http, clock);
   if (!method->is_import()) std::cout << "\n";
   if (!credential.ok()) return report(credential.error());
   const auto who = try_out(*credential, environment, context, *http, clock, metrics);
