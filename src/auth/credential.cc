@@ -29,6 +29,11 @@ bool allows_only_reading(const std::vector<std::string>& scopes) {
   return has(kScopeDriveReadOnly) && !has(kScopeDrive);
 }
 
+bool allows_files(const std::vector<std::string>& scopes) {
+  return allows_drive(scopes) ||
+         std::find(scopes.begin(), scopes.end(), kScopeDriveFile) != scopes.end();
+}
+
 std::vector<std::string> split_scopes(std::string_view text) {
   std::vector<std::string> scopes;
   for (const std::string_view word : split(text, ' ')) {

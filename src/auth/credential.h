@@ -33,16 +33,20 @@ struct Credential {
 inline constexpr std::string_view kScopeDrive = "https://www.googleapis.com/auth/drive";
 inline constexpr std::string_view kScopeDriveReadOnly =
     "https://www.googleapis.com/auth/drive.readonly";
+// Only the files that the OAuth client's own project has made, or that were opened with it.
+inline constexpr std::string_view kScopeDriveFile = "https://www.googleapis.com/auth/drive.file";
 
 // Tells a login from every other one, of whatever account: 16 hex digits, which give nothing away.
 std::string fingerprint(const Credential& credential);
 
 // What `driveway login` asks for (oauth reference 6).
 std::vector<std::string> drive_scopes(bool read_only);
-// Whether files can be listed and read with these.
+// Whether all of Drive's files can be listed and read with these.
 bool allows_drive(const std::vector<std::string>& scopes);
 // Whether they are for reading and for nothing else; false where they are not known.
 bool allows_only_reading(const std::vector<std::string>& scopes);
+// Whether at least the client's own can.
+bool allows_files(const std::vector<std::string>& scopes);
 // "a b c" → its words.
 std::vector<std::string> split_scopes(std::string_view text);
 

@@ -14,8 +14,9 @@ struct LoginForm {
   std::string_view name;
   std::string_view argument;  // "" = it takes none
 };
-constexpr std::array<LoginForm, 3> kLoginForms = {{
+constexpr std::array<LoginForm, 4> kLoginForms = {{
     {LoginMethod::Kind::kBrowser, "browser", ""},
+    {LoginMethod::Kind::kDevice, "device", ""},
     {LoginMethod::Kind::kGdfuse, "gdfuse", "LABEL"},
     {LoginMethod::Kind::kRclone, "rclone", "REMOTE"},
 }};

@@ -11,6 +11,7 @@ namespace driveway::auth {
 struct LoginMethod {
   enum class Kind {
     kBrowser,  // browser: one URL, one paste (login.h)
+    kDevice,   // device: a code is typed into a page on any other machine (device_login.h)
     kGdfuse,   // gdfuse=LABEL: the login of google-drive-ocamlfuse is taken over (gdfuse_login.h)
     kRclone,   // rclone=REMOTE: that of an entry of rclone.conf (rclone_login.h)
   } kind = Kind::kBrowser;

@@ -125,11 +125,11 @@ class RefreshingSource final : public TokenSource {
   }
 
   Status check(const AccessToken& token) const {
-    if (!token.scopes.empty() && !allows_drive(token.scopes)) {
+    if (!token.scopes.empty() && !allows_files(token.scopes)) {
       return Error{ErrorCode::kLoginNeeded,
                    cat(grant_->describe(),
-                       ": its token gives no access to Drive (it has neither the scope drive nor "
-                       "drive.readonly); ",
+                       ": its token gives no access to Drive (it has none of the scopes drive, "
+                       "drive.readonly and drive.file); ",
                        grant_->remedy())};
     }
     if (token.value != refused_value_) return {};

@@ -138,6 +138,31 @@ std::string why_exchange_is_refused(std::string_view error) {
   return why_client_is_refused(error);
 }
 
+// Of a code that a user types into Google's page (oauth reference 4).
+Error device_refusal(const Refusal& refusal, const TokenPurpose& purpose) {
+  if (refusal.error == "authorization_pending") {
+    return {ErrorCode::kBusy, cat(purpose.of, ": not answered yet")};
+  }
+  if (refusal.error == "slow_down") {
+    return {ErrorCode::kRateLimited, cat(purpose.of, ": asked too often")};
+  }
+  const bool by_people = refusal.error == "access_denied" ||
+                         refusal.error == "admin_policy_enforced" ||
+                         refusal.error == "org_internal";
+  std::string why = why_client_is_refused(refusal.error);
+  if (refusal.error == "invalid_grant" || refusal.error == "expired_token") {
+    why = "the code has expired, or was used already";
+  } else if (refusal.error == "invalid_client" &&
+             contains(to_lower(refusal.description), "client type")) {
+    why =
+        "the OAuth client is not of the type \"TVs and Limited Input devices\": make one of that "
+        "type";
+  }
+  return {by_people ? ErrorCode::kPermissionDenied : ErrorCode::kLoginNeeded,
+          cat(purpose.of, ": Google refuses it (", shown_name(refusal.error), ")",
+              why.empty() ? "" : ": ", why, "; ", purpose.remedy)};
+}
+
 }  // namespace
 
 std::string wrong_clock_text(std::chrono::seconds ahead) {
@@ -164,6 +189,7 @@ Error token_refusal(int http_status, std::string_view body, const TokenPurpose& 
                  cat(purpose.of, ": Google's token service answers HTTP ", http_status, detail),
                  true};
   }
+  if (purpose.kind == TokenPurpose::Kind::kDevice) return device_refusal(refusal, purpose);
   std::string why;
   if (purpose.kind == TokenPurpose::Kind::kAssertion) {
     why = why_assertion_is_refused(refusal, clock_ahead);

@@ -20,6 +20,7 @@
 #include "cli/commands.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
+#include "cli/login_device.h"
 #include "cli/login_import.h"
 #include "cli/login_input.h"
 #include "cli/login_text.h"
@@ -33,7 +34,7 @@ namespace {
 using nlohmann::json;
 
 // A code lives for some minutes (oauth reference 2), and finding one's phone takes some too.
-constexpr auto kLoginDeadline = std::chrono::minutes(15);
+constexpr Duration kLoginDeadline = std::chrono::minutes(15);
 constexpr int kAnswerTries = 3;
 constexpr auto kTrialPatience = std::chrono::minutes(1);
 constexpr auto kWakePatience = std::chrono::seconds(5);
@@ -110,7 +111,7 @@ class Login {
         input_(answer_input(settings.environment())),
         out_(arguments.as_json ? std::cerr : std::cout) {}
 
-  ExitStatus run(const Context& context);
+  ExitStatus run(const CancelToken& cancel);
 
  private:
   // Errors: kLoginNeeded also where nobody has answered: then left_open_ has what waits for it.
@@ -189,6 +190,11 @@ Result<auth::Credential> Login::take_answer(const Context& context) {
 Result<auth::Credential> Login::get_credential(const auth::LoginMethod& method,
                                                const Context& context, http::HttpClient& http) {
   if (method.is_import()) return import_login(method, arguments_, environment_);
+  if (method.kind == auth::LoginMethod::Kind::kDevice) {
+    auto credential = device_login(arguments_, environment_, context, http, clock_, out_);
+    out_ << "\n";
+    return credential;
+  }
   DRIVEWAY_TRY(auto client,
                auth::client_identity(arguments_.client_id, Secret(arguments_.client_secret),
                                      environment_, store_.begun(name_)));
@@ -308,10 +314,13 @@ ExitStatus Login::fail(const Error& error) {
   return report(error);
 }
 
-ExitStatus Login::run(const Context& context) {
+ExitStatus Login::run(const CancelToken& cancel) {
   const auto http = http::make_curl_client(http_options(), clock_, metrics_);
   const auto method = auth::parse_login_method(arguments_.with);
   if (!method.ok()) return fail(wrap(method.error(), "--with"));
+  const bool by_device = method->kind == auth::LoginMethod::Kind::kDevice;
+  const Context context{.deadline = clock_.now() + (by_device ? kDevicePatience : kLoginDeadline),
+                        .cancel = cancel};
   auto credential = get_credential(*method, context, *http);
   if (!credential.ok()) return left_open_ ? leave_open() : fail(credential.error());
   const auto who = try_out(*credential, context, *http);
@@ -327,8 +336,7 @@ ExitStatus Login::run(const Context& context) {
 ExitStatus login(const Settings& settings, const LoginArguments& arguments) {
   const InterruptGuard interrupt;
   SystemClock clock;
-  return Login(settings, arguments, clock)
-      .run({.deadline = clock.now() + kLoginDeadline, .cancel = interrupt.token()});
+  return Login(settings, arguments, clock).run(interrupt.token());
 }
 
 }  // namespace driveway::cli

@@ -62,6 +62,11 @@ LoginCheck check_login(const Context& context,
 Finding check_scopes(const std::vector<std::string>& scopes, bool read_only) {
   if (scopes.empty()) return ok(kScopes, "Google did not say; Drive's answer shows it");
   if (contains_scope(scopes, auth::kScopeDrive)) return ok(kScopes, "drive: read and write");
+  if (!contains_scope(scopes, auth::kScopeDriveReadOnly)) {
+    return warn(kScopes,
+                "drive.file: only the files that this OAuth client has made are to be seen",
+                "run `driveway login` without --with to reach all of Drive");
+  }
   if (read_only) return ok(kScopes, "drive.readonly: read only, as the setting read-only has it");
   return warn(kScopes, "drive.readonly: read only; nothing that is written will get to Drive",
               "run `driveway login` without --read-only to write, or mount with --read-only");

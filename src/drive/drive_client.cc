@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "auth/credential.h"
 #include "base/strings.h"
 #include "drive/errors.h"
 
@@ -209,6 +210,11 @@ Status DriveClient::get_media(const Context& context, const std::string& path,
     }
   }
   return Error{ErrorCode::kUnavailable, cat(what, ": redirected too often"), true};
+}
+
+bool DriveClient::sees_own_files_only(const Context& context) {
+  const auto token = tokens_.token(context);
+  return token.ok() && !token->scopes.empty() && !auth::allows_drive(token->scopes);
 }
 
 }  // namespace driveway::drive

@@ -76,6 +76,9 @@ class DriveClient {
   // The body of a success, if it is Drive's.
   Result<std::string> json_of(http::Response response, std::string_view what) const;
 
+  // Whether the login is one of the scope drive.file, which sees only what its OAuth client made.
+  bool sees_own_files_only(const Context& context);
+
   const std::string& api_url() const { return api_url_; }
   ResourceKeys& keys() { return keys_; }
 

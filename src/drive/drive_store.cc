@@ -56,7 +56,10 @@ Result<About> DriveStore::about(const Context& context) {
   const Parameters root_parameters = {
       {"fields", "id"}, {"supportsAllDrives", "true"}, {"prettyPrint", "false"}};
   auto root = client_.get_json(context, "files/root", root_parameters, kWhat);
-  if (root.failed_with(ErrorCode::kNotFound)) return about;  // scope drive.file: no root is seen
+  if (root.failed_with(ErrorCode::kNotFound)) {  // scope drive.file: no root is seen
+    about.root = FileId(std::string(kRootAlias));
+    return about;
+  }
   if (!root.ok()) return std::move(root).error();
   DRIVEWAY_TRY(about.root, parse_file_id(*root));
   return about;
@@ -67,12 +70,17 @@ Result<Item> DriveStore::get(const Context& context, const FileId& id) {
   const Parameters parameters = {{"fields", std::string(kItemFields)},
                                  {"supportsAllDrives", "true"},
                                  {"prettyPrint", "false"}};
-  DRIVEWAY_TRY(const std::string json,
-               client_.get_json(context, file_path(id), parameters, cat("item ", id), {id}));
-  DRIVEWAY_TRY(Item item, parse_item(json));
-  if (item.id != id && id.value() != "root") {
+  const auto json = client_.get_json(context, file_path(id), parameters, cat("item ", id), {id});
+  if (json.failed_with(ErrorCode::kNotFound) && id.value() == kRootAlias &&
+      client_.sees_own_files_only(context)) {
+    return unseen_root();
+  }
+  if (!json.ok()) return json.error();
+  DRIVEWAY_TRY(Item item, parse_item(*json));
+  if (item.id != id && id.value() != kRootAlias) {
     return Error{ErrorCode::kCorrupt, cat("Drive answered with another item than ", id), true};
   }
+  if (client_.sees_own_files_only(context)) DRIVEWAY_CHECK(place(context, item));
   client_.keys().learn(item);
   return item;
 }
@@ -84,7 +92,11 @@ Result<ItemPage> DriveStore::list(const Context& context, const ListQuery& query
                client_.get_json(context, "files", parameters, "listing", query.parents));
   DRIVEWAY_TRY(ItemPage page, parse_item_page(json));
   std::erase_if(page.items, [&](const Item& item) { return !belongs(query, item); });
-  for (const Item& item : page.items) client_.keys().learn(item);
+  const bool own_files_only = client_.sees_own_files_only(context);
+  for (Item& item : page.items) {
+    if (own_files_only) DRIVEWAY_CHECK(place(context, item));
+    client_.keys().learn(item);
+  }
   if (!page_token.empty() && page.next_page_token == page_token) {
     return Error{ErrorCode::kCorrupt, "listing: the same page follows itself", true};
   }
@@ -148,9 +160,12 @@ Result<ChangePage> DriveStore::changes(const Context& context, const Feed& feed,
   if (page.next_page_token == page_token) {
     return Error{ErrorCode::kCorrupt, "changes: the same page follows itself", true};
   }
+  const bool own_files_only = client_.sees_own_files_only(context);
   for (Change& change : page.changes) {
     DRIVEWAY_CHECK(complete(context, change));
-    if (change.item) client_.keys().learn(*change.item);
+    if (!change.item) continue;
+    if (own_files_only) DRIVEWAY_CHECK(place(context, *change.item));
+    client_.keys().learn(*change.item);
   }
   return page;
 }

@@ -32,13 +32,15 @@ Status check_small(const ContentSource* content) {
 
 }  // namespace
 
-Result<Item> DriveStore::item_of(http::Response response, const FileId& id, std::string_view what) {
+Result<Item> DriveStore::item_of(const Context& context, http::Response response, const FileId& id,
+                                 std::string_view what) {
   DRIVEWAY_TRY(const std::string json, client_.json_of(std::move(response), what));
   auto item = parse_item(json);
   if (!item.ok()) return wrap(std::move(item).error(), std::string(what));
-  if (!id.empty() && item->id != id && id.value() != "root") {
+  if (!id.empty() && item->id != id && id.value() != kRootAlias) {
     return Error{ErrorCode::kCorrupt, cat(what, ": Drive answered with another item"), true};
   }
+  if (client_.sees_own_files_only(context)) DRIVEWAY_CHECK(place(context, *item));
   client_.keys().learn(*item);
   return item;
 }
@@ -50,7 +52,7 @@ Result<Item> DriveStore::change(const Context& context, EditRequest edit, const 
     edit.url = client_.url_for(DriveClient::kApi, path, parameters);
     edit.headers.emplace_back("Content-Type", kJsonType);
     DRIVEWAY_TRY(http::Response response, client_.exchange(context, edit, what));
-    return item_of(std::move(response), id, what);
+    return item_of(context, std::move(response), id, what);
   }
   DRIVEWAY_CHECK(check_small(content));
   parameters.emplace_back("uploadType", "multipart");
@@ -60,7 +62,7 @@ Result<Item> DriveStore::change(const Context& context, EditRequest edit, const 
   edit.headers.emplace_back("Content-Type", body.content_type());
   edit.content = &body;
   DRIVEWAY_TRY(http::Response response, client_.exchange(context, edit, what));
-  return item_of(std::move(response), id, what);
+  return item_of(context, std::move(response), id, what);
 }
 
 Result<std::vector<FileId>> DriveStore::generate_ids(const Context& context, int count) {

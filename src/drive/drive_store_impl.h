@@ -2,7 +2,9 @@
 // drive_store_edits.cc and drive_store_uploads.cc. Private to drive/.
 #pragma once
 
+#include <mutex>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -16,6 +18,10 @@ inline std::string file_path(const FileId& id) { return cat("files/", percent_en
 inline std::string revision_path(const FileId& id, const Revision& revision) {
   return cat(file_path(id), "/revisions/", percent_encode(revision.value()));
 }
+// What stands for My Drive's root in requests, also for logins that do not see it (reference 1).
+inline constexpr std::string_view kRootAlias = "root";
+// My Drive's root as a login has it that does not see it: a folder that it can put its files into.
+Item unseen_root();
 inline Error without_id() { return {ErrorCode::kInvalidArgument, "an item without an id"}; }
 
 class DriveStore final : public RemoteStore {
@@ -66,12 +72,17 @@ class DriveStore final : public RemoteStore {
     Parameters parameters;
   };
   Status complete(const Context& context, Change& change);
+  // drive_store_places.cc, for a login that sees its own files only: a parent that it does not see
+  // becomes the root.
+  Status place(const Context& context, Item& item);
+  Result<bool> sees(const Context& context, const FileId& folder);
   // The bytes [range) of what `item` describes.
   Status read_media(const Context& context, const Item& item, const MediaPath& media,
                     ByteRange range, ByteSink& sink);
 
   // A file resource in an answer to a change: kCorrupt if it is not `id` (empty: any).
-  Result<Item> item_of(http::Response response, const FileId& id, std::string_view what);
+  Result<Item> item_of(const Context& context, http::Response response, const FileId& id,
+                       std::string_view what);
   // Sends `edit`, whose path and metadata are those of files/…, with `content` if there is one.
   Result<Item> change(const Context& context, EditRequest edit, const std::string& path,
                       Parameters parameters, std::string_view mime_type, ContentSource* content,
@@ -85,6 +96,9 @@ class DriveStore final : public RemoteStore {
                                      EditRequest edit, ByteRange range, std::string_view what);
 
   DriveClient client_;
+  // Parents that were asked for, of logins that see their own files only.
+  std::mutex places_mutex_;
+  std::unordered_map<FileId, bool> seen_;  // guarded by places_mutex_
 };
 
 }  // namespace driveway::drive

@@ -97,7 +97,7 @@ Result<UploadProgress> DriveStore::ask_session(const Context& context, const Upl
     return Error{ErrorCode::kStale, cat(what, ": Drive does not know the upload any more")};
   }
   if (response.status != kIncomplete) {
-    DRIVEWAY_TRY(Item item, item_of(std::move(response), session.id, what));
+    DRIVEWAY_TRY(Item item, item_of(context, std::move(response), session.id, what));
     if (range.end() < session.size && item.size != session.size) {
       return wrong("finished, although not all has been sent");
     }

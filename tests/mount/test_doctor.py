@@ -22,6 +22,7 @@ _NAMES = [
 ]
 _READ_ONLY = "https://www.googleapis.com/auth/drive.readonly"
 _FILES = "https://www.googleapis.com/auth/drive.file"
+_METADATA = "https://www.googleapis.com/auth/drive.metadata"
 
 # In a mount namespace of its own, without the mounts of other tests, which may be dead.
 _ALONE = r"""
@@ -145,8 +146,12 @@ def test_scopes(simulator, machine):
     assert doctor(machine).outcome("scopes") == "ok"
     log_in_with(machine, simulator, scopes=_FILES)
     report = doctor(machine)
+    assert report.status == 0 and report.outcome("scopes") == "warn"
+    assert "only the files that this OAuth client has made" in report["scopes"]["found"]
+    log_in_with(machine, simulator, scopes=_METADATA)
+    report = doctor(machine)
     assert report.status == 1 and report.failed() == ["login"]
-    assert "neither the scope drive nor drive.readonly" in report["login"]["found"]
+    assert "none of the scopes drive, drive.readonly and drive.file" in report["login"]["found"]
     assert report["login"]["remedy"].startswith("run `driveway login")
     assert report.outcome("scopes") == report.outcome("drive_api") == "not_checked"
 

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from support.simulator import OTHER_ACCOUNT
+from support.identity_provider import AUDIENCE, IdentityProvider
+from support.simulator import FIRST_ACCOUNT, OTHER_ACCOUNT
 from support.waiting import wait_for
 
 
@@ -137,6 +138,108 @@ def test_a_service_accounts_key_that_is_no_good(simulator, machine):
         done = machine.run("about", "--with", f"credentials={path}")
         assert done.returncode == 4 and why in done.stderr, done.stderr
     machine.secrets.add(other["private_key"])
+
+
+def impersonation_url(simulator, email=ROBOT):
+    return f"{simulator.url}/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
+
+
+@pytest.fixture
+def impersonated(simulator, machine):
+    """impersonated(…): the file of a user who acts for the service account, with changes."""
+    simulator.add_account(ROBOT)
+    machine.secrets.add(simulator.service_account(ROBOT, TOKEN_URI)["private_key"])
+    simulator.set(oauth={"token_creators": FIRST_ACCOUNT})
+    user = simulator.authorized_user(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    machine.secrets |= {user["refresh_token"], user["client_secret"]}
+
+    def make(**changes):
+        document = {
+            "type": "impersonated_service_account",
+            "service_account_impersonation_url": impersonation_url(simulator),
+            "source_credentials": user,
+            **changes,
+        }
+        return write_private(machine.folder / "impersonated.json", json.dumps(document))
+
+    return make
+
+
+def test_a_user_who_acts_for_a_service_account(simulator, machine, impersonated):
+    path = impersonated()
+    machine.environment["GOOGLE_APPLICATION_CREDENTIALS"] = str(path)
+    printed = machine.output_of("about")
+    assert ROBOT in printed and "impersonated_service_account" in printed
+    mount = machine.mount()
+    assert os.listdir(mount.my_drive) == []
+    simulator.expire_tokens()  # of the user and of the service account
+    machine.output_of("ls", "drive:")
+    mount.unmount()
+    delegates = [f"projects/-/serviceAccounts/{ROBOT}"]
+    assert ROBOT in machine.output_of("about", "--with", f"credentials={impersonated(delegates=delegates)}")
+
+
+def test_one_who_may_not_act_for_a_service_account(simulator, machine, impersonated):
+    simulator.set(oauth={"token_creators": OTHER_ACCOUNT})
+    done = machine.run("about", "--with", f"credentials={impersonated()}")
+    assert done.returncode == 4 and "Service Account Token Creator" in done.stderr, done.stderr
+    nobody = impersonation_url(simulator, "nobody@project.iam.gserviceaccount.com")
+    path = impersonated(service_account_impersonation_url=nobody)
+    done = machine.run("about", "--with", f"credentials={path}")
+    assert done.returncode == 4 and "does not exist" in done.stderr, done.stderr
+
+
+def external(simulator, machine, source, **changes):
+    document = {
+        "type": "external_account",
+        "audience": AUDIENCE,
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": f"{simulator.url}/v1/token",
+        "service_account_impersonation_url": impersonation_url(simulator),
+        "credential_source": source,
+        **changes,
+    }
+    return write_private(machine.folder / "external.json", json.dumps(document))
+
+
+@pytest.fixture
+def provider(simulator, machine):
+    simulator.add_account(ROBOT)
+    machine.secrets.add(simulator.service_account(ROBOT, TOKEN_URI)["private_key"])
+    return IdentityProvider(machine.folder, simulator)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_workload_identity(simulator, machine, provider, form):
+    subject = provider.token()
+    machine.secrets.add(subject)
+    source = {"file": str(machine.folder / "subject")}
+    if form == "json":
+        source["format"] = {"type": "json", "subject_token_field_name": "id_token"}
+        subject = json.dumps({"id_token": subject})
+    write_private(machine.folder / "subject", subject)
+    path = external(simulator, machine, source)
+    printed = machine.output_of("about", "--with", f"credentials={path}")
+    assert ROBOT in printed and "external_account" in printed
+    mount = machine.mount("--with", f"credentials={path}")
+    assert os.listdir(mount.my_drive) == []
+    mount.unmount()
+
+
+def test_a_workload_identity_that_is_not_accepted(simulator, machine, provider):
+    file = machine.folder / "subject"
+    write_private(file, provider.token(exp=int(time.time()) - 3600))
+    path = external(simulator, machine, {"file": str(file)})
+    about = ("about", "--with", f"credentials={path}")
+    done = machine.run(*about)
+    assert done.returncode == 4 and "has expired" in done.stderr, done.stderr
+    write_private(file, provider.token())
+    simulator.set(oauth={"token_creators": ""})
+    done = machine.run(*about)
+    assert done.returncode == 4 and "Service Account Token Creator" in done.stderr, done.stderr
+    simulator.set(oauth={"identity_provider_key": ""})
+    done = machine.run(*about)
+    assert done.returncode == 4 and "disabled" in done.stderr, done.stderr
 
 
 @pytest.fixture

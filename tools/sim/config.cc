@@ -85,6 +85,8 @@ void visit_oauth(OauthConfig& c, Visit&& visit) {
   visit("metadata_404_count", c.metadata_404_count);
   visit("metadata_scopes", c.metadata_scopes);
   visit("delegated_scopes", c.delegated_scopes);
+  visit("identity_provider_key", c.identity_provider_key);
+  visit("token_creators", c.token_creators);
 }
 
 template <typename Visit>

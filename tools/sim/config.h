@@ -95,6 +95,12 @@ struct OauthConfig {
   // Domain-wide delegation: what every service account may do in any user's name, space separated.
   // "": it is not set up.
   std::string delegated_scopes;
+  // Of the workload identity pools: the public key (PEM) of the one provider, whatever its name;
+  // "": there is none.
+  std::string identity_provider_key;
+  // Who has the role Service Account Token Creator on every service account: mails and principals,
+  // space separated.
+  std::string token_creators;
 };
 
 struct Config {

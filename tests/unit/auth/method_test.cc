@@ -43,11 +43,12 @@ TEST(MethodTest, AWayToLogInIsNone) {
   ASSERT_TRUE(refused.failed_with(ErrorCode::kInvalidArgument));
   EXPECT_THAT(refused.error().message, HasSubstr("run `driveway login --with gdfuse"));
   EXPECT_EQ(parse_login_method("")->kind, LoginMethod::Kind::kBrowser);
+  EXPECT_EQ(parse_login_method("device")->kind, LoginMethod::Kind::kDevice);
   EXPECT_EQ(parse_login_method("gdfuse=a=b")->argument, "a=b");
   EXPECT_EQ(parse_login_method("rclone=my drive")->argument, "my drive");
   EXPECT_TRUE(parse_login_method("rclone=x")->is_import());
   for (const char* text :
-       {"gdfuse", "gdfuse=", "device", "browser=", "adc", "=", "token=ya29.x"}) {
+       {"gdfuse", "gdfuse=", "device=x", "browser=", "adc", "=", "token=ya29.x"}) {
     const auto other = parse_login_method(text);
     ASSERT_TRUE(other.failed_with(ErrorCode::kInvalidArgument)) << text;
     EXPECT_THAT(other.error().message, HasSubstr("rclone=<REMOTE>"));

@@ -88,6 +88,9 @@ TEST(CheckScopes, WhatTheyAllow) {
   EXPECT_EQ(warned.outcome, Outcome::kWarn);
   EXPECT_THAT(warned.found, HasSubstr("read only"));
   EXPECT_EQ(check_scopes({reading}, true).outcome, Outcome::kOk);
+  const Finding own = check_scopes({"https://www.googleapis.com/auth/drive.file"}, true);
+  EXPECT_EQ(own.outcome, Outcome::kWarn);
+  EXPECT_THAT(own.found, HasSubstr("only the files"));
 }
 
 TEST(CheckDriveApi, ThatAnswers) {

@@ -193,6 +193,49 @@ TEST_F(DriveStoreTest, AboutNamesTheRoot) {
   EXPECT_THAT(http.requests.at(1).url, HasSubstr("/files/root?fields=id"));
 }
 
+// Of the scope drive.file: the root has no id that anybody can see.
+class OwnFilesStoreTest : public DriveStoreTest {
+ protected:
+  OwnFilesStoreTest() { tokens.scopes = {"https://www.googleapis.com/auth/drive.file"}; }
+  void refuse() { answer(R"({"error":{"code":404,"errors":[{"reason":"notFound"}]}})", 404); }
+};
+
+TEST_F(OwnFilesStoreTest, TheRootIsCalledByItsAlias) {
+  answer(R"({"user":{"permissionId":"7","emailAddress":"a@b"}})");
+  refuse();
+  const auto about = store->about(context);
+  ASSERT_TRUE(about.ok()) << about.error().to_string();
+  EXPECT_EQ(about->root, FileId("root"));
+  refuse();
+  const auto root = store->get(context, about->root);
+  ASSERT_TRUE(root.ok()) << root.error().to_string();
+  EXPECT_EQ(root->id, FileId("root"));
+  EXPECT_EQ(root->kind, ItemKind::kFolder);
+  EXPECT_TRUE(root->capabilities.can_add_children);
+  tokens.scopes = {"https://www.googleapis.com/auth/drive"};
+  refuse();
+  EXPECT_TRUE(store->get(context, FileId("root")).failed_with(ErrorCode::kNotFound));
+}
+
+TEST_F(OwnFilesStoreTest, WhatLiesInAFolderThatIsNotSeenIsInTheRoot) {
+  answer(R"({"files":[{"id":"1","name":"a","ownedByMe":true,"parents":["0AROOT"]},
+                      {"id":"2","name":"b","ownedByMe":true,"parents":["0AROOT"]},
+                      {"id":"3","name":"c","ownedByMe":true,"parents":["seen"]}]})");
+  refuse();
+  answer(R"({"id":"seen"})");
+  ListQuery query;
+  query.parents = {FileId("root"), FileId("seen")};
+  const auto page = store->list(context, query, "");
+  ASSERT_TRUE(page.ok()) << page.error().to_string();
+  EXPECT_EQ(page->items.at(0).parent, FileId("root"));
+  EXPECT_EQ(page->items.at(1).parent, FileId("root"));
+  EXPECT_EQ(page->items.at(2).parent, FileId("seen"));
+  EXPECT_EQ(http.requests.size(), 3U);  // each folder is asked for once
+  answer(R"({"id":"4","name":"d","ownedByMe":true,"parents":["0AROOT"]})");
+  EXPECT_EQ(store->get(context, FileId("4"))->parent, FileId("root"));
+  EXPECT_EQ(http.requests.size(), 4U);
+}
+
 TEST_F(DriveStoreTest, SharedDrivesComeInPages) {
   answer(R"({"nextPageToken":"n","drives":[{"id":"A","name":"a"}]})");
   answer(R"({"drives":[{"id":"B","name":"b"}]})");

@@ -150,6 +150,7 @@ class FakeTokens final : public auth::TokenSource {
     auth::AccessToken token;
     token.value = Secret(cat("token-", refusals + 1));
     token.quota_project = quota_project;
+    token.scopes = scopes;
     return token;
   }
   bool reads_only(const Context&) override { return false; }
@@ -163,6 +164,7 @@ class FakeTokens final : public auth::TokenSource {
   int refusals = 0;
   std::optional<Error> fails;
   std::string quota_project;
+  std::vector<std::string> scopes;
 
  private:
   const std::string fingerprint_ = "0123456789abcdef";

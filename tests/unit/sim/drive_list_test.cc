@@ -183,6 +183,14 @@ TEST_F(DriveTest, DriveFileScopeSeesOwnFilesOnly) {
   const std::string mine = put_file("mine", "");
   EXPECT_THAT(names(list("")), ElementsAre("mine"));
   EXPECT_EQ(file(mine)["isAppAuthorized"], true);
+  const std::string folder = mkdir("folder");
+  const auto moved = [&](const std::string& to, const std::string& from) {
+    return call("PATCH", cat("/drive/v3/files/", mine, "?addParents=", to, "&removeParents=", from),
+                "{}")
+        .status;
+  };
+  EXPECT_EQ(moved(folder, "root"), 200);
+  EXPECT_EQ(moved("root", folder), 200);
 }
 
 TEST_F(DriveTest, AppDataFolderIsASpaceOfItsOwn) {

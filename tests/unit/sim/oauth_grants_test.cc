@@ -48,6 +48,23 @@ TEST_F(DeviceTest, PollsUntilApproved) {
   EXPECT_EQ(poll(code).status, 400) << "the code is spent";
 }
 
+TEST_F(DeviceTest, TheUserTypesTheCodeIntoThePage) {
+  set({{"device_approval_delay", 3600}});
+  const json started = start().parsed();
+  const std::string code = started["device_code"];
+  EXPECT_EQ(get("/device").status, 200);
+  EXPECT_EQ(get("/device", {{"user_code", "XXXX-XXXX"}}).status, 404);
+  EXPECT_THAT(poll(code).error(), StartsWith("428 authorization_pending"));
+  const LoginAnswer page =
+      get("/device", {{"user_code", started["user_code"]}, {"login_hint", "bob@example.com"}});
+  EXPECT_EQ(page.status, 200) << page.body;
+  clock_.advance(std::chrono::seconds(5));
+  const LoginAnswer answer = poll(code);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(oauth_.verify(answer.parsed()["access_token"].get<std::string>())->account,
+            "bob@example.com");
+}
+
 TEST_F(DeviceTest, Refusals) {
   EXPECT_EQ(start(kDriveScope).error(),
             cat("400 invalid_scope: Invalid device flow scope: ", kDriveScope));

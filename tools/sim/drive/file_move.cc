@@ -34,6 +34,17 @@ std::string resolve_alias(const World& world, const Viewer& viewer, const std::s
   return id == "root" && account != nullptr ? account->root_id : id;
 }
 
+// As with a new item (file_write.cc): an app of the drive.file scope may put its files into the
+// root, which it cannot get.
+const Item& parent_to_add(const World& world, Access& access, const Viewer& viewer,
+                          const std::string& id, bool supports_all_drives) {
+  const Account* account = world.account(viewer.mail);
+  if (account != nullptr && (id == "root" || id == account->root_id)) {
+    return *world.current().peek(account->root_id);
+  }
+  return find_visible(world, access, viewer, id, supports_all_drives);
+}
+
 void cross_drives(SimState& state, const Viewer& viewer, Access& access, const Item& target,
                   Item& item) {
   if (item.is_folder()) {
@@ -98,7 +109,7 @@ void apply_move(SimState& state, const Viewer& viewer, Access& access, const Wri
   }
   std::string target_id;
   for (const std::string& id : options.add_parents) {
-    const Item& found = find_visible(world, access, viewer, id, options.supports_all_drives);
+    const Item& found = parent_to_add(world, access, viewer, id, options.supports_all_drives);
     const bool second = !target_id.empty() && target_id != found.id;
     if (second || (!leaves && !item.parent.empty() && found.id != item.parent)) {
       refuse(403, "cannotAddParent", "Increasing the number of parents is not allowed");

@@ -23,6 +23,7 @@ struct OauthAnswer {
 struct OauthRequest {
   const RequestHead& head;
   NameValues form;  // of the body; empty unless it is a form
+  std::string_view body{};
 
   // From the form, else from the query; "" if absent. The first one counts.
   std::string value(std::string_view name) const;
@@ -40,6 +41,20 @@ OauthAnswer token_endpoint(TokenBook& book, const OauthRequest& request);
 // A signed assertion of a service account (7), one of the four.
 OauthAnswer jwt_bearer(TokenBook& book, const OauthRequest& request);
 OauthAnswer device_code_endpoint(TokenBook& book, const OauthRequest& request);  // (4)
+// Where a user types the code, as ?user_code=: it agrees at once, as the consent page does, in the
+// name of login_hint's account (else the first). Without a code it asks for one.
+OauthAnswer device_page(TokenBook& book, const OauthRequest& request);
+
+// STS: the token of a workload identity for one of Google's (8, external_account). The identity's
+// token is a JWT that OauthConfig::identity_provider_key has signed. What it gives is good for
+// generate_access_token() alone: Drive takes no federated tokens.
+OauthAnswer token_exchange(TokenBook& book, const OauthRequest& request);
+// IAM's …/serviceAccounts/EMAIL:generateAccessToken (8, impersonated_service_account), for those
+// that OauthConfig::token_creators names.
+OauthAnswer generate_access_token(TokenBook& book, const OauthRequest& request);
+inline constexpr std::string_view kServiceAccountsPath = "/v1/projects/-/serviceAccounts/";
+// Of an identity that is not Google's: principal://iam.googleapis.com/POOL/subject/SUBJECT.
+inline constexpr std::string_view kPrincipal = "principal://";
 
 OauthAnswer revoke_endpoint(TokenBook& book, const OauthRequest& request);  // (11)
 OauthAnswer token_info(TokenBook& book, const OauthRequest& request);       // (11)

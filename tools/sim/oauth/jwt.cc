@@ -8,6 +8,8 @@
 
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "base/hash.h"
 #include "base/strings.h"
 
@@ -31,6 +33,23 @@ std::string text_of(BIO* bio) {
   char* data = nullptr;
   const long length = BIO_get_mem_data(bio, &data);
   return {data, static_cast<std::size_t>(length)};
+}
+
+using nlohmann::json;
+
+std::string text_claim(const json& claims, const char* name) {
+  const auto found = claims.find(name);
+  return found != claims.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::int64_t number_claim(const json& claims, const char* name) {
+  // Of any size in a token, but a time that can be reckoned with is not farther off than this.
+  constexpr std::int64_t kMost = 1'000'000'000'000;
+  const auto found = claims.find(name);
+  if (found == claims.end() || !found->is_number_integer()) return 0;
+  if (found->is_number_unsigned() && found->get<std::uint64_t>() > kMost) return 0;
+  const auto number = found->get<std::int64_t>();
+  return number >= -kMost ? number : 0;
 }
 
 }  // namespace
@@ -119,6 +138,19 @@ Result<Jwt> split_jwt(std::string_view compact) {
   DRIVEWAY_TRY(jwt.claims, from_base64url(parts[1]));
   DRIVEWAY_TRY(jwt.signature, from_base64url(parts[2]));
   return jwt;
+}
+
+std::optional<JwtClaims> claims_of(const Jwt& jwt) {
+  const json claims = json::parse(jwt.claims, nullptr, false);
+  if (!claims.is_object()) return std::nullopt;
+  return JwtClaims{text_claim(claims, "iss"),   text_claim(claims, "sub"),
+                   text_claim(claims, "aud"),   text_claim(claims, "scope"),
+                   number_claim(claims, "iat"), number_claim(claims, "exp")};
+}
+
+std::string header_text(const Jwt& jwt, const char* name) {
+  const json header = json::parse(jwt.header, nullptr, false);
+  return header.is_object() ? text_claim(header, name) : "";
 }
 
 }  // namespace driveway::sim

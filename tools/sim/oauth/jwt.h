@@ -1,7 +1,9 @@
 // RS256 keys and the JWTs of service accounts (oauth-headless reference 7).
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,5 +46,19 @@ struct Jwt {
   std::string claims;
 };
 Result<Jwt> split_jwt(std::string_view compact);
+
+// What a JWT says of itself, unverified: "" and 0 where a claim is missing or of another type.
+struct JwtClaims {
+  std::string issuer;
+  std::string subject;
+  std::string audience;
+  std::string scope;
+  std::int64_t issued = 0;  // seconds since 1970
+  std::int64_t expires = 0;
+};
+// Nothing unless the claims are an object.
+std::optional<JwtClaims> claims_of(const Jwt& jwt);
+// A text of its header: "alg", "kid".
+std::string header_text(const Jwt& jwt, const char* name);
 
 }  // namespace driveway::sim

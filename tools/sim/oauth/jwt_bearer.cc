@@ -10,52 +10,17 @@ namespace driveway::sim {
 
 namespace {
 
-using nlohmann::json;
-
 constexpr std::int64_t kMaxLife = 3600;  // seconds
 constexpr std::int64_t kSkew = 300;      // seconds; by others' experience (13)
-
-struct Claims {
-  std::string issuer;
-  std::string subject;
-  std::string audience;
-  std::string scope;
-  std::int64_t issued = 0;
-  std::int64_t expires = 0;
-};
 
 OauthAnswer invalid_grant(std::string_view description) {
   return OauthAnswer::error(400, "invalid_grant", description);
 }
 
-std::string text_claim(const json& claims, const char* name) {
-  const auto found = claims.find(name);
-  return found != claims.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-std::int64_t number_claim(const json& claims, const char* name) {
-  // Of any size in a token, but a time that can be reckoned with is not farther off than this.
-  constexpr std::int64_t kMost = 1'000'000'000'000;
-  const auto found = claims.find(name);
-  if (found == claims.end() || !found->is_number_integer()) return 0;
-  if (found->is_number_unsigned() && found->get<std::uint64_t>() > kMost) return 0;
-  const auto number = found->get<std::int64_t>();
-  return number >= -kMost ? number : 0;
-}
-
-std::optional<Claims> claims_of(const Jwt& jwt) {
-  const json claims = json::parse(jwt.claims, nullptr, false);
-  if (!claims.is_object()) return std::nullopt;
-  return Claims{text_claim(claims, "iss"),   text_claim(claims, "sub"),
-                text_claim(claims, "aud"),   text_claim(claims, "scope"),
-                number_claim(claims, "iat"), number_claim(claims, "exp")};
-}
-
 // RS256, by the key that the header names, or by any of the account's.
 bool signature_fits(const Jwt& jwt, const ServiceAccount& account) {
-  const json header = json::parse(jwt.header, nullptr, false);
-  if (!header.is_object() || text_claim(header, "alg") != "RS256") return false;
-  const std::string key_id = text_claim(header, "kid");
+  if (header_text(jwt, "alg") != "RS256") return false;
+  const std::string key_id = header_text(jwt, "kid");
   for (const auto& [id, pem] : account.public_keys) {
     if (!key_id.empty() && key_id != id) continue;
     const auto key = RsaKey::from_public_pem(pem);
@@ -64,7 +29,7 @@ bool signature_fits(const Jwt& jwt, const ServiceAccount& account) {
   return false;
 }
 
-bool times_fit(const Claims& claims, WallTime now) {
+bool times_fit(const JwtClaims& claims, WallTime now) {
   const auto seconds =
       std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   return claims.issued <= seconds + kSkew && claims.expires > seconds - kSkew &&
@@ -82,7 +47,7 @@ bool audience_fits(const std::string& audience, const ServiceAccount& account) {
 }
 
 // In another user's name (domain-wide delegation); nothing if that is all right.
-std::optional<OauthAnswer> refused_delegation(const TokenBook& book, const Claims& claims) {
+std::optional<OauthAnswer> refused_delegation(const TokenBook& book, const JwtClaims& claims) {
   if (!includes_scopes(book.config()->oauth.delegated_scopes, claims.scope)) {
     return OauthAnswer::error(401, "unauthorized_client",
                               "Client is unauthorized to retrieve access tokens using this method, "

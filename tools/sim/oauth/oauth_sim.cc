@@ -23,6 +23,9 @@ enum class Endpoint {
   kConsent,
   kToken,
   kDeviceCode,
+  kDevicePage,
+  kExchange,
+  kServiceAccount,
   kRevoke,
   kTokenInfo,
   kUserInfo,
@@ -43,6 +46,9 @@ constexpr Path kPaths[] = {
     {"/o/oauth2/token", Endpoint::kToken, "oauth.token"},
     {"/device/code", Endpoint::kDeviceCode, "oauth.device_code"},
     {"/o/oauth2/device/code", Endpoint::kDeviceCode, "oauth.device_code"},
+    {"/device", Endpoint::kDevicePage, "oauth.device"},
+    {"/v1/token", Endpoint::kExchange, "sts.token"},
+    {kServiceAccountsPath, Endpoint::kServiceAccount, "iam.generateAccessToken"},
     {"/revoke", Endpoint::kRevoke, "oauth.revoke"},
     {"/o/oauth2/revoke", Endpoint::kRevoke, "oauth.revoke"},
     {"/tokeninfo", Endpoint::kTokenInfo, "oauth.tokeninfo"},
@@ -55,17 +61,19 @@ constexpr Path kPaths[] = {
 };
 
 const Path* find_path(std::string_view path) {
+  if (path.starts_with(kServiceAccountsPath)) path = kServiceAccountsPath;
   const auto* found = std::ranges::find(kPaths, path, &Path::path);
   return found == std::end(kPaths) ? nullptr : found;
 }
 
-bool takes_form(Endpoint endpoint) {
-  return endpoint == Endpoint::kToken || endpoint == Endpoint::kDeviceCode;
+bool takes_post(Endpoint endpoint) {
+  return endpoint == Endpoint::kToken || endpoint == Endpoint::kDeviceCode ||
+         endpoint == Endpoint::kExchange || endpoint == Endpoint::kServiceAccount;
 }
 
 OauthAnswer answer_of(TokenBook& book, Endpoint endpoint, const OauthRequest& request) {
   const std::string& method = request.head.method;
-  if (takes_form(endpoint) ? method != "POST" : method != "GET" && method != "POST") {
+  if (takes_post(endpoint) ? method != "POST" : method != "GET" && method != "POST") {
     return OauthAnswer::error(405, "invalid_request", "Method Not Allowed");
   }
   switch (endpoint) {
@@ -75,6 +83,12 @@ OauthAnswer answer_of(TokenBook& book, Endpoint endpoint, const OauthRequest& re
       return token_endpoint(book, request);
     case Endpoint::kDeviceCode:
       return device_code_endpoint(book, request);
+    case Endpoint::kDevicePage:
+      return device_page(book, request);
+    case Endpoint::kExchange:
+      return token_exchange(book, request);
+    case Endpoint::kServiceAccount:
+      return generate_access_token(book, request);
     case Endpoint::kRevoke:
       return revoke_endpoint(book, request);
     case Endpoint::kTokenInfo:
@@ -101,7 +115,8 @@ void OauthSim::serve(const RequestHead& head, const CallInfo& /*info*/, BodyRead
                      Responder& responder) {
   const auto text = body.read_all(kMaxForm);
   if (!text.ok() && !text.failed_with(ErrorCode::kTooLarge)) return responder.drop_connection();
-  const OauthRequest request{head, parse_form(text.value_or(""))};
+  const std::string content = text.value_or("");
+  const OauthRequest request{head, parse_form(content), content};
   const OauthAnswer answer =
       text.ok() ? answer_of(book_, find_path(head.path)->endpoint, request)
                 : OauthAnswer::error(413, "invalid_request", "Request Entity Too Large");
@@ -112,7 +127,7 @@ void OauthSim::serve(const RequestHead& head, const CallInfo& /*info*/, BodyRead
 
 std::optional<TokenInfo> OauthSim::verify(std::string_view access_token) {
   auto found = book_.access(access_token);
-  if (!found) return std::nullopt;
+  if (!found || found->grant.account.starts_with(kPrincipal)) return std::nullopt;
   Grant& grant = found->grant;
   return TokenInfo{std::move(grant.account), std::move(grant.scopes), std::move(grant.client_id),
                    std::move(grant.project), grant.is_service_account};

@@ -1,9 +1,13 @@
-// Google's OAuth 2.0 as the simulator has it (oauth-headless reference 1–7, 11, 13): consent page,
-// token endpoint, device flow, service accounts, revocation, tokeninfo, userinfo.
+// Google's OAuth 2.0 as the simulator has it (oauth-headless reference 1–8, 11, 13): consent page,
+// token endpoint, device flow, service accounts, workload identities, impersonation, revocation,
+// tokeninfo, userinfo.
 //
 //   GET  /o/oauth2/v2/auth, /o/oauth2/auth        the consent page, which agrees by itself: 302
 //   POST /token, /oauth2/v4/token, /o/oauth2/token   code, refresh token, device code, JWT
 //   POST /device/code, /o/oauth2/device/code
+//   GET  /device                                  where its code is typed; agrees by itself
+//   POST /v1/token                                STS (8)
+//   POST /v1/projects/-/serviceAccounts/EMAIL:generateAccessToken   IAM (8)
 //   POST /revoke, /o/oauth2/revoke                (GET with ?token= too)
 //   GET, POST /tokeninfo, /oauth2/v1/tokeninfo, /oauth2/v3/tokeninfo
 //   GET  /v1/userinfo, /oauth2/v2/userinfo, /oauth2/v3/userinfo

@@ -171,6 +171,17 @@ TokenBook::DeviceCode TokenBook::start_device(const Grant& grant) {
   return started;
 }
 
+bool TokenBook::approve_device(std::string_view user_code, const std::string& account) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [code, device] : devices_) {
+    if (device.user_code != user_code || device.expires <= now()) continue;
+    device.grant.account = account;
+    device.approved = std::min(device.approved, now());
+    return true;
+  }
+  return false;
+}
+
 std::pair<TokenBook::DeviceState, Grant> TokenBook::poll_device(std::string_view device_code,
                                                                 std::string_view client_id) {
   const bool denied = config_.get()->oauth.deny_consent;

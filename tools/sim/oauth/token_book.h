@@ -95,6 +95,9 @@ class TokenBook {
     std::chrono::seconds interval;
   };
   DeviceCode start_device(const Grant& grant);
+  // The user has typed the code: it is approved from now on, for `account`. False if there is no
+  // such code.
+  bool approve_device(std::string_view user_code, const std::string& account);
   enum class DeviceState { kUnknown, kExpired, kTooFast, kPending, kDenied, kApproved };
   // Each call is a poll; an approved code is unknown afterwards.
   std::pair<DeviceState, Grant> poll_device(std::string_view device_code,
