@@ -88,9 +88,11 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   const auto layout = settings.choice("layout", {"colab", "root"}, "colab");
   if (!layout.ok()) return layout.error();
   plan.vfs.tree.layout = *layout == "root" ? tree::Layout::kRoot : tree::Layout::kColab;
-  const auto docs = settings.choice("docs", {"link", "export"}, "link");
-  if (!docs.ok()) return docs.error();
-  plan.vfs.tree.docs = *docs == "export" ? tree::DocsMode::kExport : tree::DocsMode::kLink;
+  if (const auto docs = settings.where("docs")) {
+    auto mode = tree::DocsMode::parse(docs->value);
+    if (!mode.ok()) return wrap(std::move(mode).error(), docs->place);
+    plan.vfs.tree.docs = *std::move(mode);
+  }
   plan.vfs.tree.uid = ::getuid();
   plan.vfs.tree.gid = ::getgid();
   DRIVEWAY_CHECK(plan_writes(settings, plan.vfs));

@@ -43,10 +43,6 @@ const char* name_of(tree::Layout layout) {
   return layout == tree::Layout::kColab ? "colab" : "root";
 }
 
-const char* name_of(tree::DocsMode docs) {
-  return docs == tree::DocsMode::kLink ? "link" : "export";
-}
-
 const char* name_of(vfs::FsyncMode mode) {
   return mode == vfs::FsyncMode::kJournal ? "journal" : "upload";
 }
@@ -75,7 +71,7 @@ json once_for_all(const Identity& identity) {
   const WriteSettings& writes = identity.writes;
   return {{"cache_dir", identity.cache_dir},
           {"layout", name_of(identity.layout)},
-          {"docs", name_of(identity.docs)},
+          {"docs", identity.docs.text()},
           {"fsync", name_of(writes.fsync)},
           {"settle", exact_text(writes.settle)},
           {"max_backlog", exact_text(writes.max_backlog)},
