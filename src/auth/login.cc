@@ -6,6 +6,7 @@
 #include "auth/refresh_token_grant.h"
 #include "auth/refreshing_source.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace driveway::auth {
@@ -67,16 +68,17 @@ std::string_view unquoted(std::string_view text) {
 }  // namespace
 
 Result<ClientIdentity> client_identity(const std::string& id, const Secret& secret,
-                                       const Environment& environment) {
+                                       const Environment& environment,
+                                       const std::optional<BegunLogin>& begun) {
   // Never the id of one client with the secret of another.
-  if (!id.empty()) {
-    const bool same = id == environment.client_id && secret.empty();
-    return ClientIdentity{id, same ? environment.client_secret : secret};
+  const std::string& used = id.empty() ? environment.client_id : id;
+  if (!used.empty()) {
+    if (!secret.empty()) return ClientIdentity{used, secret};
+    const bool is_ours = used == environment.client_id && !environment.client_secret.empty();
+    if (!is_ours && begun && begun->client.id == used) return begun->client;
+    return ClientIdentity{used, is_ours ? environment.client_secret : Secret()};
   }
-  if (!environment.client_id.empty()) {
-    return ClientIdentity{environment.client_id,
-                          secret.empty() ? environment.client_secret : secret};
-  }
+  if (begun && secret.empty()) return begun->client;
   return Error{
       ErrorCode::kLoginNeeded,
       "a login needs an OAuth client of your own: pass --client-id and --client-secret, or set "
@@ -143,44 +145,66 @@ Result<Secret> code_of_answer(std::string_view answer, std::string_view state) {
   return checked_code(*code);
 }
 
-PendingLogin::PendingLogin(LoginRequest request, const Environment& environment,
-                           http::HttpClient& http, Clock& clock, UniqueFd listener, int port)
-    : request_(std::move(request)),
-      clock_(clock),
-      endpoint_(http, clock, environment.oauth_url),
-      listener_(std::move(listener)),
-      redirect_uri_(cat("http://127.0.0.1:", port, "/")),
-      state_(base64url(random_bytes(24))),
-      verifier_(base64url(random_bytes(48))) {  // 64 characters; 43 to 128 are allowed
+namespace {
+
+std::string url_of(const BegunLogin& login, const Environment& environment) {
   std::vector<std::pair<std::string, std::string>> query = {
-      {"client_id", request_.client.id},
-      {"redirect_uri", redirect_uri_},
+      {"client_id", login.client.id},
+      {"redirect_uri", login.redirect_uri},
       {"response_type", "code"},
-      {"scope", joined(request_.scopes)},
-      {"state", state_.reveal()},
-      {"code_challenge", base64url(hash_bytes(HashKind::kSha256, verifier_.reveal()))},
+      {"scope", joined(login.scopes)},
+      {"state", login.state.reveal()},
+      {"code_challenge", base64url(hash_bytes(HashKind::kSha256, login.verifier.reveal()))},
       {"code_challenge_method", "S256"},
       {"access_type", "offline"},
       {"prompt", "consent"}};
-  if (!request_.login_hint.empty()) query.emplace_back("login_hint", request_.login_hint);
-  url_ = cat(environment.accounts_url, "/o/oauth2/v2/auth?", http::encode_query(query));
+  if (!login.login_hint.empty()) query.emplace_back("login_hint", login.login_hint);
+  return cat(environment.accounts_url, "/o/oauth2/v2/auth?", http::encode_query(query));
 }
 
+}  // namespace
+
+PendingLogin::PendingLogin(std::string account, BegunLogin begun, const Environment& environment,
+                           http::HttpClient& http, Clock& clock, UniqueFd listener)
+    : account_(std::move(account)),
+      begun_(std::move(begun)),
+      store_(environment.config_folder, clock),
+      clock_(clock),
+      endpoint_(http, clock, environment.oauth_url),
+      listener_(std::move(listener)),
+      url_(url_of(begun_, environment)) {}
+
 Result<Secret> PendingLogin::wait_for_answer(const Context& context, int input) {
-  return wait_for_redirect_or_line(context, clock_, listener_.get(), input, state_.reveal());
+  return wait_for_redirect_or_line(context, clock_, listener_.get(), input, begun_.state.reveal());
 }
 
 Result<Credential> PendingLogin::finish(const Context& context, const Secret& answer) {
-  DRIVEWAY_TRY(const Secret code, code_of_answer(answer.reveal(), state_.reveal()));
+  auto code = code_of_answer(answer.reveal(), begun_.state.reveal());
+  auto credential = code.ok() ? exchange(context, *code) : Result<Credential>(code.error());
+  if (credential.ok() || credential.failed_with(ErrorCode::kLoginNeeded) ||
+      credential.failed_with(ErrorCode::kPermissionDenied)) {
+    // What ended the exchange must not keep the file.
+    const Status dropped = drop({.deadline = context.deadline});
+    if (!dropped.ok()) log::warn("the login that has ended is still kept: ", dropped.error());
+  }
+  return credential;
+}
+
+Status PendingLogin::drop(const Context& context) {
+  return store_.drop_begun(context, account_, begun_.state);
+}
+
+Result<Credential> PendingLogin::exchange(const Context& context, const Secret& code) {
   const TokenPurpose purpose{.kind = TokenPurpose::Kind::kCode,
                              .of = "the code from the browser",
                              .remedy = std::string(kAgain)};
-  DRIVEWAY_TRY(TokenAnswer token, endpoint_.exchange_code(context, request_.client, code, verifier_,
-                                                          redirect_uri_, purpose));
+  DRIVEWAY_TRY(TokenAnswer token,
+               endpoint_.exchange_code(context, begun_.client, code, begun_.verifier,
+                                       begun_.redirect_uri, purpose));
   Credential credential;
-  credential.client = request_.client;
+  credential.client = begun_.client;
   // No scope in the answer: what was asked for (RFC 6749, 5.1).
-  credential.scopes = token.token.scopes.empty() ? request_.scopes : token.token.scopes;
+  credential.scopes = token.token.scopes.empty() ? begun_.scopes : token.token.scopes;
   if (!allows_drive(credential.scopes)) {
     return Error{ErrorCode::kPermissionDenied,
                  cat("this login gives no access to Drive: on Google's page, tick the box for "
@@ -205,12 +229,26 @@ Result<Credential> PendingLogin::finish(const Context& context, const Secret& an
   return credential;
 }
 
-Result<std::unique_ptr<PendingLogin>> begin_login(LoginRequest request,
+Result<std::unique_ptr<PendingLogin>> begin_login(const Context& context,
+                                                  const LoginRequest& request,
                                                   const Environment& environment,
                                                   http::HttpClient& http, Clock& clock) {
-  DRIVEWAY_TRY(LoopbackListener listener, listen_on_loopback());
-  return std::make_unique<PendingLogin>(std::move(request), environment, http, clock,
-                                        std::move(listener.fd), listener.port);
+  const LoginStore store(environment.config_folder, clock);
+  auto begun = store.begun(request.account);
+  LoopbackListener listener;
+  if (!begun || !begun->fits(request)) {
+    DRIVEWAY_TRY(listener, listen_on_loopback());
+    DRIVEWAY_TRY(begun,
+                 store.keep_begun(context, request.account, request,
+                                  new_begun_login(request, listener.port, clock.wall_now())));
+  }
+  if (listener.port != begun->port()) {
+    auto old_port = listen_on_loopback(begun->port());
+    if (!old_port.ok()) log::info("without a listener for the browser: ", old_port.error());
+    listener = old_port.ok() ? *std::move(old_port) : LoopbackListener();
+  }
+  return std::make_unique<PendingLogin>(request.account, *std::move(begun), environment, http,
+                                        clock, std::move(listener.fd));
 }
 
 }  // namespace driveway::auth

@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".json";
+constexpr std::string_view kBegunSuffix = ".begun";
 constexpr std::size_t kMaxLoginFile = 64 * 1024;
 // flock cannot be waited for with a deadline: it is tried at this pace.
 constexpr Duration kLockPace = std::chrono::milliseconds(25);
@@ -83,6 +84,26 @@ Result<Credential> read_login(const fs::path& path, std::string_view what,
   DRIVEWAY_TRY(std::string text, read_file(path, kMaxLoginFile));
   const Secret content(std::move(text));
   return parse_credential(content.reveal(), what, remedy);
+}
+
+// Also one that is over.
+std::optional<BegunLogin> read_begun(const fs::path& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode) || (info.st_mode & 077) != 0) {
+    return std::nullopt;
+  }
+  auto text = read_file(path, kMaxLoginFile);
+  if (!text.ok()) return std::nullopt;
+  const Secret content(*std::move(text));
+  return parse_begun_login(content.reveal());
+}
+
+// Ok where there is nothing.
+Status remove_file(const fs::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
+    return errno_error(errno, cat("cannot remove '", path.native(), "'"));
+  }
+  return {};
 }
 
 class StoredHome final : public CredentialHome {
@@ -157,10 +178,39 @@ Status LoginStore::remove(const Context& context, const std::string& name) const
   DRIVEWAY_CHECK(check_name(name));
   const fs::path path = path_of(name);
   DRIVEWAY_TRY(const auto held, take_lock(context, clock_, path));
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
-    return errno_error(errno, cat("cannot remove '", path.native(), "'"));
+  return remove_file(path);
+}
+
+fs::path LoginStore::begun_path_of(std::string_view name) const {
+  return folder_ / cat(name, kBegunSuffix);
+}
+
+std::optional<BegunLogin> LoginStore::begun(const std::string& name) const {
+  if (!is_name(name)) return std::nullopt;
+  auto login = read_begun(begun_path_of(name));
+  return login && !login->is_over(clock_.wall_now()) ? std::move(login) : std::nullopt;
+}
+
+Result<BegunLogin> LoginStore::keep_begun(const Context& context, const std::string& name,
+                                          const LoginRequest& request, BegunLogin fresh) const {
+  DRIVEWAY_CHECK(check_name(name));
+  DRIVEWAY_CHECK(make_private_directory(folder_, 0700));
+  DRIVEWAY_TRY(const auto held, take_lock(context, clock_, path_of(name)));
+  if (auto other = begun(name); other && other->fits(request)) return *std::move(other);
+  const Secret text(begun_login_json(fresh));
+  DRIVEWAY_CHECK(write_file_atomically(begun_path_of(name), text.reveal(), 0600));
+  return fresh;
+}
+
+Status LoginStore::drop_begun(const Context& context, const std::string& name,
+                              const Secret& state) const {
+  DRIVEWAY_CHECK(check_name(name));
+  DRIVEWAY_TRY(const auto held, take_lock(context, clock_, path_of(name)));
+  if (!state.empty()) {
+    const auto kept = read_begun(begun_path_of(name));
+    if (!kept || kept->state != state) return {};  // another one has begun meanwhile
   }
-  return {};
+  return remove_file(begun_path_of(name));
 }
 
 std::unique_ptr<CredentialHome> LoginStore::home(const std::string& name) const {

@@ -5,14 +5,19 @@
 // "client_id", "client_secret", "refresh_token", "scopes": [...], "account", "quota_project_id",
 // "created", "grant_ends"}, the last four optional, times in RFC 3339. `type` makes it a file that
 // GOOGLE_APPLICATION_CREDENTIALS can name.
+//
+// Beside it CONFIG/logins/NAME.begun, 0600 too, under the same lock: a login that has begun and
+// not ended (begun_login.h). It is no login: names() and contains() know nothing of it.
 #pragma once
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "auth/begun_login.h"
 #include "auth/credential.h"
 #include "auth/refresh_token_grant.h"
 #include "base/clock.h"
@@ -41,10 +46,23 @@ class LoginStore {
   // Ok also where there was none. Errors: as save.
   Status remove(const Context& context, const std::string& name) const;
 
+  // The login that has begun under this name, if it can still be taken up: one whose file is
+  // damaged, or open to others, or that is over, is none.
+  std::optional<BegunLogin> begun(const std::string& name) const;
+  // Keeps `fresh` in place of what is there, unless another process has meanwhile begun one that
+  // fits `request`. Gives the one that counts. Errors: as save.
+  Result<BegunLogin> keep_begun(const Context& context, const std::string& name,
+                                const LoginRequest& request, BegunLogin fresh) const;
+  // Forgets the one with this state, or with "" whichever is there. Ok also where there is none.
+  // Errors: as save.
+  Status drop_begun(const Context& context, const std::string& name,
+                    const Secret& state = Secret()) const;
+
   // For make_refresh_token_grant().
   std::unique_ptr<CredentialHome> home(const std::string& name) const;
 
   std::filesystem::path path_of(std::string_view name) const;
+  std::filesystem::path begun_path_of(std::string_view name) const;
 
  private:
   const std::filesystem::path folder_;

@@ -169,13 +169,17 @@ class Waiter {
 
 }  // namespace
 
-Result<LoopbackListener> listen_on_loopback() {
+Result<LoopbackListener> listen_on_loopback(int port) {
   LoopbackListener listener{
       UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)), 0};
   if (!listener.fd.valid()) return socket_error("socket");
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  // A port that had connections a minute ago is free all the same.
+  const int yes = 1;
+  static_cast<void>(!::setsockopt(listener.fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes));
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   socklen_t size = sizeof address;
   if (::bind(listener.fd.get(), generic, size) != 0) return socket_error("bind");

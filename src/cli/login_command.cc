@@ -78,14 +78,17 @@ Result<auth::Credential> take_answer(auth::PendingLogin& pending, const Context&
   }
 }
 
-Result<auth::Credential> run_flow(const LoginArguments& arguments,
+Result<auth::Credential> run_flow(const LoginArguments& arguments, const std::string& name,
                                   const auth::Environment& environment, const Context& context,
                                   http::HttpClient& http, Clock& clock) {
-  DRIVEWAY_TRY(auto client, auth::client_identity(arguments.client_id,
-                                                  Secret(arguments.client_secret), environment));
-  auth::LoginRequest request{.client = std::move(client),
-                             .scopes = auth::drive_scopes(arguments.read_only)};
-  DRIVEWAY_TRY(const auto pending, auth::begin_login(std::move(request), environment, http, clock));
+  const auto begun = auth::LoginStore(environment.config_folder, clock).begun(name);
+  DRIVEWAY_TRY(auto client,
+               auth::client_identity(arguments.client_id, Secret(arguments.client_secret),
+                                     environment, begun));
+  const auth::LoginRequest request{.client = std::move(client),
+                                   .scopes = auth::drive_scopes(arguments.read_only),
+                                   .account = name};
+  DRIVEWAY_TRY(const auto pending, auth::begin_login(context, request, environment, http, clock));
   const HiddenInput hidden;
   print_instructions(pending->url(), hidden.hides());
   return take_answer(*pending, context);
@@ -163,7 +166,7 @@ ExitStatus login(const Settings& settings, const LoginArguments& arguments) {
   const std::string name = settings.text("account", auth::kDefaultAccount);
   const auth::LoginStore store(environment.config_folder, clock);
   const auto http = http::make_curl_client(http_options(), clock, metrics);
-  auto credential = run_flow(arguments, environment, context, *http, clock);
+  auto credential = run_flow(arguments, name, environment, context, *http, clock);
   std::cout << "\n";
   if (!credential.ok()) return report(credential.error());
   const auto who = try_out(*credential, environment, context, *http, clock, metrics);

@@ -1,6 +1,7 @@
 #include "auth/login.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <thread>
@@ -25,12 +26,7 @@ class LoginTest : public testing::Test {
   LoginTest() {
     fixture_.server.extra =
         R"(,"refresh_token":"1//refresh","scope":"https://www.googleapis.com/auth/drive")";
-    auto begun = begin_login({.client = {"client.test", Secret("GOCSPX-secret")},
-                              .scopes = drive_scopes(false),
-                              .login_hint = "me@example.test"},
-                             fixture_.environment, *fixture_.client.http, fixture_.clock);
-    EXPECT_TRUE(begun.ok());
-    login_ = *std::move(begun);
+    begin();
     const std::string& url = login_->url();
     for (const std::string_view part :
          split(std::string_view(url).substr(url.find('?') + 1), '&')) {
@@ -39,6 +35,17 @@ class LoginTest : public testing::Test {
     }
   }
 
+  // As another call of the program would; the one before has ended.
+  void begin() {
+    login_.reset();
+    login_ = begin_beside();
+  }
+  std::unique_ptr<PendingLogin> begin_beside() {
+    auto begun =
+        begin_login({}, request_, fixture_.environment, *fixture_.client.http, fixture_.clock);
+    EXPECT_TRUE(begun.ok()) << begun.error().to_string();
+    return *std::move(begun);
+  }
   std::string redirect(const std::string& parameters) const {
     return cat(query_.at("redirect_uri"), "?", parameters);
   }
@@ -54,6 +61,10 @@ class LoginTest : public testing::Test {
   }
 
   AuthFixture fixture_;
+  LoginStore store_{fixture_.environment.config_folder, fixture_.clock};
+  LoginRequest request_{.client = {"client.test", Secret("GOCSPX-secret")},
+                        .scopes = drive_scopes(false),
+                        .login_hint = "me@example.test"};
   std::unique_ptr<PendingLogin> login_;
   Form query_;
 };
@@ -164,7 +175,7 @@ TEST_F(LoginTest, ANewLoginCanBeTriedBeforeItIsStored) {
   ASSERT_TRUE(tokens->token({}).ok());
   EXPECT_EQ(fixture_.server.form(0).at("refresh_token"), "1//new");
   EXPECT_EQ(credential.refresh_token.reveal(), "1//rotated");
-  EXPECT_FALSE(std::filesystem::exists(fixture_.environment.config_folder / "logins"));
+  EXPECT_TRUE(store_.names().empty());
 }
 
 TEST_F(LoginTest, TheBrowsersRedirectIsTheAnswer) {
@@ -255,6 +266,134 @@ TEST_F(LoginTest, WaitingEndsWithTheContext) {
       [&] { EXPECT_TRUE(login_->wait_for_answer(context).failed_with(ErrorCode::kCancelled)); });
   source.cancel();
   waiting.join();
+}
+
+// A login that has begun
+
+TEST_F(LoginTest, ALaterCallTakesUpWhatHasBegun) {
+  const std::string url = login_->url();
+  const WallTime begun = login_->begun();
+  fixture_.clock.advance(50min);
+  begin();
+  EXPECT_EQ(login_->url(), url);
+  EXPECT_EQ(login_->begun(), begun);
+  EXPECT_TRUE(login_->hears_browser());
+  ASSERT_TRUE(finish(with_state("code=4%2F0Acode")).ok());  // of the first call's URL
+  const Form form = fixture_.server.form(0);
+  EXPECT_EQ(form.at("redirect_uri"), query_.at("redirect_uri"));
+  EXPECT_EQ(form.at("client_secret"), "GOCSPX-secret");
+  EXPECT_EQ(base64url(hash_bytes(HashKind::kSha256, form.at("code_verifier"))),
+            query_.at("code_challenge"));
+  begin();
+  EXPECT_NE(login_->url(), url);  // a login that has ended is not taken up
+}
+
+TEST_F(LoginTest, WhatIsKeptIsPrivateAndNoLogin) {
+  const auto path = store_.begun_path_of("default");
+  struct stat info {};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+  ASSERT_EQ(::stat(path.parent_path().c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0700U);
+  EXPECT_TRUE(store_.names().empty());
+  EXPECT_FALSE(store_.contains("default"));
+  EXPECT_TRUE(store_.begun("default").has_value());
+  EXPECT_FALSE(store_.begun("work").has_value());
+}
+
+TEST_F(LoginTest, AnotherRequestOrAnotherDayBeginsAnew) {
+  auto differs = [&, url = login_->url()]() mutable {
+    begin();
+    return std::exchange(url, login_->url()) != url;
+  };
+  EXPECT_FALSE(differs());
+  request_.scopes = drive_scopes(true);
+  EXPECT_TRUE(differs());
+  request_.client.secret = Secret("GOCSPX-right-now");
+  EXPECT_TRUE(differs());
+  request_.client.secret = Secret();  // not given again
+  EXPECT_FALSE(differs());
+  request_.client = {"other.test", Secret()};
+  EXPECT_TRUE(differs());
+  fixture_.clock.advance(60min);
+  EXPECT_TRUE(differs());
+  ASSERT_EQ(::chmod(store_.begun_path_of("default").c_str(), 0640), 0);
+  EXPECT_TRUE(differs());
+  for (const std::string content : {"", "{", R"({"version":2})", R"({"version":1,"state":"x"})"}) {
+    ASSERT_TRUE(write_file_atomically(store_.begun_path_of("default"), content, 0600).ok());
+    EXPECT_TRUE(differs()) << content;
+  }
+}
+
+TEST_F(LoginTest, EachAccountHasItsOwn) {
+  const std::string url = login_->url();
+  request_.account = "work";
+  EXPECT_NE(begin_beside()->url(), url);
+  request_.account = "default";
+  begin();
+  EXPECT_EQ(login_->url(), url);
+  request_.account = "../x";
+  EXPECT_TRUE(begin_login({}, request_, fixture_.environment, *fixture_.client.http, fixture_.clock)
+                  .failed_with(ErrorCode::kInvalidArgument));
+}
+
+TEST_F(LoginTest, TwoAtOnceAreOneOfWhichOneHearsTheBrowser) {
+  const auto second = begin_beside();
+  EXPECT_EQ(second->url(), login_->url());
+  EXPECT_TRUE(login_->hears_browser());
+  EXPECT_FALSE(second->hears_browser());
+  int pipe[2];
+  ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
+  const UniqueFd input(pipe[0]);
+  const UniqueFd output(pipe[1]);
+  ASSERT_GT(::write(output.get(), "4/0Acode\n", 9), 0);
+  const auto answer = second->wait_for_answer({}, input.get());
+  ASSERT_TRUE(answer.ok());
+  EXPECT_TRUE(second->finish({}, *answer).ok());
+}
+
+TEST_F(LoginTest, WhatHasBegunIsKeptUntilItEnds) {
+  const auto is_kept = [&] { return store_.begun("default").has_value(); };
+  EXPECT_TRUE(finish("two words").failed_with(ErrorCode::kInvalidArgument));
+  EXPECT_TRUE(is_kept());
+  fixture_.server.answer_with({{503, "<html>", {}}});
+  EXPECT_TRUE(finish("4/0Acode").failed_with(ErrorCode::kUnavailable));
+  EXPECT_TRUE(is_kept());
+  fixture_.server.answer_with({refusal(400, "invalid_grant")});
+  EXPECT_TRUE(finish("4/0Acode").failed_with(ErrorCode::kLoginNeeded));
+  EXPECT_FALSE(is_kept());
+  begin();
+  EXPECT_TRUE(
+      finish(redirect(cat("error=access_denied&state=", store_.begun("default")->state.reveal())))
+          .failed_with(ErrorCode::kPermissionDenied));
+  EXPECT_FALSE(is_kept());
+}
+
+TEST_F(LoginTest, OneThatHasEndedLeavesTheNextAlone) {
+  ASSERT_TRUE(store_.drop_begun({}, "default").ok());
+  const auto next = begin_beside();
+  ASSERT_TRUE(login_->drop({}).ok());
+  EXPECT_TRUE(store_.begun("default").has_value());
+  ASSERT_TRUE(next->drop({}).ok());
+  EXPECT_FALSE(store_.begun("default").has_value());
+}
+
+TEST_F(LoginTest, TheClientOfWhatHasBegunNeedsNotBeGivenAgain) {
+  const auto begun = store_.begun("default");
+  Environment environment;
+  const auto same = client_identity("", Secret(), environment, begun);
+  ASSERT_TRUE(same.ok());
+  EXPECT_EQ(same->id, "client.test");
+  EXPECT_EQ(same->secret.reveal(), "GOCSPX-secret");
+  EXPECT_EQ(client_identity("client.test", Secret(), environment, begun)->secret.reveal(),
+            "GOCSPX-secret");
+  EXPECT_EQ(client_identity("client.test", Secret("s"), environment, begun)->secret.reveal(), "s");
+  EXPECT_TRUE(client_identity("other", Secret(), environment, begun)->secret.empty());
+  environment.client_id = "env";
+  environment.client_secret = Secret("env-secret");
+  EXPECT_EQ(client_identity("", Secret(), environment, begun)->id, "env");
+  EXPECT_EQ(client_identity("client.test", Secret(), environment, begun)->secret.reveal(),
+            "GOCSPX-secret");
 }
 
 TEST_F(LoginTest, TheClientComesFromArgumentsOrTheEnvironment) {
