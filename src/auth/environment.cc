@@ -38,10 +38,10 @@ std::filesystem::path home_folder() {
   return home;
 }
 
-std::filesystem::path config_home() {
+std::filesystem::path xdg_folder(const char* name, const char* below_home) {
   // The XDG specification: a relative path counts as not set.
-  if (std::filesystem::path path = variable("XDG_CONFIG_HOME"); path.is_absolute()) return path;
-  return home_folder() / ".config";
+  if (std::filesystem::path path = variable(name); path.is_absolute()) return path;
+  return home_folder() / below_home;
 }
 
 std::filesystem::path gcloud_folder() {
@@ -55,7 +55,11 @@ Environment Environment::from_process() {
   Environment environment;
   environment.oauth_url = url_variable("DRIVEWAY_OAUTH_URL", environment.oauth_url);
   environment.accounts_url = url_variable("DRIVEWAY_ACCOUNTS_URL", environment.accounts_url);
-  environment.config_folder = config_home() / "driveway";
+  environment.home = home_folder();
+  environment.config_home = xdg_folder("XDG_CONFIG_HOME", ".config");
+  environment.data_home = xdg_folder("XDG_DATA_HOME", ".local/share");
+  environment.rclone_config = variable("RCLONE_CONFIG");
+  environment.config_folder = environment.config_home / "driveway";
   environment.application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS");
   environment.gcloud_credentials = gcloud_folder() / "application_default_credentials.json";
   environment.colab_credentials = "/content/.adc/adc.json";

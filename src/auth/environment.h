@@ -14,6 +14,12 @@ struct Environment {
   std::string accounts_url = "https://accounts.google.com";
   // $XDG_CONFIG_HOME/driveway, else ~/.config/driveway.
   std::filesystem::path config_folder{};
+  // $HOME, $XDG_CONFIG_HOME and $XDG_DATA_HOME, or what stands for them: other programs' logins.
+  std::filesystem::path home{};
+  std::filesystem::path config_home{};
+  std::filesystem::path data_home{};
+  // RCLONE_CONFIG; empty = not set.
+  std::filesystem::path rclone_config{};
   // GOOGLE_APPLICATION_CREDENTIALS; empty = not set.
   std::filesystem::path application_credentials{};
   // gcloud's file of Application Default Credentials, in $CLOUDSDK_CONFIG, else ~/.config/gcloud;

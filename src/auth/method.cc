@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 
+#include "auth/login_method.h"
 #include "base/hash.h"
 #include "base/strings.h"
 
@@ -31,6 +32,12 @@ constexpr std::array<Form, 8> kForms = {{
 
 // What stands behind the equals sign may be a secret by mistake: it is not shown.
 Error unknown(std::string_view name) {
+  if (is_login_method(name)) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        cat("\"", name, "\" makes a login, and is none to be used: run `driveway login --with ",
+            name, "…` once, then this command without --with")};
+  }
   std::string forms;
   for (const Form& form : kForms) {
     // In brackets, or it would be taken for a secret, and taken out.

@@ -100,6 +100,10 @@ class App {
               [this](const Settings& settings) { return login(settings, login_); });
         });
     account(sub);
+    sub->add_option("--with", login_.with,
+                    "browser (the built-in one); gdfuse=LABEL: take over the login of "
+                    "google-drive-ocamlfuse; rclone=REMOTE: that of a remote in rclone.conf")
+        ->type_name("METHOD");
     sub->add_option("--client-id", login_.client_id, "of your OAuth client")->type_name("ID");
     sub->add_option("--client-secret", login_.client_secret,
                     "its secret (or DRIVEWAY_CLIENT_SECRET)")

@@ -11,6 +11,7 @@
 namespace driveway::cli {
 
 struct LoginArguments {
+  std::string with;  // how to come by a login: auth/login_method.h
   std::string client_id;
   std::string client_secret;
   bool read_only = false;

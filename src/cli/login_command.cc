@@ -11,12 +11,14 @@
 #include "auth/credential.h"
 #include "auth/environment.h"
 #include "auth/login.h"
+#include "auth/login_method.h"
 #include "auth/login_store.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
+#include "cli/login_import.h"
 #include "cli/view.h"
 #include "drive/drive_store.h"
 #include "drive/store_stack.h"
@@ -29,6 +31,10 @@ constexpr auto kLoginDeadline = std::chrono::minutes(15);
 constexpr int kAnswerTries = 3;
 constexpr auto kTrialPatience = std::chrono::minutes(1);
 constexpr auto kWakePatience = std::chrono::seconds(5);
+// It can be tried again at any time, so it is not stored on trust.
+constexpr const char* kNotTakenOver =
+    "the login is not taken over, and nothing was changed (`driveway login` without --with makes a "
+    "new one)";
 
 // While it lives, a terminal on standard input does not show what is typed: the paste is a secret,
 // and what a notebook shows is kept. The terminal is as before in the end: an InterruptGuard takes
@@ -105,14 +111,18 @@ auth::Environment environment_of(const Settings& settings) {
   return environment;
 }
 
-// Asks Drive who it is, which also proves that the login works.
+// Asks Drive who it is, which also proves that the login works. What it may do becomes known, too.
 Result<drive::About> try_out(auth::Credential& credential, const auth::Environment& environment,
                              const Context& context, http::HttpClient& http, Clock& clock,
                              Metrics& metrics) {
   const auto tokens = auth::make_trial_source(credential, environment, http, clock);
   const auto stack =
       drive::make_store_stack(drive::make_drive_store(http, *tokens, clock), {}, clock, metrics);
-  return stack->store().about(context.with_deadline(clock.now() + kTrialPatience));
+  const Context trial = context.with_deadline(clock.now() + kTrialPatience);
+  DRIVEWAY_TRY(drive::About who, stack->store().about(trial));
+  const auto token = tokens->token(trial);
+  if (token.ok() && !token->scopes.empty()) credential.scopes = token->scopes;
+  return who;
 }
 
 // A login that Drive does not take never replaces one that may work. Where there is none, it is
@@ -166,10 +176,15 @@ ExitStatus login(const Settings& settings, const LoginArguments& arguments) {
   const std::string name = settings.text("account", auth::kDefaultAccount);
   const auth::LoginStore store(environment.config_folder, clock);
   const auto http = http::make_curl_client(http_options(), clock, metrics);
-  auto credential = run_flow(arguments, name, environment, context, *http, clock);
-  std::cout << "\n";
+  const auto method = auth::parse_login_method(arguments.with);
+  if (!method.ok()) return report(wrap(method.error(), "--with"));
+  auto credential = method->is_import()
+                        ? import_login(*method, arguments, environment)
+                        : run_flow(arguments, name, environment, context, *http, clock);
+  if (!method->is_import()) std::cout << "\n";
   if (!credential.ok()) return report(credential.error());
   const auto who = try_out(*credential, environment, context, *http, clock, metrics);
+  if (!who.ok() && method->is_import()) return report(wrap(who.error(), kNotTakenOver));
   if (!who.ok()) return refused_by_drive(who.error(), store, context, name, *credential);
   credential->account = who->email;
   if (const Status saved = store.save(context, name, *credential); !saved.ok()) {

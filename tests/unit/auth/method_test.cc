@@ -5,6 +5,8 @@
 
 #include <filesystem>
 
+#include "auth/login_method.h"
+
 namespace driveway::auth {
 namespace {
 
@@ -34,6 +36,23 @@ TEST(MethodTest, WhatIsNoneIsRefusedWithThoseThatAre) {
   }
   EXPECT_THAT(parse_method("other").error().message,
               testing::AllOf(HasSubstr("auto"), HasSubstr("command=<CMD>")));
+}
+
+TEST(MethodTest, AWayToLogInIsNone) {
+  const auto refused = parse_method("gdfuse=default");
+  ASSERT_TRUE(refused.failed_with(ErrorCode::kInvalidArgument));
+  EXPECT_THAT(refused.error().message, HasSubstr("run `driveway login --with gdfuse"));
+  EXPECT_EQ(parse_login_method("")->kind, LoginMethod::Kind::kBrowser);
+  EXPECT_EQ(parse_login_method("gdfuse=a=b")->argument, "a=b");
+  EXPECT_EQ(parse_login_method("rclone=my drive")->argument, "my drive");
+  EXPECT_TRUE(parse_login_method("rclone=x")->is_import());
+  for (const char* text :
+       {"gdfuse", "gdfuse=", "device", "browser=", "adc", "=", "token=ya29.x"}) {
+    const auto other = parse_login_method(text);
+    ASSERT_TRUE(other.failed_with(ErrorCode::kInvalidArgument)) << text;
+    EXPECT_THAT(other.error().message, HasSubstr("rclone=<REMOTE>"));
+    EXPECT_THAT(other.error().message, testing::Not(HasSubstr("ya29")));
+  }
 }
 
 TEST(MethodTest, ACommandIsSplitAsAShellWouldButNotExpanded) {
