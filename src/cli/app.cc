@@ -144,6 +144,7 @@ class App {
     setting(sub, "docs",
             "Google Docs as links, exported, or by type: document=odt,drawing=svg,form=link",
             "link|export|desktop|TYPE=FORMAT,…");
+    setting(sub, "umask", "which rights what has no mode of its own does not have", "MASK");
     setting(sub, "quota", "which limits Drive sets", "2026|legacy|unlimited|auto");
     setting(sub, "read-deadline", "how long a read may wait for Drive", "DURATION");
   }

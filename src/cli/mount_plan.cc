@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <system_error>
 
 #include "base/strings.h"
@@ -38,6 +39,22 @@ constexpr double kUnpacedWritesPerSecond = 20;
 vfs::RevisionsMode revisions_mode(const std::string& name) {
   if (name == "keep") return vfs::RevisionsMode::kKeep;
   return name == "drop" ? vfs::RevisionsMode::kDrop : vfs::RevisionsMode::kAuto;
+}
+
+// What is shown of files without modes of their own.
+Status plan_modes(const Settings& settings, tree::TreeOptions& options) {
+  const auto umask = settings.where("umask");
+  if (!umask) return {};
+  unsigned mask = 0;
+  const std::string& text = umask->value;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mask, 8);
+  if (error != std::errc() || end != text.data() + text.size() || mask > 0777) {
+    return Error{ErrorCode::kInvalidArgument,
+                 cat(umask->place, ": \"", text, "\" is no octal mask such as 022")};
+  }
+  options.file_mode = 0666 & ~mask;
+  options.directory_mode = 0777 & ~mask;
+  return {};
 }
 
 // How what is written goes to Drive.
@@ -95,6 +112,7 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   }
   plan.vfs.tree.uid = ::getuid();
   plan.vfs.tree.gid = ::getgid();
+  DRIVEWAY_CHECK(plan_modes(settings, plan.vfs.tree));
   DRIVEWAY_CHECK(plan_writes(settings, plan.vfs));
   if (plan.quota == "unlimited") plan.vfs.changes.writes_per_second = kUnpacedWritesPerSecond;
   return plan;
@@ -123,6 +141,7 @@ Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arg
   DRIVEWAY_TRY(MountPlan plan, plan_vfs(settings));
   plan.mount.mountpoint = fuse::canonical_mountpoint(arguments.mountpoint);
   plan.mount.kernel_options = arguments.kernel_options;
+  if (!arguments.log_file.empty()) plan.log_file = std::filesystem::absolute(arguments.log_file);
   std::vector<std::string>& options = plan.mount.kernel_options;
   const bool asked = std::find(options.begin(), options.end(), "ro") != options.end();
   plan.vfs.read_only = plan.vfs.read_only || asked;
