@@ -26,6 +26,7 @@ struct LoginRequest {
   std::vector<std::string> scopes;  // drive_scopes()
   std::string login_hint{};         // mail address to suggest; may be empty
   std::string account{"default"};   // the name that the login is to be stored under
+  int port = 0;                     // of the loopback address; 0: any that is free
 };
 
 struct BegunLogin {

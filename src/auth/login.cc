@@ -237,7 +237,7 @@ Result<std::unique_ptr<PendingLogin>> begin_login(const Context& context,
   auto begun = store.begun(request.account);
   LoopbackListener listener;
   if (!begun || !begun->fits(request)) {
-    DRIVEWAY_TRY(listener, listen_on_loopback());
+    DRIVEWAY_TRY(listener, listen_on_loopback(request.port));
     DRIVEWAY_TRY(begun,
                  store.keep_begun(context, request.account, request,
                                   new_begun_login(request, listener.port, clock.wall_now())));

@@ -165,7 +165,10 @@ class App {
     setting(sub, "cache-size", "how much disk they may take", "SIZE");
     setting(sub, "min-free-disk", "how much of the disk stays free", "SHARE");
     setting(sub, "poll", "how often to ask Drive for changes", "DURATION");
-    setting(sub, "docs", "Google Docs as links or exported", "link|export");
+    setting(sub, "docs",
+            "Google Docs as links, exported, or by type: document=odt,drawing=svg,form=link",
+            "link|export|desktop|TYPE=FORMAT,…");
+    setting(sub, "umask", "which rights what has no mode of its own does not have", "MASK");
     setting(sub, "quota", "which limits Drive sets", "2026|legacy|unlimited|auto");
     setting(sub, "read-deadline", "how long a read may wait for Drive", "DURATION");
   }

@@ -80,6 +80,7 @@ ExitStatus cache(const Settings& settings, const CacheArguments& arguments) {
   const InterruptGuard interrupt;
   const auto answer = ask(settings, arguments, {.cancel = interrupt.token()});
   if (!answer.ok()) return report(answer.error());
+  if (arguments.quiet) return ExitStatus::kDone;
   if (arguments.as_json) {
     std::cout << answer->dump(2) << "\n";
   } else {

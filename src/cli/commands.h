@@ -31,6 +31,9 @@ struct MountArguments {
   std::string mountpoint;
   bool foreground = false;
   std::vector<std::string> kernel_options;  // of -o, split at commas
+  bool quiet = false;                       // no word where it is mounted already
+  bool debug = false;    // everything is logged, unless DRIVEWAY_LOG says otherwise
+  std::string log_file;  // "" = driveway.log in the cache folder, in the foreground stderr
 };
 ExitStatus mount(const Settings& settings, const MountArguments& arguments);
 
@@ -92,6 +95,7 @@ struct CacheArguments {
   std::string to;    // trim: a SIZE; "" = the low-water mark
   bool all = false;  // clear: what is pinned, too
   bool as_json = false;
+  bool quiet = false;  // only errors are told
 };
 ExitStatus cache(const Settings& settings, const CacheArguments& arguments);
 

@@ -1,6 +1,5 @@
 // `driveway login`.
 
-#include <termios.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -18,15 +17,14 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/hidden_input.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
 #include "cli/login_device.h"
 #include "cli/login_import.h"
 #include "cli/login_input.h"
 #include "cli/login_text.h"
-#include "cli/view.h"
-#include "drive/drive_store.h"
-#include "drive/store_stack.h"
+#include "cli/new_login.h"
 
 namespace driveway::cli {
 namespace {
@@ -36,67 +34,10 @@ using nlohmann::json;
 // A code lives for some minutes (oauth reference 2), and finding one's phone takes some too.
 constexpr Duration kLoginDeadline = std::chrono::minutes(15);
 constexpr int kAnswerTries = 3;
-constexpr auto kTrialPatience = std::chrono::minutes(1);
-constexpr auto kWakePatience = std::chrono::seconds(5);
 // It can be tried again at any time, so it is not stored on trust.
 constexpr const char* kNotTakenOver =
     "the login is not taken over, and nothing was changed (`driveway login` without --with makes a "
     "new one)";
-
-// While it lives, a terminal on standard input does not show what is typed: the paste is a secret,
-// and what a notebook shows is kept. The terminal is as before in the end: an InterruptGuard takes
-// the signals that end a process, and the keys for the others do nothing meanwhile.
-class HiddenInput {
- public:
-  HiddenInput() {
-    if (::tcgetattr(STDIN_FILENO, &before_) != 0) return;  // no terminal
-    termios hidden = before_;
-    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    hidden.c_lflag |= ECHONL;  // the line's end, so that what is printed next begins a line
-    hidden.c_cc[VQUIT] = _POSIX_VDISABLE;
-    hidden.c_cc[VSUSP] = _POSIX_VDISABLE;
-    changed_ = ::tcsetattr(STDIN_FILENO, TCSADRAIN, &hidden) == 0;
-  }
-  ~HiddenInput() {
-    if (changed_) ::tcsetattr(STDIN_FILENO, TCSADRAIN, &before_);
-  }
-  HiddenInput(const HiddenInput&) = delete;
-  HiddenInput& operator=(const HiddenInput&) = delete;
-  bool hides() const { return changed_; }
-
- private:
-  termios before_{};
-  bool changed_ = false;
-};
-
-// What auth takes from the environment, with the OAuth client of config.toml where it has none: id
-// and secret from one place.
-auth::Environment environment_of(const Settings& settings) {
-  auto environment = auth::Environment::from_process();
-  if (environment.client_id.empty() && !settings.file_text("client-id").empty()) {
-    environment.client_id = settings.file_text("client-id");
-    environment.client_secret = Secret(settings.file_text("client-secret"));
-  }
-  return environment;
-}
-
-// E1: what waits for a login goes on, without a new mount. Gives the mountpoints.
-std::vector<std::string> wake_daemons(const std::string& permission_id, Clock& clock) {
-  std::vector<std::string> mountpoints;
-  for (const control::Daemon& daemon : running_daemons(clock)) {
-    if (daemon.permission_id != permission_id) continue;
-    auto client = control::Client::connect(daemon.socket, clock);
-    if (!client.ok()) continue;
-    const Context context{.deadline = clock.now() + kWakePatience};
-    const auto woken = client->ask(context, {{"op", "retry"}});
-    if (woken.ok()) {
-      mountpoints.insert(mountpoints.end(), daemon.mountpoints.begin(), daemon.mountpoints.end());
-    } else if (!woken.failed_with(ErrorCode::kUnsupported)) {  // it is read-only
-      log::warn("process ", daemon.pid, ": ", woken.error());
-    }
-  }
-  return mountpoints;
-}
 
 // One run of `driveway login`. What it tells goes to standard output, with --json to standard
 // error: then standard output has one JSON document.
@@ -105,7 +46,7 @@ class Login {
   Login(const Settings& settings, const LoginArguments& arguments, Clock& clock)
       : arguments_(arguments),
         clock_(clock),
-        environment_(environment_of(settings)),
+        environment_(login_environment(settings)),
         name_(settings.text("account", auth::kDefaultAccount)),
         store_(environment_.config_folder, clock),
         input_(answer_input(settings.environment())),
@@ -118,10 +59,6 @@ class Login {
   Result<auth::Credential> get_credential(const auth::LoginMethod& method, const Context& context,
                                           http::HttpClient& http);
   Result<auth::Credential> take_answer(const Context& context);
-  Result<drive::About> try_out(auth::Credential& credential, const Context& context,
-                               http::HttpClient& http);
-  ExitStatus refused_by_drive(const Error& error, const Context& context,
-                              const auth::Credential& credential);
   ExitStatus succeed(const drive::About& who, const auth::Credential& credential);
   ExitStatus leave_open();
   ExitStatus fail(const Error& error);
@@ -214,31 +151,6 @@ Result<auth::Credential> Login::get_credential(const auth::LoginMethod& method,
   return credential;
 }
 
-// Asks Drive who it is, which also proves that the login works. What it may do becomes known, too.
-Result<drive::About> Login::try_out(auth::Credential& credential, const Context& context,
-                                    http::HttpClient& http) {
-  const auto tokens = auth::make_trial_source(credential, environment_, http, clock_);
-  const auto stack =
-      drive::make_store_stack(drive::make_drive_store(http, *tokens, clock_), {}, clock_, metrics_);
-  const Context trial = context.with_deadline(clock_.now() + kTrialPatience);
-  DRIVEWAY_TRY(drive::About who, stack->store().about(trial));
-  const auto token = tokens->token(trial);
-  if (token.ok() && !token->scopes.empty()) credential.scopes = token->scopes;
-  return who;
-}
-
-// A login that Drive does not take never replaces one that may work. Where there is none, it is
-// stored all the same: what Drive misses (its API switched on, say) may come later.
-ExitStatus Login::refused_by_drive(const Error& error, const Context& context,
-                                   const auth::Credential& credential) {
-  if (store_.contains(name_)) {
-    return fail(wrap(error, "Drive refuses the new login; the stored one is left as it was"));
-  }
-  const Status saved = store_.save(context, name_, credential);
-  if (!saved.ok()) return fail(saved.error());
-  return fail(wrap(error, "logged in, but Drive refuses the first request"));
-}
-
 ExitStatus Login::succeed(const drive::About& who, const auth::Credential& credential) {
   const auto mountpoints = wake_daemons(who.permission_id, clock_);
   if (arguments_.as_json) {
@@ -323,12 +235,11 @@ ExitStatus Login::run(const CancelToken& cancel) {
                         .cancel = cancel};
   auto credential = get_credential(*method, context, *http);
   if (!credential.ok()) return left_open_ ? leave_open() : fail(credential.error());
-  const auto who = try_out(*credential, context, *http);
-  if (!who.ok() && method->is_import()) return fail(wrap(who.error(), kNotTakenOver));
-  if (!who.ok()) return refused_by_drive(who.error(), context, *credential);
-  credential->account = who->email;
-  const Status saved = store_.save(context, name_, *credential);
-  return saved.ok() ? succeed(*who, *credential) : fail(saved.error());
+  const bool on_trust = !method->is_import();
+  const auto who =
+      keep_login(context, {name_, environment_, *http, clock_, metrics_}, *credential, on_trust);
+  if (!who.ok()) return fail(on_trust ? who.error() : wrap(who.error(), kNotTakenOver));
+  return succeed(*who, *credential);
 }
 
 }  // namespace

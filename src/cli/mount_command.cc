@@ -61,6 +61,7 @@ control::Identity identity_of(const MountPlan& plan, const std::string& permissi
           .cache_dir = plan.cache_dir.string(),
           .layout = plan.vfs.tree.layout,
           .docs = plan.vfs.tree.docs,
+          .directory_mode = plan.vfs.tree.directory_mode,
           .writes = write_settings(plan.vfs),
           .quota_units_last_minute = nullptr};
 }
@@ -240,6 +241,12 @@ Result<bool> is_mounted_already(const MountPlan& plan, Clock& clock) {
                                      ": unmount it first, with driveway unmount")};
 }
 
+// -o nonempty: whoever asks for it knows.
+bool says_nonempty(const MountPlan& plan) {
+  const auto& options = plan.mount.kernel_options;
+  return std::find(options.begin(), options.end(), "nonempty") != options.end();
+}
+
 // Makes the mountpoint ready. True: it is mounted already, by a daemon that answers. Errors:
 // kInvalidArgument, kBusy, as errno_error.
 Result<bool> prepare_mountpoint(const MountPlan& plan, Clock& clock) {
@@ -254,6 +261,7 @@ Result<bool> prepare_mountpoint(const MountPlan& plan, Clock& clock) {
     case fuse::MountpointState::kFree:
       return false;
     case fuse::MountpointState::kNotEmpty:
+      if (says_nonempty(plan)) return false;
       std::cerr << "driveway: " << mountpoint.string()
                 << " is not empty: its files are hidden until it is unmounted\n";
       return false;
@@ -280,7 +288,7 @@ Result<bool> prepare_mountpoint(const MountPlan& plan, Clock& clock) {
 
 Status init_log_file(const MountPlan& plan) {
   DRIVEWAY_CHECK(make_private_directory(plan.cache_dir));
-  return log::init_file(plan.cache_dir / "driveway.log");
+  return log::init_file(plan.log_file.empty() ? plan.cache_dir / "driveway.log" : plan.log_file);
 }
 
 Status mount_in_background(const MountPlan& plan) {
@@ -298,17 +306,23 @@ Status mount_in_background(const MountPlan& plan) {
 ExitStatus mount(const Settings& settings, const MountArguments& arguments) {
   const auto plan = plan_mount(settings, arguments);
   if (!plan.ok()) return report(plan.error());
-  if (!settings.environment()("DRIVEWAY_LOG")) log::set_level(log::Level::kInfo);
+  if (!settings.environment()("DRIVEWAY_LOG")) {
+    log::set_level(arguments.debug ? log::Level::kDebug : log::Level::kInfo);
+  }
   SystemClock clock;
   const auto mounted = prepare_mountpoint(*plan, clock);
   if (!mounted.ok()) return report(mounted.error());
   if (*mounted) {
+    if (arguments.quiet) return ExitStatus::kDone;
     std::cerr << "driveway: already mounted at " << plan->mount.mountpoint.string() << "\n";
     tell_service_manager_ready();
     return ExitStatus::kDone;
   }
   if (arguments.foreground) {
     protect_process();
+    if (!plan->log_file.empty()) {
+      if (const Status ready = init_log_file(*plan); !ready.ok()) return report(ready.error());
+    }
     StartReport nobody;
     return static_cast<ExitStatus>(run_mount(*plan, nobody));
   }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <system_error>
 
 #include "auth/login_store.h"
@@ -39,6 +40,22 @@ constexpr double kUnpacedWritesPerSecond = 20;
 vfs::RevisionsMode revisions_mode(const std::string& name) {
   if (name == "keep") return vfs::RevisionsMode::kKeep;
   return name == "drop" ? vfs::RevisionsMode::kDrop : vfs::RevisionsMode::kAuto;
+}
+
+// What is shown of files without modes of their own.
+Status plan_modes(const Settings& settings, tree::TreeOptions& options) {
+  const auto umask = settings.where("umask");
+  if (!umask) return {};
+  unsigned mask = 0;
+  const std::string& text = umask->value;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mask, 8);
+  if (error != std::errc() || end != text.data() + text.size() || mask > 0777) {
+    return Error{ErrorCode::kInvalidArgument,
+                 cat(umask->place, ": \"", text, "\" is no octal mask such as 022")};
+  }
+  options.file_mode = 0666 & ~mask;
+  options.directory_mode = 0777 & ~mask;
+  return {};
 }
 
 // How what is written goes to Drive.
@@ -100,11 +117,14 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   const auto layout = settings.choice("layout", {"colab", "root"}, "colab");
   if (!layout.ok()) return layout.error();
   plan.vfs.tree.layout = *layout == "root" ? tree::Layout::kRoot : tree::Layout::kColab;
-  const auto docs = settings.choice("docs", {"link", "export"}, "link");
-  if (!docs.ok()) return docs.error();
-  plan.vfs.tree.docs = *docs == "export" ? tree::DocsMode::kExport : tree::DocsMode::kLink;
+  if (const auto docs = settings.where("docs")) {
+    auto mode = tree::DocsMode::parse(docs->value);
+    if (!mode.ok()) return wrap(std::move(mode).error(), docs->place);
+    plan.vfs.tree.docs = *std::move(mode);
+  }
   plan.vfs.tree.uid = ::getuid();
   plan.vfs.tree.gid = ::getgid();
+  DRIVEWAY_CHECK(plan_modes(settings, plan.vfs.tree));
   DRIVEWAY_CHECK(plan_writes(settings, plan.vfs));
   if (plan.quota == "unlimited") plan.vfs.changes.writes_per_second = kUnpacedWritesPerSecond;
   return plan;
@@ -141,6 +161,7 @@ Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arg
   DRIVEWAY_TRY(MountPlan plan, plan_vfs(settings));
   plan.mount.mountpoint = fuse::canonical_mountpoint(arguments.mountpoint);
   plan.mount.kernel_options = arguments.kernel_options;
+  if (!arguments.log_file.empty()) plan.log_file = std::filesystem::absolute(arguments.log_file);
   const std::vector<std::string>& options = arguments.kernel_options;
   const bool asked = std::find(options.begin(), options.end(), "ro") != options.end();
   if (asked || plan.vfs.read_only) make_read_only(plan);

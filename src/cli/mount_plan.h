@@ -22,6 +22,7 @@ struct MountPlan {
   std::filesystem::path cache_dir;
   vfs::VfsOptions vfs;
   fuse::MountOptions mount;
+  std::filesystem::path log_file;  // empty: stderr in the foreground, else in `cache_dir`
 };
 
 // Errors: kInvalidArgument.

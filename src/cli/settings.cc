@@ -20,25 +20,14 @@ struct Key {
   std::string_view built_in;  // "": depends on the machine, or there is none
 };
 // Those of config.toml.
-constexpr std::array<Key, 19> kKeys = {{{"account", ""},
-                                        {"with", "auto"},
-                                        {"subject", ""},
-                                        {"layout", "colab"},
-                                        {"read-only", "false"},
-                                        {"cache-dir", ""},
-                                        {"cache-size", ""},
-                                        {"min-free-disk", "5%"},
-                                        {"poll", "10s"},
-                                        {"docs", "link"},
-                                        {"fsync", "journal"},
-                                        {"settle", "1s"},
-                                        {"max-backlog", "10m"},
-                                        {"delete", "trash"},
-                                        {"revisions", "auto"},
-                                        {"quota", "auto"},
-                                        {"read-deadline", "300s"},
-                                        {"client-id", ""},
-                                        {"client-secret", ""}}};
+constexpr std::array<Key, 20> kKeys = {
+    {{"account", ""},       {"with", "auto"},        {"subject", ""},
+     {"layout", "colab"},   {"read-only", "false"},  {"cache-dir", ""},
+     {"cache-size", ""},    {"min-free-disk", "5%"}, {"poll", "10s"},
+     {"docs", "link"},      {"umask", "022"},        {"fsync", "journal"},
+     {"settle", "1s"},      {"max-backlog", "10m"},  {"delete", "trash"},
+     {"revisions", "auto"}, {"quota", "auto"},       {"read-deadline", "300s"},
+     {"client-id", ""},     {"client-secret", ""}}};
 
 const Key* find_key(std::string_view name) {
   const auto* const found =
@@ -121,6 +110,10 @@ Result<Settings> Settings::load(std::map<std::string, std::string> flags, Enviro
   return settings;
 }
 
+void Settings::add_config(std::map<std::string, Found> values) {
+  other_config_ = std::move(values);
+}
+
 std::optional<Settings::Found> Settings::where(std::string_view name) const {
   const std::string key(name);
   if (const auto flag = flags_.find(key); flag != flags_.end()) {
@@ -129,6 +122,9 @@ std::optional<Settings::Found> Settings::where(std::string_view name) const {
   const std::string variable = variable_name(name);
   if (auto value = environment_(variable))
     return Found{*std::move(value), variable, Rank::kVariable};
+  if (const auto other = other_config_.find(key); other != other_config_.end()) {
+    return other->second;
+  }
   if (const auto value = file_.find(key); value != file_.end()) {
     return Found{value->second, cat(name, " in ", file_name_), Rank::kFile};
   }

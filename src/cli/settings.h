@@ -30,22 +30,26 @@ std::filesystem::path default_cache_directory(const Environment& environment);
 // place has the setting; errors kInvalidArgument, naming the place.
 class Settings {
  public:
+  enum class Rank { kFile, kVariable, kFlag };  // the later beats the earlier
+  struct Found {
+    std::string value;
+    std::string place;  // "--cache-size", "DRIVEWAY_CACHE_SIZE", "cache-size in /…/config.toml"
+    Rank rank = Rank::kFile;
+  };
   // `flags`: what stood on the command line. A config file that is not there is empty. Errors:
   // kInvalidArgument (not TOML: with its line; an unknown key).
   static Result<Settings> load(std::map<std::string, std::string> flags, Environment environment,
                                const std::filesystem::path& config_file);
+
+  // What the config of another program says, by our names: it counts where neither a flag nor a
+  // variable does, before config.toml.
+  void add_config(std::map<std::string, Found> values);
 
   const Environment& environment() const { return environment_; }
   // All that there are, in the order in which they are told.
   static std::vector<std::string_view> names();
   // What counts where no place has it; "" where that depends on the machine, or nothing does.
   static std::string built_in(std::string_view name);
-  enum class Rank { kFile, kVariable, kFlag };  // the later beats the earlier
-  struct Found {
-    std::string value;
-    std::string place;  // "--cache-size", "DRIVEWAY_CACHE_SIZE", "cache-size in /…/config.toml"
-    Rank rank;
-  };
   // What counts, as it stands there; nothing: the built-in value.
   std::optional<Found> where(std::string_view name) const;
 
@@ -65,6 +69,7 @@ class Settings {
  private:
   std::map<std::string, std::string> flags_;
   Environment environment_;
+  std::map<std::string, Found> other_config_;
   std::map<std::string, std::string> file_;
   std::string file_name_;
 };

@@ -50,6 +50,7 @@ class OwnView final : public View {
                                .cache_dir = plan_.cache_dir.string(),
                                .layout = vfs_->tree_options().layout,
                                .docs = vfs_->tree_options().docs,
+                               .directory_mode = vfs_->tree_options().directory_mode,
                                .writes = write_settings(plan_.vfs),
                                .quota_units_last_minute = nullptr};
     dispatcher_ = std::make_unique<control::Dispatcher>(std::move(identity), *vfs_, clock_,

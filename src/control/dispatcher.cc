@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -43,10 +45,6 @@ const char* name_of(tree::Layout layout) {
   return layout == tree::Layout::kColab ? "colab" : "root";
 }
 
-const char* name_of(tree::DocsMode docs) {
-  return docs == tree::DocsMode::kLink ? "link" : "export";
-}
-
 const char* name_of(vfs::FsyncMode mode) {
   return mode == vfs::FsyncMode::kJournal ? "journal" : "upload";
 }
@@ -70,12 +68,20 @@ std::string exact_text(Duration duration) {
   return cat(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(), "ms");
 }
 
+// "022".
+std::string umask_text(mode_t directory_mode) {
+  std::array<char, 5> text{};
+  std::snprintf(text.data(), text.size(), "%03o", ~directory_mode & 0777u);
+  return text.data();
+}
+
 // What a daemon has once for all its mountpoints, by the keys of a request to mount.
 json once_for_all(const Identity& identity) {
   const WriteSettings& writes = identity.writes;
   return {{"cache_dir", identity.cache_dir},
           {"layout", name_of(identity.layout)},
-          {"docs", name_of(identity.docs)},
+          {"docs", identity.docs.text()},
+          {"umask", umask_text(identity.directory_mode)},
           {"fsync", name_of(writes.fsync)},
           {"settle", exact_text(writes.settle)},
           {"max_backlog", exact_text(writes.max_backlog)},
@@ -321,8 +327,8 @@ Status Dispatcher::refuse_other(const json& request) const {
     differing += cat(differing.empty() ? "" : ", ", here, " (not ", asked, ")");
   };
   const json settings = once_for_all(identity_);
-  for (const char* key :
-       {"cache_dir", "layout", "docs", "fsync", "settle", "max_backlog", "delete", "revisions"}) {
+  for (const char* key : {"cache_dir", "layout", "docs", "umask", "fsync", "settle", "max_backlog",
+                          "delete", "revisions"}) {
     const std::string here = settings[key].get<std::string>();
     const std::string asked = text_of(request, key);
     if (here == asked) continue;

@@ -31,7 +31,7 @@
 //   {"op":"export_unsent","folder":ABSOLUTE} → any number of {"event":"progress"}, then
 //       {"event":"done","files","folder"}
 //   {"op":"mount","mountpoint","options":[…],"read_deadline_ms","cache_dir","layout","docs",
-//       "read_only","fsync","settle","max_backlog","delete","revisions"}
+//       "umask","read_only","fsync","settle","max_backlog","delete","revisions"}
 //                                     → {"mounted":mountpoint,"already":bool}
 //   {"op":"unmount","mountpoint","force":bool,"timeout_ms":N,"drain_ms":N}
 //       → {"unmounted":mountpoint,"last":bool}. `last`: the daemon sends for at most drain_ms what
@@ -89,6 +89,7 @@ struct Identity {
   std::string cache_dir;
   tree::Layout layout = tree::Layout::kColab;
   tree::DocsMode docs = tree::DocsMode::kLink;
+  mode_t directory_mode = 0755;  // of what has no mode of its own: says the umask
   WriteSettings writes{};
   // Quota units that were used in the last minute, as of now; may be null.
   std::function<std::uint64_t()> quota_units_last_minute = nullptr;

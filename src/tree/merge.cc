@@ -69,8 +69,9 @@ bool Merger::same_bytes(const drive::Item& a, const drive::Item& b) const {
     case drive::ItemKind::kShortcut:
       return a.shortcut == b.shortcut;
     case drive::ItemKind::kDocument:
-      if (parts_.options.docs == DocsMode::kExport && export_format(b.mime_type)) return true;
-      return link_text(a, about_.email) == link_text(b, about_.email);
+      if (export_format(b.mime_type, parts_.options.docs)) return true;
+      return doc_text(a, about_.email, parts_.options.docs) ==
+             doc_text(b, about_.email, parts_.options.docs);
     case drive::ItemKind::kFile:
       if (link_target_property(a) != link_target_property(b)) return false;
       // Hashes may come later than the revision they belong to (drive-api reference 2).

@@ -30,14 +30,14 @@ Error unresolved(InodeId inode) {
 
 // What decides which names are shown where; rows made under another one do not fit.
 std::string shown_as(const TreeOptions& options) {
-  return cat(options.layout == Layout::kColab ? "colab" : "root", ",",
-             options.docs == DocsMode::kLink ? "link" : "export");
+  return cat(options.layout == Layout::kColab ? "colab" : "root", ",", options.docs.text());
 }
 
 // The inverse of shown_as().
 void show_as(std::string_view text, TreeOptions& options) {
   options.layout = text.starts_with("root") ? Layout::kRoot : Layout::kColab;
-  options.docs = text.ends_with("export") ? DocsMode::kExport : DocsMode::kLink;
+  const auto docs = DocsMode::parse(text.substr(std::min(text.find(','), text.size() - 1) + 1));
+  options.docs = docs.ok() ? *docs : DocsMode::kLink;
 }
 
 Status prepare(MetaStore& store, TreeOptions& options, const Clock& clock) {

@@ -40,6 +40,7 @@
 #include "drive/item.h"
 #include "drive/remote_store.h"
 #include "transfer/scheduler.h"
+#include "tree/docs_mode.h"
 #include "tree/node.h"
 #include "tree/own_changes.h"
 
@@ -48,7 +49,6 @@ namespace driveway::tree {
 // colab: MyDrive/, Shareddrives/NAME/, .shared/, .Trash/ at the top. root: the top is My Drive
 // itself, plus .Shareddrives/, .shared/, .Trash/.
 enum class Layout { kColab, kRoot };
-enum class DocsMode { kLink, kExport };
 
 struct TreeOptions {
   Layout layout = Layout::kColab;

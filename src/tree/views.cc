@@ -181,12 +181,11 @@ void Views::set_content(Node& node, const drive::Item& item) const {
   } else if (item.kind == drive::ItemKind::kFile) {
     node.content = ContentKind::kBlob;
     node.size = item.size.value_or(0);
-  } else if (const auto format = export_format(item.mime_type);
-             options_.docs == DocsMode::kExport && format) {
+  } else if (const auto format = export_format(item.mime_type, options_.docs)) {
     node.content = ContentKind::kExport;
     node.export_mime = format->mime_type;
   } else {
-    make_text(node, NodeKind::kFile, link_text(item, account_->email));
+    make_text(node, NodeKind::kFile, doc_text(item, account_->email, options_.docs));
   }
 }
 

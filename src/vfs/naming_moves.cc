@@ -13,7 +13,7 @@
 namespace driveway::vfs {
 namespace {
 
-std::string_view extension_of(const tree::Node& node, tree::DocsMode docs) {
+std::string_view extension_of(const tree::Node& node, const tree::DocsMode& docs) {
   const drive::Item& item = *own_item(node);
   return tree::doc_extension(item.shortcut ? item.shortcut->target_mime_type : item.mime_type,
                              docs);

@@ -13,6 +13,8 @@ from support.programs import is_sanitized, program, sanitizer_environment, sanit
 from support.waiting import wait_for
 
 _MARK = "DRIVEWAY_TEST_MACHINE"
+# As the kernel cuts their names.
+_PROGRAMS = ("driveway", "google-drive-ocamlfuse"[:15])
 _MNT_FORCE, _MNT_DETACH = 1, 2
 # A daemon that is told to end may send what it has for 30 s first.
 _ENDING = 60
@@ -138,7 +140,7 @@ class Machine:
                 continue
             try:
                 if mark in (entry / "environ").read_bytes().split(b"\0") and (
-                    (entry / "comm").read_text().strip() == "driveway"
+                    (entry / "comm").read_text().strip() in _PROGRAMS
                 ):
                     pids.append(int(entry.name))
             except OSError:

@@ -54,6 +54,24 @@ TEST_F(MountPlanTest, EachWayToAskForReadingOnlyIsTakenByBothSides) {
   }
 }
 
+TEST_F(MountPlanTest, DocsByTypeAndAnUmask) {
+  const auto usual = plan({});
+  ASSERT_TRUE(usual.ok());
+  EXPECT_EQ(usual->vfs.tree.docs, tree::DocsMode::kLink);
+  EXPECT_EQ(usual->vfs.tree.file_mode, 0644u);
+  const auto wanted = plan({{"docs", "export,form=zip"}, {"umask", "027"}});
+  ASSERT_TRUE(wanted.ok());
+  EXPECT_EQ(wanted->vfs.tree.docs.text(),
+            "document=docx,spreadsheet=xlsx,presentation=pptx,"
+            "drawing=png,script=json,form=zip,jam=pdf");
+  EXPECT_EQ(wanted->vfs.tree.file_mode, 0640u);
+  EXPECT_EQ(wanted->vfs.tree.directory_mode, 0750u);
+  for (const char* wrong : {"", "8", "1000", "22x", "0o22", "-1"}) {
+    EXPECT_THAT(plan({{"umask", wrong}}).error().message, HasSubstr("--umask")) << wrong;
+  }
+  EXPECT_THAT(plan({{"docs", "document=xlsx"}}).error().message, HasSubstr("--docs"));
+}
+
 TEST_F(MountPlanTest, HowWhatIsWrittenGoesToDrive) {
   const auto wanted = plan({{"fsync", "upload"},
                             {"settle", "250ms"},

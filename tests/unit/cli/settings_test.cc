@@ -40,6 +40,20 @@ TEST_F(SettingsTest, AFlagBeatsItsVariableAndThatBeatsTheFile) {
   EXPECT_EQ(settings->text("account", "built in"), "built in");
 }
 
+TEST_F(SettingsTest, AnotherProgramsConfigStandsBetweenVariablesAndTheFile) {
+  auto settings = load({{"layout", "root"}}, {{"DRIVEWAY_POLL", "8s"}},
+                       "cache-size = \"1G\"\nquota = \"legacy\"\n");
+  ASSERT_TRUE(settings.ok());
+  settings->add_config({{"layout", {"colab", "old"}},
+                        {"poll", {"5s", "old"}},
+                        {"cache-size", {"2G", "max_cache_size_mb in old"}}});
+  EXPECT_EQ(settings->text("layout", ""), "root");
+  EXPECT_EQ(settings->text("poll", ""), "8s");
+  EXPECT_EQ(settings->text("cache-size", ""), "2G");
+  EXPECT_EQ(settings->where("cache-size")->place, "max_cache_size_mb in old");
+  EXPECT_EQ(settings->text("quota", ""), "legacy");
+}
+
 TEST_F(SettingsTest, TheFileMayHoldNumbersAndFlagsAsTomlHasThem) {
   const auto settings = load({}, {}, "read-only = true\nmin-free-disk = 0.25\n");
   ASSERT_TRUE(settings.ok());

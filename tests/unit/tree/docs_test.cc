@@ -18,11 +18,12 @@ TEST(Docs, LinkFilesAreJson) {
   drive::Item item;
   item.id = FileId("1x");
   item.web_view_link = "https://docs.google.com/document/d/1x/edit";
-  EXPECT_EQ(link_text(item, "a\"b@x\n"),
+  EXPECT_EQ(doc_text(item, "a\"b@x\n", DocsMode::kLink),
             "{\"url\": \"https://docs.google.com/document/d/1x/edit\", \"doc_id\": \"1x\", "
             "\"resource_key\": \"\", \"email\": \"a\\\"b@x\\u000a\"}\n");
   item.web_view_link.clear();
-  EXPECT_NE(link_text(item, "").find("https://drive.google.com/open?id=1x"), std::string::npos);
+  EXPECT_NE(doc_text(item, "", DocsMode::kLink).find("https://drive.google.com/open?id=1x"),
+            std::string::npos);
 }
 
 TEST(Docs, ExtensionsByTypeAndMode) {
@@ -33,8 +34,62 @@ TEST(Docs, ExtensionsByTypeAndMode) {
   EXPECT_EQ(doc_extension(prefix + "mail-layout", DocsMode::kLink), ".glink");
   EXPECT_EQ(doc_extension(prefix + "folder", DocsMode::kLink), "");
   EXPECT_EQ(doc_extension("text/plain", DocsMode::kLink), "");
-  EXPECT_FALSE(export_format(prefix + "site").has_value());
-  EXPECT_EQ(export_format(prefix + "jam")->mime_type, "application/pdf");
+  EXPECT_EQ(doc_extension(prefix + "site", DocsMode::kDesktop), ".desktop");
+  EXPECT_EQ(doc_extension(prefix + "folder", DocsMode::kDesktop), "");
+  EXPECT_FALSE(export_format(prefix + "site", DocsMode::kExport).has_value());
+  EXPECT_FALSE(export_format(prefix + "jam", DocsMode::kLink).has_value());
+  EXPECT_EQ(export_format(prefix + "jam", DocsMode::kExport)->mime_type, "application/pdf");
+}
+
+TEST(Docs, DesktopFilesNameTheUrl) {
+  drive::Item item;
+  item.name = "Plan\\ of\nJune";
+  item.mime_type = "application/vnd.google-apps.document";
+  item.web_view_link = "https://docs.google.com/document/d/1x/edit";
+  EXPECT_EQ(doc_text(item, "a@x", DocsMode::kDesktop),
+            "[Desktop Entry]\nVersion=1.0\nType=Link\nName=Plan\\\\ of\\nJune\n"
+            "URL=https://docs.google.com/document/d/1x/edit\n");
+}
+
+TEST(DocsMode, ByType) {
+  const std::string prefix = "application/vnd.google-apps.";
+  const auto mode = DocsMode::parse("document=odt, spreadsheet=csv,drawing=desktop");
+  ASSERT_TRUE(mode.ok()) << mode.error().to_string();
+  EXPECT_EQ(doc_extension(prefix + "document", *mode), ".odt");
+  EXPECT_EQ(export_format(prefix + "document", *mode)->mime_type,
+            "application/vnd.oasis.opendocument.text");
+  EXPECT_EQ(doc_extension(prefix + "spreadsheet", *mode), ".csv");
+  EXPECT_EQ(doc_extension(prefix + "drawing", *mode), ".desktop");
+  EXPECT_EQ(doc_extension(prefix + "presentation", *mode), ".gslides");
+  EXPECT_EQ(doc_extension(prefix + "site", *mode), ".gsite");
+}
+
+TEST(DocsMode, OneTextForEachMode) {
+  for (const auto& [text, same] :
+       {std::pair("link", "link"),
+        {"export", "export"},
+        {"desktop", "desktop"},
+        {"export,document=link,spreadsheet=link,presentation=link,drawing=link,script=link,jam="
+         "link",
+         "link"},
+        {"document=docx,spreadsheet=xlsx,presentation=pptx,drawing=png,script=json,jam=pdf",
+         "export"},
+        {"form=zip,document=odt", "document=odt,form=zip"},
+        {"desktop,document=odt,form=link", "desktop,document=odt,form=link"}}) {
+    const auto mode = DocsMode::parse(text);
+    ASSERT_TRUE(mode.ok()) << text;
+    EXPECT_EQ(mode->text(), same);
+    EXPECT_EQ(*DocsMode::parse(mode->text()), *mode);
+  }
+}
+
+TEST(DocsMode, WhatIsWrongIsNamed) {
+  for (const char* text : {"", "off", "links", "document", "document=", "document=xlsx", "map=pdf",
+                           "document=odt,export", "export,,", "document=odt=x"}) {
+    EXPECT_TRUE(DocsMode::parse(text).failed_with(ErrorCode::kInvalidArgument)) << text;
+  }
+  const auto wrong = DocsMode::parse("form=ods");
+  EXPECT_NE(wrong.error().message.find("link, desktop, zip"), std::string::npos);
 }
 
 TEST(Posix, OurPropertiesComeFirstThenTheOldPrograms) {  // E3
