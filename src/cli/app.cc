@@ -1,9 +1,12 @@
 #include "cli/app.h"
 
+#include <algorithm>
+#include <cstring>
 #include <exception>
 #include <iostream>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -18,6 +21,19 @@ namespace {
 constexpr const char* kRemoteHelp =
     "drive:PATH, drive:@TEAM/PATH (a shared drive), drive:id=ID, NAME:PATH (another account), or a "
     "path inside a mounted Drive";
+
+// What ps(1) shows of a process is the memory of its `argv`.
+void hide_secrets(int argc, char** argv) {
+  constexpr std::string_view kFlag = "--client-secret";
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == kFlag && i + 1 < argc) {
+      std::fill_n(argv[i + 1], std::strlen(argv[i + 1]), '*');
+    } else if (word.starts_with(kFlag) && word.substr(kFlag.size()).starts_with('=')) {
+      std::fill_n(argv[i] + kFlag.size() + 1, word.size() - kFlag.size() - 1, '*');
+    }
+  }
+}
 
 // What every command shares: the settings that stood on the line, and what to do.
 class App {
@@ -47,9 +63,10 @@ class App {
     add_remote("cat", "writes a file of Drive to standard output", RemoteVerb::kCat);
   }
 
-  int run(int argc, const char* const* argv) {
+  int run(int argc, char** argv) {
     try {
       app_.parse(argc, argv);
+      hide_secrets(argc, argv);
     } catch (const CLI::ParseError& error) {
       const int code = app_.exit(error);
       return code == 0 ? 0 : static_cast<int>(ExitStatus::kUsage);
@@ -335,9 +352,9 @@ ExitStatus report(const Error& error) {
   return exit_status(error);
 }
 
-int run(int argc, const char* const* argv) {
+int run(int argc, char** argv) {
   try {
-    auth::hide_access_token_from_children();
+    auth::hide_secrets_from_children();
     return App().run(argc, argv);
   } catch (const std::exception& error) {
     return static_cast<int>(report({ErrorCode::kInternal, error.what()}));
