@@ -3,7 +3,9 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/strings.h"
 
@@ -23,10 +25,29 @@ std::string url_variable(const char* name, std::string fallback) {
 }
 
 constexpr const char* kAccessToken = "DRIVEWAY_ACCESS_TOKEN";
+constexpr const char* kClientSecret = "DRIVEWAY_CLIENT_SECRET";
 
 Secret& hidden_access_token() {
   static Secret token;
   return token;
+}
+
+Secret& hidden_client_secret() {
+  static Secret secret;
+  return secret;
+}
+
+Secret secret_variable(const char* name, const Secret& hidden) {
+  Secret value(variable(name));
+  return value.empty() ? hidden : value;
+}
+
+void hide(const char* name, Secret& hidden) {
+  hidden = Secret(variable(name));
+  char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  if (value == nullptr) return;
+  std::fill_n(value, std::strlen(value), '*');  // what /proc/PID/environ shows is this memory
+  ::unsetenv(name);                             // NOLINT(concurrency-mt-unsafe)
 }
 
 std::filesystem::path home_folder() {
@@ -63,20 +84,19 @@ Environment Environment::from_process() {
   environment.application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS");
   environment.gcloud_credentials = gcloud_folder() / "application_default_credentials.json";
   environment.colab_credentials = "/content/.adc/adc.json";
-  environment.access_token = Secret(variable(kAccessToken));
-  if (environment.access_token.empty()) environment.access_token = hidden_access_token();
+  environment.access_token = secret_variable(kAccessToken, hidden_access_token());
   environment.metadata_host = variable("GCE_METADATA_HOST", variable("GCE_METADATA_ROOT"));
   environment.colab_broker = variable("TBE_EPHEM_CREDS_ADDR");
   environment.no_metadata = to_lower(variable("NO_GCE_CHECK")) == "true";
   environment.quota_project = variable("GOOGLE_CLOUD_QUOTA_PROJECT");
   environment.client_id = variable("DRIVEWAY_CLIENT_ID");
-  environment.client_secret = Secret(variable("DRIVEWAY_CLIENT_SECRET"));
+  environment.client_secret = secret_variable(kClientSecret, hidden_client_secret());
   return environment;
 }
 
-void hide_access_token_from_children() {
-  hidden_access_token() = Secret(variable(kAccessToken));
-  ::unsetenv(kAccessToken);  // NOLINT(concurrency-mt-unsafe)
+void hide_secrets_from_children() {
+  hide(kAccessToken, hidden_access_token());
+  hide(kClientSecret, hidden_client_secret());
 }
 
 }  // namespace driveway::auth

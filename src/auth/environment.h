@@ -44,8 +44,9 @@ struct Environment {
   static Environment from_process();
 };
 
-// Takes DRIVEWAY_ACCESS_TOKEN out of the process's variables, so that no child gets it;
-// from_process() goes on knowing it. For main(), before the first thread.
-void hide_access_token_from_children();
+// Takes DRIVEWAY_ACCESS_TOKEN and DRIVEWAY_CLIENT_SECRET out of the process's variables, so that no
+// child gets them, and out of /proc/PID/environ; from_process() goes on knowing them. For main(),
+// before the first thread.
+void hide_secrets_from_children();
 
 }  // namespace driveway::auth

@@ -1,9 +1,12 @@
 #include "cli/app.h"
 
+#include <algorithm>
+#include <cstring>
 #include <exception>
 #include <iostream>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -20,6 +23,19 @@ namespace {
 constexpr const char* kRemoteHelp =
     "drive:PATH, drive:@TEAM/PATH (a shared drive), drive:id=ID, NAME:PATH (another account), or a "
     "path inside a mounted Drive";
+
+// What ps(1) shows of a process is the memory of its `argv`.
+void hide_secrets(int argc, char** argv) {
+  constexpr std::string_view kFlag = "--client-secret";
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == kFlag && i + 1 < argc) {
+      std::fill_n(argv[i + 1], std::strlen(argv[i + 1]), '*');
+    } else if (word.starts_with(kFlag) && word.substr(kFlag.size()).starts_with('=')) {
+      std::fill_n(argv[i] + kFlag.size() + 1, word.size() - kFlag.size() - 1, '*');
+    }
+  }
+}
 
 // What every command shares: the settings that stood on the line, and what to do.
 class App {
@@ -49,9 +65,10 @@ class App {
     add_remote("cat", "writes a file of Drive to standard output", RemoteVerb::kCat);
   }
 
-  int run(int argc, const char* const* argv) {
+  int run(int argc, char** argv) {
     try {
       app_.parse(argc, argv);
+      hide_secrets(argc, argv);
     } catch (const CLI::ParseError& error) {
       const int code = app_.exit(error);
       return code == 0 ? 0 : static_cast<int>(ExitStatus::kUsage);
@@ -357,9 +374,9 @@ ExitStatus report(const Error& error) {
   return exit_status(error);
 }
 
-int run(int argc, const char* const* argv) {
+int run(int argc, char** argv) {
   try {
-    auth::hide_access_token_from_children();
+    auth::hide_secrets_from_children();
     if (argc > 0 && is_mount_helper(argv[0])) return run_mount_helper(argc, argv);
     return App().run(argc, argv);
   } catch (const std::exception& error) {

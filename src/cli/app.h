@@ -3,7 +3,8 @@
 
 namespace driveway::cli {
 
-// Parses and runs; gives the exit status. No exception leaves it.
-int run(int argc, const char* const* argv);
+// Parses and runs; gives the exit status. No exception leaves it. Secrets in `argv` are overwritten
+// once they are read, so that ps(1) shows none.
+int run(int argc, char** argv);
 
 }  // namespace driveway::cli

@@ -9,7 +9,9 @@
 #include <sstream>
 #include <utility>
 
+#include "auth/environment.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "base/strings.h"
 
 namespace driveway::cli {
@@ -86,6 +88,10 @@ Result<std::map<std::string, std::string>> read_config(const std::filesystem::pa
 
 Environment process_environment() {
   return [](const std::string& name) -> std::optional<std::string> {
+    if (name == "DRIVEWAY_CLIENT_SECRET") {  // hidden from children, and so from getenv()
+      const Secret secret = auth::Environment::from_process().client_secret;
+      return secret.empty() ? std::nullopt : std::optional(secret.reveal());
+    }
     const char* value = std::getenv(name.c_str());
     if (value == nullptr || *value == '\0') return std::nullopt;
     return std::string(value);

@@ -2,10 +2,11 @@
 
 import json
 import os
+import pathlib
 
 import pytest
 
-from support.browser import approve, give_client, url_in
+from support.browser import Login, approve, give_client, url_in
 from support.simulator import OTHER_ACCOUNT
 
 ANN, BOB = "ann@example.com", OTHER_ACCOUNT
@@ -161,3 +162,74 @@ def test_revoking(simulator, machine):
     # What Google does not know any more is as good as revoked.
     machine.output_of("logout", "--account", "same", "--revoke")
     assert list(entries(machine)) == ["work"]
+
+
+def test_two_accounts_are_mounted_at_once(simulator, machine):
+    log_in(machine)
+    log_in(machine, "--account", "work", who=BOB)
+    simulator.api(ANN).create("same.txt", b"of Ann")
+    simulator.api(BOB).create("same.txt", b"of Bob")
+    ann, bob = machine.mount(), machine.mount("--account", "work", mountpoint=machine.folder / "work")
+    assert ann.pid != bob.pid
+    assert (ann.my_drive / "same.txt").read_text() == "of Ann"
+    assert (bob.my_drive / "same.txt").read_text() == "of Bob"
+    (ann.my_drive / "new.txt").write_text("by Ann")
+    (bob.my_drive / "new.txt").write_text("by Bob")
+    assert {name: entry["mountpoints"] for name, entry in entries(machine).items()} == {
+        "default": [str(ann.path)],
+        "work": [str(bob.path)],
+    }
+    ids = set(json.loads((machine.cache / "accounts.json").read_text()).values())
+    assert len(ids) == 2 and all((machine.cache / name / "journal").is_dir() for name in ids)
+    ann.unmount()
+    assert (bob.my_drive / "same.txt").read_text() == "of Bob"
+    bob.unmount()
+    for who, text in ((ANN, "by Ann"), (BOB, "by Bob")):
+        assert machine.output_of("cat", f"{'work' if who == BOB else 'default'}:new.txt") == text
+    _assert_private(machine)
+
+
+def _assert_private(machine):
+    """Nobody else can read what driveway has written, apart from what the test made."""
+    for top in ("config/driveway", "cache/driveway", "run"):
+        for path in [machine.folder / top, *(machine.folder / top).rglob("*")]:
+            if not path.is_symlink():
+                assert path.stat().st_mode & 0o077 == 0, f"{path}: {path.stat().st_mode:o}"
+
+
+def _seen(pid):
+    return [pathlib.Path(f"/proc/{pid}/{name}").read_bytes().decode() for name in ("cmdline", "environ")]
+
+
+@pytest.mark.parametrize("form", ["--client-secret {}", "--client-secret={}"])
+def test_ps_shows_no_secret(simulator, machine, form):
+    secret = machine.environment.pop("DRIVEWAY_CLIENT_SECRET")
+    client_id = machine.environment.pop("DRIVEWAY_CLIENT_ID")
+    login = Login(machine, "--client-id", client_id, *form.format(secret).split())
+    shown = _seen(login.pid)
+    assert client_id in shown[0] and secret not in shown[0]
+    assert login.paste(approve(login.url))[0] == 0
+
+
+def test_no_process_hands_secrets_on(simulator, machine):
+    secret = machine.environment["DRIVEWAY_CLIENT_SECRET"]
+    log_in(machine)
+    token = simulator.token(ANN)["access_token"]
+    machine.secrets.add(token)
+    login = Login(machine)
+    assert not any(secret in text for text in _seen(login.pid))
+    login.paste(approve(login.url))
+    mount = machine.mount(environment={"DRIVEWAY_ACCESS_TOKEN": token})
+    (mount.my_drive / "a.txt").write_text("a")
+    shown = _seen(mount.pid)
+    assert not any(text.count(hidden) for text in shown for hidden in machine.secrets)
+    printed = json.loads(machine.output_of("config", "--json"))["client-secret"]
+    assert printed == {"value": "(not shown)", "from": "DRIVEWAY_CLIENT_SECRET"}
+    mount.unmount()
+    # What it starts gets none either.
+    seen = machine.folder / "seen"
+    script = machine.folder / "give-token"
+    script.write_text(f"#!/bin/sh\nenv > {seen}\necho {token}\n")
+    script.chmod(0o700)
+    assert ANN in machine.output_of("about", f"--with=command={script}")
+    assert "XDG_CONFIG_HOME" in seen.read_text() and secret not in seen.read_text()

@@ -71,6 +71,10 @@ class Login:
         self._process.wait(30)
         raise AssertionError("driveway login printed no URL:\n" + "".join(self._printed))
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def paste(self, *texts):
         """One text after the other. Gives (exit status, everything that was printed)."""
         rest, _ = self._process.communicate("".join(f"{text}\n" for text in texts), timeout=60)

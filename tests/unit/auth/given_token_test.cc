@@ -225,14 +225,18 @@ TEST_F(GivenTokenTest, TheVariableComesFirstButForANamedLogin) {
   EXPECT_TRUE(choose("adc").failed_with(ErrorCode::kLoginNeeded));
 }
 
-TEST_F(GivenTokenTest, TheVariableIsTakenFromTheEnvironmentButKnown) {
+TEST_F(GivenTokenTest, SecretVariablesAreTakenFromTheEnvironmentButKnown) {
   const test::ScopedVariable token("DRIVEWAY_ACCESS_TOKEN", "ya29.variable");
+  const test::ScopedVariable secret("DRIVEWAY_CLIENT_SECRET", "GOCSPX-variable");
   EXPECT_EQ(Environment::from_process().access_token.reveal(), "ya29.variable");
-  hide_access_token_from_children();
+  hide_secrets_from_children();
   EXPECT_EQ(::getenv("DRIVEWAY_ACCESS_TOKEN"), nullptr);
+  EXPECT_EQ(::getenv("DRIVEWAY_CLIENT_SECRET"), nullptr);
   EXPECT_EQ(Environment::from_process().access_token.reveal(), "ya29.variable");
-  hide_access_token_from_children();
+  EXPECT_EQ(Environment::from_process().client_secret.reveal(), "GOCSPX-variable");
+  hide_secrets_from_children();
   EXPECT_TRUE(Environment::from_process().access_token.empty());
+  EXPECT_TRUE(Environment::from_process().client_secret.empty());
 }
 
 }  // namespace

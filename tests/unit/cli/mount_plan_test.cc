@@ -87,6 +87,24 @@ TEST_F(MountPlanTest, HowWhatIsWrittenGoesToDrive) {
   EXPECT_EQ(writes.revisions, vfs::RevisionsMode::kDrop);
 }
 
+TEST_F(MountPlanTest, WhatStandsOnTheLineSaysWhoseDriveItIs) {
+  const auto whose = [&](std::map<std::string, std::string> flags, const std::string& variable,
+                         const std::string& value) {
+    const auto settings = Settings::load(
+        std::move(flags),
+        [&](const std::string& name) {
+          return name == variable ? std::optional(value) : std::nullopt;
+        },
+        folder_.path() / "none.toml");
+    return source_options(*settings);
+  };
+  EXPECT_EQ(whose({{"with", "env"}}, "DRIVEWAY_ACCOUNT", "work")->account, "");
+  EXPECT_EQ(whose({{"with", "stored"}}, "DRIVEWAY_ACCOUNT", "work")->account, "work");
+  const auto named = whose({{"account", "work"}}, "DRIVEWAY_WITH", "adc");
+  EXPECT_EQ(named->account, "work");
+  EXPECT_FALSE(named->method.is_explicit());
+}
+
 TEST_F(MountPlanTest, ADaemonIsToldByWhatItsTokensComeFrom) {
   EXPECT_EQ(plan({{"account", "work"}, {"with", "stored"}})->account, "work");
   EXPECT_EQ(plan({{"with", "auto"}})->account, "");
