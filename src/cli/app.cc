@@ -1,12 +1,9 @@
 #include "cli/app.h"
 
-#include <algorithm>
-#include <cstring>
 #include <exception>
 #include <iostream>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -16,6 +13,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/mount_helper.h"
+#include "cli/secret_argument.h"
 
 namespace driveway::cli {
 namespace {
@@ -23,19 +21,6 @@ namespace {
 constexpr const char* kRemoteHelp =
     "drive:PATH, drive:@TEAM/PATH (a shared drive), drive:id=ID, NAME:PATH (another account), or a "
     "path inside a mounted Drive";
-
-// What ps(1) shows of a process is the memory of its `argv`.
-void hide_secrets(int argc, char** argv) {
-  constexpr std::string_view kFlag = "--client-secret";
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
-    if (word == kFlag && i + 1 < argc) {
-      std::fill_n(argv[i + 1], std::strlen(argv[i + 1]), '*');
-    } else if (word.starts_with(kFlag) && word.substr(kFlag.size()).starts_with('=')) {
-      std::fill_n(argv[i] + kFlag.size() + 1, word.size() - kFlag.size() - 1, '*');
-    }
-  }
-}
 
 // What every command shares: the settings that stood on the line, and what to do.
 class App {
@@ -68,7 +53,7 @@ class App {
   int run(int argc, char** argv) {
     try {
       app_.parse(argc, argv);
-      hide_secrets(argc, argv);
+      hide_secret_argument(argc, argv, "--client-secret");
     } catch (const CLI::ParseError& error) {
       const int code = app_.exit(error);
       return code == 0 ? 0 : static_cast<int>(ExitStatus::kUsage);
@@ -357,12 +342,12 @@ class App {
 };
 
 int run_mount_helper(int argc, const char* const* argv) {
-  const auto call = parse_mount_helper({argv + 1, argv + argc});
+  auto call = parse_mount_helper({argv + 1, argv + argc});
   if (!call.ok()) return mount_helper_status(report(call.error()));
   if (call->is_fake) return 0;
-  std::vector<const char*> arguments;
+  std::vector<char*> arguments;
   arguments.reserve(call->arguments.size());
-  for (const std::string& argument : call->arguments) arguments.push_back(argument.c_str());
+  for (std::string& argument : call->arguments) arguments.push_back(argument.data());
   const int status = App().run(static_cast<int>(arguments.size()), arguments.data());
   return mount_helper_status(static_cast<ExitStatus>(status));
 }

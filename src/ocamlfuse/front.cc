@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/secret_argument.h"
 #include "cli/settings.h"
 #include "fuse/mount.h"
 #include "ocamlfuse/authorise.h"
@@ -275,9 +276,10 @@ class Front {
   std::optional<cli::Settings> settings_;
 };
 
-int run_line(int argc, const char* const* argv) {
+int run_line(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   auto line = parse_command_line(arguments);
+  for (const char* flag : {"-secret", "--secret"}) cli::hide_secret_argument(argc, argv, flag);
   if (!line.ok()) {
     std::cerr << kProgram << ": " << line.error().to_string() << "\n" << usage();
     return static_cast<int>(ExitStatus::kUsage);
@@ -295,9 +297,9 @@ int run_line(int argc, const char* const* argv) {
 
 }  // namespace
 
-int run(int argc, const char* const* argv) {
+int run(int argc, char** argv) {
   try {
-    auth::hide_access_token_from_children();
+    auth::hide_secrets_from_children();
     return run_line(argc, argv);
   } catch (const std::exception& error) {
     return failed({ErrorCode::kInternal, error.what()});

@@ -5,6 +5,6 @@ namespace driveway::ocamlfuse {
 
 // Parses and runs; gives the exit status: as the old program 0, 1 or 2, of a mount that failed what
 // `driveway mount` would give. No exception leaves it.
-int run(int argc, const char* const* argv);
+int run(int argc, char** argv);
 
 }  // namespace driveway::ocamlfuse
