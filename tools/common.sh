@@ -15,8 +15,7 @@ test_packages=(clang-format clang-tidy rclone python3-pytest python3-pytest-xdis
   python3-google-auth-httplib2 iproute2 util-linux curl openssl
   debootstrap fish man-db zsh  # what tests/package needs
   git rsync vim nano python3-pip python3-h5py)  # what tests/mount/test_applications.py runs: some 25 s
-long_package_packages=(debhelper dpkg-dev fakeroot lintian)  # what tools/package needs besides
-test_packages=(python3-torch)  # 50 MB: in the long form only
+long_test_packages=(python3-torch)  # 50 MB: in the long form only
 
 step_name=""
 step_start=0
