@@ -257,8 +257,10 @@ Status Feed::apply_change(MetaWriter& meta, Merger& merger, const drive::Change&
 Result<bool> Feed::is_below(InodeId directory, const std::set<std::uint64_t>& folders) const {
   if (folders.empty()) return false;
   DRIVEWAY_TRY(const MetaReader meta, parts_.meta.read());
-  for (InodeId each = directory; each.value() != 0;) {
-    if (folders.contains(each.value())) return true;
+  InodeId each = directory;
+  for (int depth = 0; each.value() != 0; ++depth) {
+    // What came in parts may show two folders in each other, until the rest has come.
+    if (folders.contains(each.value()) || depth == kMaxDepth) return true;
     if (is_fixed(each)) return false;
     DRIVEWAY_TRY(const auto row, meta.item(each));
     if (!row) return false;

@@ -1,7 +1,6 @@
 // What changes nothing.
 #include <algorithm>
 #include <span>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -91,9 +90,9 @@ Result<tree::Node> VfsImpl::by_id(const Context& context, const FileId& id) {
 
 std::string VfsImpl::path_of(InodeId inode) {
   std::string path;
-  std::unordered_set<InodeId> passed;
-  while (inode != tree::Tree::root()) {
-    if (!passed.insert(inode).second) return "";  // by what Drive says it lies in itself
+  for (int depth = 0; inode != tree::Tree::root(); ++depth) {
+    // Two clients have put two folders into each other.
+    if (depth == tree::kMaxDepth) return "";
     const auto place = view_->place(inode);
     if (!place) return "";
     path = path.empty() ? place->name : cat(place->name, "/", path);

@@ -20,6 +20,7 @@ class FakeAccount final : public Account {
   }
   const std::string& label() const override { return label_; }
   const std::string& login_key() const override { return login_key_; }
+  bool reads_only(const Context&) override { return false; }
   drive::RemoteStore& store() override { return store_; }
   std::uint64_t quota_units_last_minute() const override { return 0; }
   void keep_learned_in(const std::filesystem::path& folder) override { learned_in = folder; }

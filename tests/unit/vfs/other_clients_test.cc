@@ -44,6 +44,21 @@ TEST_F(OtherClientsTest, AnothersNewRevisionWhileAttributesArePendingIsANewInode
   }
 }
 
+// Each has put one of two folders into the other: whoever asks for a path gets an answer.
+TEST_F(OtherClientsTest, FoldersThatLieInEachOtherHaveNoPath) {
+  const FileId a = store_.add_folder(store_.root(), "a");
+  const FileId b = store_.add_folder(store_.root(), "b");
+  open();
+  const InodeId ours = inode_of("MyDrive/a");
+  const InodeId theirs = inode_of("MyDrive/b");
+  ASSERT_TRUE(rename("MyDrive/a", "MyDrive/b/a").ok());
+  EXPECT_EQ(vfs_->path_of(ours), "MyDrive/b/a");
+  store_.move(b, a);
+  ASSERT_TRUE(vfs_->poll({}).ok());
+  EXPECT_EQ(vfs_->path_of(ours), "");
+  EXPECT_EQ(vfs_->path_of(theirs), "");
+}
+
 // J10.
 TEST_F(OtherClientsTest, ChangeOfAnotherClientMeanwhileIsKeptToo) {
   const FileId id = store_.add_file(store_.root(), "a.txt", "before");
