@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "tree/layout.h"
 #include "vfs/attributes.h"
 #include "vfs/vfs_impl.h"
 
