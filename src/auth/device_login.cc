@@ -4,6 +4,7 @@
 
 #include "auth/json_fields.h"
 #include "auth/login.h"
+#include "auth/new_credential.h"
 #include "auth/token_errors.h"
 #include "auth/token_retry.h"
 #include "base/log.h"
@@ -105,7 +106,16 @@ Result<Credential> DeviceLogin::wait(const Context& context) {
   while (clock_.now() < expires_) {
     DRIVEWAY_CHECK(sleep_until(context, clock_, clock_.now() + interval));
     auto answer = endpoint_.ask(context, form, device_purpose(), 1);
-    if (answer.ok()) return credential_of(*std::move(answer));
+    if (answer.ok()) {
+      const std::string again = device_purpose().remedy;
+      return new_credential(*std::move(answer),
+                            {.client = client_,
+                             .asked = {std::string(kScopeDriveFile)},
+                             .suffices = allows_files,
+                             .again = again,
+                             .lasting = again},
+                            clock_);
+    }
     if (answer.failed_with(ErrorCode::kBusy)) continue;
     if (answer.failed_with(ErrorCode::kRateLimited)) {
       interval += kSlowDown;
@@ -118,31 +128,6 @@ Result<Credential> DeviceLogin::wait(const Context& context) {
   }
   return Error{ErrorCode::kLoginNeeded,
                cat("nobody typed the code while it was good; ", device_purpose().remedy)};
-}
-
-Result<Credential> DeviceLogin::credential_of(TokenAnswer answer) const {
-  Credential credential;
-  credential.client = client_;
-  credential.scopes = answer.token.scopes;
-  if (credential.scopes.empty()) credential.scopes.emplace_back(kScopeDriveFile);
-  if (!allows_files(credential.scopes)) {
-    return Error{ErrorCode::kPermissionDenied,
-                 cat("this login gives no access to Drive: on Google's page, tick the box for "
-                     "Google Drive; ",
-                     device_purpose().remedy)};
-  }
-  if (answer.refresh_token.empty()) {
-    return Error{ErrorCode::kLoginNeeded,
-                 cat("Google gave no lasting login (refresh token); ", device_purpose().remedy)};
-  }
-  credential.refresh_token = std::move(answer.refresh_token);
-  credential.created = clock_.wall_now();
-  if (answer.grant_lifetime) {
-    credential.grant_ends =
-        *credential.created +
-        std::chrono::duration_cast<std::chrono::milliseconds>(*answer.grant_lifetime);
-  }
-  return credential;
 }
 
 Result<std::unique_ptr<DeviceLogin>> begin_device_login(const Context& context,

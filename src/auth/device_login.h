@@ -51,8 +51,6 @@ class DeviceLogin {
   Result<Credential> wait(const Context& context);
 
  private:
-  Result<Credential> credential_of(TokenAnswer answer) const;
-
   const ClientIdentity client_;
   const DeviceCode code_;
   TokenEndpoint endpoint_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "auth/loopback.h"
+#include "auth/new_credential.h"
 #include "auth/refresh_token_grant.h"
 #include "auth/refreshing_source.h"
 #include "base/hash.h"
@@ -201,32 +202,16 @@ Result<Credential> PendingLogin::exchange(const Context& context, const Secret& 
   DRIVEWAY_TRY(TokenAnswer token,
                endpoint_.exchange_code(context, begun_.client, code, begun_.verifier,
                                        begun_.redirect_uri, purpose));
-  Credential credential;
-  credential.client = begun_.client;
-  // No scope in the answer: what was asked for (RFC 6749, 5.1).
-  credential.scopes = token.token.scopes.empty() ? begun_.scopes : token.token.scopes;
-  if (!allows_drive(credential.scopes)) {
-    return Error{ErrorCode::kPermissionDenied,
-                 cat("this login gives no access to Drive: on Google's page, tick the box for "
-                     "Google Drive; ",
-                     again)};
-  }
-  if (token.refresh_token.empty()) {
-    return Error{
-        ErrorCode::kLoginNeeded,
-        cat("Google gave no lasting login (refresh token); is the OAuth client of the type "
-            "\"Desktop app\"? Then remove the app's access at "
-            "myaccount.google.com/permissions and ",
-            again)};
-  }
-  credential.refresh_token = std::move(token.refresh_token);
-  credential.created = clock_.wall_now();
-  if (token.grant_lifetime) {
-    credential.grant_ends =
-        *credential.created +
-        std::chrono::duration_cast<std::chrono::milliseconds>(*token.grant_lifetime);
-  }
-  return credential;
+  return new_credential(std::move(token),
+                        {.client = begun_.client,
+                         .asked = begun_.scopes,
+                         .suffices = allows_drive,
+                         .again = again,
+                         .lasting = cat("is the OAuth client of the type \"Desktop app\"? Then "
+                                        "remove the app's access at "
+                                        "myaccount.google.com/permissions and ",
+                                        again)},
+                        clock_);
 }
 
 Result<std::unique_ptr<PendingLogin>> begin_login(const Context& context,
