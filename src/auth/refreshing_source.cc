@@ -32,10 +32,7 @@ Duration refresh_ahead(Duration lifetime) {
 class RefreshingSource final : public TokenSource {
  public:
   RefreshingSource(std::unique_ptr<Grant> grant, Clock& clock)
-      : grant_(std::move(grant)),
-        clock_(clock),
-        fingerprint_(grant_->fingerprint()),
-        granted_(grant_->granted_scopes()) {}
+      : grant_(std::move(grant)), clock_(clock), fingerprint_(grant_->fingerprint()) {}
 
   Result<AccessToken> token(const Context& context) override {
     DRIVEWAY_CHECK(context.check(clock_));
@@ -53,7 +50,8 @@ class RefreshingSource final : public TokenSource {
   }
 
   bool reads_only(const Context& context) override {
-    if (!granted_.empty()) return allows_only_reading(granted_);
+    const std::vector<std::string> granted = grant_->granted_scopes();
+    if (!granted.empty()) return allows_only_reading(granted);
     const auto known = token(context);
     return known.ok() && allows_only_reading(known->scopes);
   }
@@ -159,7 +157,6 @@ class RefreshingSource final : public TokenSource {
   const std::unique_ptr<Grant> grant_;
   Clock& clock_;
   const std::string fingerprint_;
-  const std::vector<std::string> granted_;
 
   std::mutex mutex_;  // guards all below
   std::condition_variable changed_;

@@ -1,7 +1,5 @@
 #include "cli/new_login.h"
 
-#include <iostream>
-
 #include <nlohmann/json.hpp>
 
 #include "auth/login.h"
