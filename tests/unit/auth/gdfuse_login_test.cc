@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/strings.h"
-#include "unit/base/temporary_folder.h"
+#include "unit/auth/foreign_login.h"
 
 namespace driveway::auth {
 namespace {
@@ -13,7 +13,6 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr const char* kClient =
     "client_id=1.apps.googleusercontent.com\nclient_secret=GOCSPX-secret\n"
@@ -22,31 +21,12 @@ constexpr const char* kState =
     "access_token_date=2020-01-01T00:00:00.000Z\nlast_access_token=ya29.old\n"
     "refresh_token=1//refresh\nsaved_version=0.7.32\n";
 
-class GdfuseLoginTest : public testing::Test {
+class GdfuseLoginTest : public ForeignLoginTest {
  protected:
-  GdfuseLoginTest() {
-    environment_.home = folder_ / "home";
-    environment_.config_home = folder_ / "xdg-config";
-    environment_.data_home = folder_ / "xdg-data";
-  }
-  void write(const std::string& path, const std::string& content) const {
-    const auto whole = folder_ / path;
-    std::filesystem::create_directories(whole.parent_path());
-    EXPECT_TRUE(write_file_atomically(whole, content, 0600).ok());
-  }
   Result<Credential> read(const GdfusePlace& place = {}) const {
     return read_gdfuse_login(place, environment_);
   }
-  Error refusal(const GdfusePlace& place = {}) const {
-    const auto login = read(place);
-    EXPECT_FALSE(login.ok());
-    const Error error = login.ok() ? Error{} : login.error();
-    EXPECT_THAT(error.to_string(), AllOf(Not(HasSubstr("GOCSPX")), Not(HasSubstr("1//"))));
-    return error;
-  }
-
-  TemporaryFolder folder_;
-  Environment environment_;
+  Error refusal(const GdfusePlace& place = {}) const { return refusal_of(read(place)); }
 };
 
 TEST_F(GdfuseLoginTest, ItsOwnFolderHasConfigAndState) {

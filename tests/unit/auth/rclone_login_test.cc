@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/strings.h"
-#include "unit/base/temporary_folder.h"
+#include "unit/auth/foreign_login.h"
 
 namespace driveway::auth {
 namespace {
@@ -13,7 +13,6 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 
 // As rclone 1.60 writes it.
 constexpr const char* kEntry = R"([gd]
@@ -26,31 +25,15 @@ team_drive =
 
 )";
 
-class RcloneLoginTest : public testing::Test {
+class RcloneLoginTest : public ForeignLoginTest {
  protected:
-  RcloneLoginTest() {
-    environment_.home = folder_ / "home";
-    environment_.config_home = folder_ / "xdg-config";
-  }
-  void write(const std::string& path, const std::string& content) const {
-    const auto whole = folder_ / path;
-    std::filesystem::create_directories(whole.parent_path());
-    EXPECT_TRUE(write_file_atomically(whole, content, 0600).ok());
-  }
   Result<Credential> read(const std::string& content, std::string_view remote = "gd") const {
     write("xdg-config/rclone/rclone.conf", content);
     return read_rclone_login(remote, environment_);
   }
   Error refusal(const std::string& content, std::string_view remote = "gd") const {
-    const auto login = read(content, remote);
-    EXPECT_FALSE(login.ok());
-    const Error error = login.ok() ? Error{} : login.error();
-    EXPECT_THAT(error.to_string(), AllOf(Not(HasSubstr("GOCSPX")), Not(HasSubstr("1//"))));
-    return error;
+    return refusal_of(read(content, remote));
   }
-
-  TemporaryFolder folder_;
-  Environment environment_;
 };
 
 TEST_F(RcloneLoginTest, AnEntryWithAClientOfItsOwn) {
