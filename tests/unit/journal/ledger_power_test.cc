@@ -10,6 +10,7 @@
 
 #include "unit/journal/ledger_fixture.h"
 #include "unit/support/crash_disk.h"
+#include "unit/support/in_child.h"
 
 namespace driveway::journal {
 namespace {
@@ -104,17 +105,24 @@ class LedgerPowerTest : public LedgerTest {
     return {};
   }
 
-  // Of one image.
+  // Of one image. LMDB may crash on what a missing sync leaves.
   std::string fault_after(std::mt19937_64& random, const CrashDisk& disk, std::size_t calls,
                           CrashDisk::Loss loss, std::uint64_t promised) {
     const std::filesystem::path target = folder_ / "image";
     disk.image(calls, loss, random, target);
-    const std::string fault = fault_of(target, promised);
+    const std::string fault = syncs_are_missing_
+                                  ? in_child([&] { return fault_of(target, promised); })
+                                  : fault_of(target, promised);
     std::error_code ignored;
     std::filesystem::remove_all(target, ignored);
     if (fault.empty()) return fault;
     return fault + " (call " + std::to_string(calls) + " of " + std::to_string(disk.calls()) +
            ", loss " + std::to_string(static_cast<int>(loss)) + ")";
+  }
+
+  void ignore_syncs(CrashDisk& disk, const CrashDisk::Predicate& ignored) {
+    disk.ignore_syncs(ignored);
+    syncs_are_missing_ = ignored != nullptr;
   }
 
   // The fault that is found when the syncs of `ignored` do nothing.
@@ -129,7 +137,7 @@ class LedgerPowerTest : public LedgerTest {
     std::string fault;
     {
       CrashDisk disk(root);
-      disk.ignore_syncs(ignored);
+      ignore_syncs(disk, ignored);
       run(random, disk);
       if (!HasFatalFailure()) fault = look_for_faults(random, disk, images);
     }
@@ -143,7 +151,7 @@ class LedgerPowerTest : public LedgerTest {
     options_.folder = root / "account" / "journal";
     states_ = {RowMap()};
     CrashDisk disk(root);
-    disk.ignore_syncs(ignored);
+    ignore_syncs(disk, ignored);
     must_open();
     const std::size_t opened = disk.calls();
     ledger_.reset();
@@ -160,6 +168,7 @@ class LedgerPowerTest : public LedgerTest {
 
   std::vector<RowMap> states_;  // by the number of batches
   int runs_ = 0;
+  bool syncs_are_missing_ = false;
 };
 
 TEST_F(LedgerPowerTest, KeepsWhatWasSyncedAndNothingHalf) {
