@@ -12,7 +12,7 @@ build_packages=(g++ cmake ninja-build lld pkg-config libfuse3-dev liblmdb-dev li
   libboost-dev zlib1g-dev fuse3 python3)
 package_packages=(debhelper dpkg-dev fakeroot lintian)  # what tools/package needs besides
 test_packages=(clang-format clang-tidy rclone python3-pytest python3-pytest-xdist python3-googleapi python3-google-auth
-  python3-google-auth-httplib2 iproute2 util-linux curl openssl
+  python3-google-auth-httplib2 iproute2 util-linux curl openssl strace
   debootstrap fish man-db zsh  # what tests/package needs
   git rsync vim nano python3-pip python3-h5py)  # what tests/mount/test_applications.py runs: some 25 s
 long_test_packages=(python3-torch)  # 50 MB: in the long form only

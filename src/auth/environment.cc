@@ -1,6 +1,7 @@
 #include "auth/environment.h"
 
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -94,7 +95,8 @@ Environment Environment::from_process() {
   return environment;
 }
 
-void hide_secrets_from_children() {
+void guard_secrets() {
+  ::prctl(PR_SET_DUMPABLE, 0);
   hide(kAccessToken, hidden_access_token());
   hide(kClientSecret, hidden_client_secret());
 }

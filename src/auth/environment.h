@@ -45,8 +45,9 @@ struct Environment {
 };
 
 // Takes DRIVEWAY_ACCESS_TOKEN and DRIVEWAY_CLIENT_SECRET out of the process's variables, so that no
-// child gets them, and out of /proc/PID/environ; from_process() goes on knowing them. For main(),
-// before the first thread.
-void hide_secrets_from_children();
+// child gets them, and out of /proc/PID/environ; from_process() goes on knowing them. The process
+// leaves no core, which would have them, and the tokens, in it. For main(), before the first
+// thread.
+void guard_secrets();
 
 }  // namespace driveway::auth

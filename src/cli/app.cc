@@ -361,7 +361,7 @@ ExitStatus report(const Error& error) {
 
 int run(int argc, char** argv) {
   try {
-    auth::hide_secrets_from_children();
+    auth::guard_secrets();
     if (argc > 0 && is_mount_helper(argv[0])) return run_mount_helper(argc, argv);
     return App().run(argc, argv);
   } catch (const std::exception& error) {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,7 +132,7 @@ Status run_in_background(const std::function<int(StartReport& report)>& body) {
     held.reset();
     reading.reset();
     detach_from_terminal();
-    protect_process();
+    lower_oom_score();
     StartReport report(std::move(writing));
     std::exit(body(report));
   }
@@ -141,8 +140,7 @@ Status run_in_background(const std::function<int(StartReport& report)>& body) {
   return wait_for_report(child, reading.get(), held);
 }
 
-void protect_process() {
-  ::prctl(PR_SET_DUMPABLE, 0);
+void lower_oom_score() {
   const UniqueFd score(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
   constexpr std::string_view kLow = "-500";
   // Only root may lower it; without it the daemon is as good as any other process.

@@ -30,8 +30,7 @@ class StartReport {
 // REQUIRES: no other threads yet. Errors: the child's; kInternal if it died without a word.
 Status run_in_background(const std::function<int(StartReport& report)>& body);
 
-// The daemon is the last to be killed when memory runs out, and leaves no core with tokens in it
-// (E5). Best effort.
-void protect_process();
+// The daemon is the last to be killed when memory runs out (E5). Best effort.
+void lower_oom_score();
 
 }  // namespace driveway::cli

@@ -319,7 +319,7 @@ ExitStatus mount(const Settings& settings, const MountArguments& arguments) {
     return ExitStatus::kDone;
   }
   if (arguments.foreground) {
-    protect_process();
+    lower_oom_score();
     if (!plan->log_file.empty()) {
       if (const Status ready = init_log_file(*plan); !ready.ok()) return report(ready.error());
     }

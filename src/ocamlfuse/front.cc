@@ -299,7 +299,7 @@ int run_line(int argc, char** argv) {
 
 int run(int argc, char** argv) {
   try {
-    auth::hide_secrets_from_children();
+    auth::guard_secrets();
     return run_line(argc, argv);
   } catch (const std::exception& error) {
     return failed({ErrorCode::kInternal, error.what()});

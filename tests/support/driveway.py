@@ -196,7 +196,8 @@ class Machine:
     def assert_no_secrets(self, *texts):
         for text in texts:
             found = [s for s in self.secrets if s in text] + _TOKENS.findall(text)
-            assert not found, "a secret stands in a log or in a message"
+            where = [text[max(0, text.find(each) - 100) :][:100] for each in found]
+            assert not found, f"a secret stands in a log or in a message, behind: {where}"
 
 
 class Mount:

@@ -229,12 +229,12 @@ TEST_F(GivenTokenTest, SecretVariablesAreTakenFromTheEnvironmentButKnown) {
   const test::ScopedVariable token("DRIVEWAY_ACCESS_TOKEN", "ya29.variable");
   const test::ScopedVariable secret("DRIVEWAY_CLIENT_SECRET", "GOCSPX-variable");
   EXPECT_EQ(Environment::from_process().access_token.reveal(), "ya29.variable");
-  hide_secrets_from_children();
+  guard_secrets();
   EXPECT_EQ(::getenv("DRIVEWAY_ACCESS_TOKEN"), nullptr);
   EXPECT_EQ(::getenv("DRIVEWAY_CLIENT_SECRET"), nullptr);
   EXPECT_EQ(Environment::from_process().access_token.reveal(), "ya29.variable");
   EXPECT_EQ(Environment::from_process().client_secret.reveal(), "GOCSPX-variable");
-  hide_secrets_from_children();
+  guard_secrets();
   EXPECT_TRUE(Environment::from_process().access_token.empty());
   EXPECT_TRUE(Environment::from_process().client_secret.empty());
 }
