@@ -132,14 +132,14 @@ void SenderCore::probe_login() {
   const TimePoint now = clock_.now();
   if (probe_at_ == TimePoint()) probe_at_ = now + kProbeLogin;
   if (now < probe_at_) return;
-  const auto about = store_.about(call_context(Priority::kBackground));
-  if (about.ok()) {
-    log::info("Drive takes the login: what waited for it is sent");
-    journal_.adjust([](ChangeSet& set) { set.login_restored(); });
-    probe_at_ = TimePoint();
-    return;
-  }
+  try_login(call_context(Priority::kBackground));
   probe_at_ = clock_.now() + kProbeLogin;
+}
+
+void SenderCore::try_login(const Context& context) {
+  if (!store_.about(context).ok()) return;
+  log::info("Drive takes the login: what waited for it is sent");
+  journal_.adjust([](ChangeSet& set) { set.login_restored(); });
 }
 
 // J3.

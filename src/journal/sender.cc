@@ -176,6 +176,8 @@ void SenderCore::run_worker(Lane lane) {
 Status SenderCore::flush(const Context& context, const std::vector<InodeId>& inodes) {
   const Flush flush = journal_.adjust(
       [&](ChangeSet& set) { return inodes.empty() ? set.raise_all() : set.raise(inodes); });
+  // There may be a new login, or a fresh token in its file, since the last probe.
+  if (journal_.look([](const ChangeSet& set) { return set.login_needed(); })) try_login(context);
   for (;;) {
     const std::uint64_t seen = journal_.changes();
     FlushProgress progress;

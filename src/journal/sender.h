@@ -13,7 +13,8 @@
 // Where Drive has no room for a content, or is more than 90 % full, what this client has left there
 // makes some (J13): oldest first, and each is looked at before.
 //
-// Nothing is tried while a login is needed (E1): then a cheap call probes, every 10 s.
+// Nothing is tried while a login is needed (E1): then a cheap call probes, every 10 s, and before a
+// flush.
 //
 // Thread-safe. Fault points: sender.before_began, .after_began, .before_first_byte, .in_body,
 // .before_last_byte, .after_answer, .after_accept, .after_confirmed, .after_record.

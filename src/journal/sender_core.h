@@ -173,6 +173,7 @@ class SenderCore final : public Sender {
   void find_homes();
   Status find_home(InodeId inode);
   void probe_login();
+  void try_login(const Context& context);
   void forget();
   void ask_for_echoes();
   void hear_later();

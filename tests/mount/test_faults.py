@@ -6,13 +6,12 @@ import itertools
 import os
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
 
 from support.tree_check import md5_of
-from support.waiting import blocked_in_fuse, wait_for
+from support.waiting import Meanwhile, blocked_in_fuse, wait_for
 
 MIB = 1 << 20
 FILES = 500
@@ -46,29 +45,6 @@ def read_all(mount, sums, threads=16):
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         list(pool.map(check, sums))
     return wrong
-
-
-class Meanwhile:
-    """Calls `action` again and again while the block runs."""
-
-    def __init__(self, action, pause):
-        self._action, self._pause = action, pause
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self.times = 0
-
-    def _run(self):
-        while not self._end.wait(self._pause):
-            self._action()
-            self.times += 1
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception):
-        self._end.set()
-        self._thread.join()
 
 
 def assert_all_right(simulator, mount, sums):

@@ -1,14 +1,16 @@
 """Where tokens may come from, besides the login and the file that other tests use."""
 
+import hashlib
 import json
 import os
 import time
 
 import pytest
 
+from support.browser import Login, approve, give_client
 from support.identity_provider import AUDIENCE, IdentityProvider
 from support.simulator import FIRST_ACCOUNT, OTHER_ACCOUNT
-from support.waiting import wait_for
+from support.waiting import Meanwhile, wait_for
 
 
 @pytest.fixture
@@ -88,6 +90,7 @@ def test_a_method_that_is_none(simulator, machine):
     assert done.returncode == 2 and "work" in done.stderr
 
 
+TEAM = "0ATeam000000000PVA"
 ROBOT = "robot@project.iam.gserviceaccount.com"
 TOKEN_URI = "https://oauth2.googleapis.com/token"
 
@@ -302,3 +305,112 @@ def test_gclouds_file_is_found(simulator, machine):
     write_private(path, json.dumps(narrow))
     done = machine.run("about")
     assert done.returncode == 4 and "--client-id-file" in done.stderr
+
+
+class Load:
+    """Reads what another client has made in a shared drive, and writes as much, until it is over."""
+
+    FILES = 40
+
+    def __init__(self, simulator, machine, mount):
+        self._simulator, self._machine, self._mount = simulator, machine, mount
+        self._folder = mount.path / "Shareddrives/Team"
+        self._contents = [os.urandom(200_000) for _ in range(self.FILES)]
+        client = simulator.api()
+        for number, content in enumerate(self._contents):
+            client.create(f"{number}.theirs", content, parent=TEAM)
+        wait_for(lambda: len(os.listdir(self._folder)) == self.FILES, "the files", timeout=60)
+
+    def run(self):
+        for number, content in enumerate(self._contents):
+            assert (self._folder / f"{number}.theirs").read_bytes() == content
+            (self._folder / f"{number}.ours").write_bytes(content)
+            time.sleep(0.05)  # so that some lives of a token go by
+
+    def check(self):
+        self._machine.output_of("flush", self._mount.path, "--timeout", "60s")
+        sums = {item["path"]: item.get("md5Checksum") for item in self._simulator.dump(drive=TEAM)}
+        for number, content in enumerate(self._contents):
+            assert sums[f"{number}.ours"] == hashlib.md5(content).hexdigest()
+
+
+def stored_login(simulator, machine, request):
+    login = Login(give_client(machine, simulator))
+    assert login.paste(approve(login.url))[0] == 0
+    return []
+
+
+def users_credentials(simulator, machine, request):
+    machine.log_in_by_file()
+    return []
+
+
+def service_accounts_key(simulator, machine, request):
+    return ["--with", f"credentials={service_account(simulator, machine)}"]
+
+
+def service_account_for_a_user(simulator, machine, request):
+    simulator.set(oauth={"delegated_scopes": "https://www.googleapis.com/auth/drive"})
+    return ["--with", f"credentials={service_account(simulator, machine)}", "--subject", FIRST_ACCOUNT]
+
+
+def acting_user(simulator, machine, request):
+    return ["--with", f"credentials={request.getfixturevalue('impersonated')()}"]
+
+
+def workload(simulator, machine, request):
+    token = request.getfixturevalue("provider").token()
+    machine.secrets.add(token)
+    source = {"file": str(write_private(machine.folder / "subject", token))}
+    return ["--with", f"credentials={external(simulator, machine, source)}"]
+
+
+def metadata_server(simulator, machine, request):
+    request.getfixturevalue("vm")
+    return []
+
+
+def token_file(simulator, machine, request):
+    path = write_private(machine.folder / "token", new_token(simulator, machine))
+    return ["--with", f"token={path}"]
+
+
+def token_command(simulator, machine, request):
+    return ["--with", f"command=/usr/bin/curl -s -d {{}} {simulator.url}/__sim/token"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        stored_login,
+        users_credentials,
+        service_accounts_key,
+        service_account_for_a_user,
+        acting_user,
+        workload,
+        metadata_server,
+        token_file,
+        token_command,
+    ],
+)
+def test_tokens_end_while_files_are_read_and_written(simulator, machine, request, kind):
+    """An hour goes by each tenth of a second; whoever keeps a token file fresh does that at once."""
+    simulator.add_account(ROBOT)
+    simulator.seed(shared_drives=[{"name": "Team", "id": TEAM, "members": {ROBOT: "writer"}}])
+    mount = machine.mount(*kind(simulator, machine, request))
+    load = Load(simulator, machine, mount)
+    simulator.reset_stats()
+
+    def end_tokens():
+        simulator.expire_tokens()
+        if (machine.folder / "token").exists():
+            fresh = write_private(machine.folder / "fresh", new_token(simulator, machine))
+            fresh.rename(machine.folder / "token")
+
+    with Meanwhile(end_tokens, 0.1) as ends:
+        load.run()
+    assert ends.times >= 5
+    statuses = [method["statuses"] for method in simulator.stats()["methods"].values()]
+    assert any(status.get("401") for status in statuses), "no request came with an expired token"
+    load.check()
+    mount.unmount()

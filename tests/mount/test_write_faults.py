@@ -1,18 +1,16 @@
 """What Drive and the network do wrong while files are written, renamed and deleted: the end state is exact,
 and no folder has two items of one name (J1, J2, J12, E1, E2; design: test ladder 7)."""
 
-import contextlib
 import math
 import os
 import random
-import threading
 
 import pytest
 
 from support.contents import Content
 from support.drive_api import FOLDER
 from support.simulator import FIRST_ACCOUNT
-from support.waiting import wait_for
+from support.waiting import Meanwhile, wait_for
 from support.writing import (
     LONG,
     assert_same_tree,
@@ -122,24 +120,6 @@ class Changes:
         self.expected[path] = content
 
 
-@contextlib.contextmanager
-def repeatedly(action, pause):
-    """Calls `action` again and again while the block runs."""
-    end = threading.Event()
-
-    def run():
-        while not end.wait(pause):
-            action()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join()
-
-
 def assert_exact(simulator, changes):
     """Drive has what was written and nothing else."""
     found = tree_in_drive(simulator, simulator.api(), TOP)
@@ -209,7 +189,7 @@ def test_tokens_that_expire_in_the_middle_of_uploads(simulator, make_machine):
     mount = make_machine(life=LIFE).mount(*OPTIONS)
     simulator.set(network={"connection_bandwidth": 16 * MIB})
     simulator.reset_stats()
-    with repeatedly(simulator.expire_tokens, 0.5):
+    with Meanwhile(simulator.expire_tokens, 0.5):
         changes = Changes(mount, LARGEST_OF_ONE_KIND)
         changes.run(FILES)
         flush(mount, timeout=LIFE / 3)
@@ -230,7 +210,7 @@ def test_all_faults_at_once(simulator, make_machine):
         },
         drive={"session_gone": 0.03, "list_lag": 30_000},
     )
-    with repeatedly(simulator.expire_tokens, 1):
+    with Meanwhile(simulator.expire_tokens, 1):
         changes = Changes(mount, LARGEST)
         changes.run(FILES)
         flush(mount, timeout=LIFE / 2)

@@ -1,5 +1,6 @@
 """Waiting for states, never for time."""
 
+import threading
 import time
 
 DEFAULT_TIMEOUT = 30.0
@@ -31,3 +32,26 @@ def blocked_in_fuse(pid):
     except ProcessLookupError:
         return False
     return any(part in place for part in ("request_wait", "fuse", "folio_wait", "folio_lock"))
+
+
+class Meanwhile:
+    """Calls `action` again and again while the block runs."""
+
+    def __init__(self, action, pause):
+        self._action, self._pause = action, pause
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.times = 0
+
+    def _run(self):
+        while not self._end.wait(self._pause):
+            self._action()
+            self.times += 1
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._end.set()
+        self._thread.join()

@@ -32,6 +32,15 @@ TEST_F(SenderState, NothingIsTriedWhileALoginIsNeeded) {
   EXPECT_EQ(store_.calls(Method::kAbout), 3);
 }
 
+TEST_F(SenderState, AFlushFindsTheNewLogin) {
+  store_.faults().fail(Method::kCreate, {ErrorCode::kLoginNeeded, "invalid_grant"});
+  const InodeId inode = create("a", "bytes");
+  ASSERT_TRUE(eventually([&] { return login_needed(); }));
+  const Status flushed = sender_->flush({}, {inode});
+  EXPECT_TRUE(flushed.ok()) << flushed.error().to_string();
+  EXPECT_THAT(tree(), ElementsAre(Pair("a", "bytes")));
+}
+
 // --- E2.
 
 TEST_F(SenderState, AFullStorageStopsContentsAndNothingElse) {
