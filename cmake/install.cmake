@@ -1,5 +1,5 @@
-# What is installed where, for the packages (debian/) and the tarball alike. Components: driveway and
-# driveway-sim work from any folder; driveway-system is what a system has to be told of.
+# What is installed where, for the packages (debian/) and the tarball alike. Components: those with the
+# name of a program work from any folder; driveway-system is what a system has to be told of.
 include(GNUInstallDirs)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
@@ -11,11 +11,11 @@ add_custom_command(OUTPUT ${generated}/stamp
   COMMAND ${Python3_EXECUTABLE} -B ${PROJECT_SOURCE_DIR}/tools/packaging/generate.py
     $<TARGET_FILE_DIR:driveway> ${generated}
   COMMAND ${CMAKE_COMMAND} -E touch ${generated}/stamp
-  DEPENDS driveway driveway-sim ${generators} ${PROJECT_SOURCE_DIR}/debian/changelog)
+  DEPENDS driveway driveway-sim google-drive-ocamlfuse ${generators} ${PROJECT_SOURCE_DIR}/debian/changelog)
 # All that the packages hold.
 add_custom_target(packaged DEPENDS ${generated}/stamp)
 
-foreach(program driveway driveway-sim)
+foreach(program driveway driveway-sim google-drive-ocamlfuse)
   install(TARGETS ${program} RUNTIME COMPONENT ${program})
   install(FILES ${generated}/man/${program}.1
     DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT ${program})

@@ -192,13 +192,18 @@ Result<CommandLine> parse_command_line(std::span<const std::string> arguments) {
   return Parser(arguments).parse();
 }
 
+// In sections as those of `driveway --help`: the manual page and the completions are made from
+// them.
 std::string usage() {
   std::string text =
       "Usage: google-drive-ocamlfuse [options] [mountpoint]\n"
-      "Mounts Google Drive by driveway. Without a mountpoint it only authorises.\n";
+      "Mounts Google Drive by driveway. Without a mountpoint it only authorises.\n"
+      "\nPositionals:\n"
+      "  mountpoint MOUNTPOINT     an existing folder; the first of several\n"
+      "\nOptions:\n";
   for (const Option& option : kOptions) {
     std::string head = cat("  -", option.name, option.value.empty() ? "" : " ", option.value);
-    head.resize(std::max<std::size_t>(head.size() + 1, 28), ' ');
+    head.resize(std::max<std::size_t>(head.size() + 2, 28), ' ');
     text += cat(head, option.help, "\n");
   }
   return text + cat("  -help                     ", "show this and exit\n");

@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from support.browser import approve
+from support.browser import approve, code_of
 from support.programs import program
 from support.waiting import wait_for
 
@@ -61,10 +61,6 @@ class Notebook:
 def listed(folder):
     """Without .Trash, .shared and .Shareddrives."""
     return sorted(name for name in os.listdir(folder) if not name.startswith("."))
-
-
-def code_of(address):
-    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))["code"]
 
 
 @pytest.fixture(name="notebook")

@@ -8,7 +8,7 @@ import pytest
 
 from support.packages import Package, deb
 
-NAMES = ("driveway", "driveway-sim")
+NAMES = ("driveway", "driveway-ocamlfuse", "driveway-sim")
 
 
 @pytest.fixture(name="folder", scope="module")
@@ -26,6 +26,11 @@ def debs():
 @pytest.fixture(scope="module")
 def driveway(debs, folder):
     return Package(debs["driveway"], folder / "driveway")
+
+
+@pytest.fixture(scope="module")
+def ocamlfuse(debs, folder):
+    return Package(debs["driveway-ocamlfuse"], folder / "driveway-ocamlfuse")
 
 
 @pytest.fixture(scope="module", params=NAMES)

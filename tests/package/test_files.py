@@ -30,6 +30,7 @@ _NEWER_CURL = re.compile(
     r"|CURLOPT_(SSH_HOSTKEY(DATA|FUNCTION)|(REDIR_)?PROTOCOLS_STR|WS_OPTIONS|CA_CACHE_TIMEOUT)"
     r"|CURLWS_\w+|curl_ws_\w+|CURLKHMATCH_\w+"
 )  # CURLOPT_QUICK_EXIT, too: it may be ignored
+_OURS = f"driveway (= {version()})"
 _START_MS = 20
 _MAX_INSTALLED_KB = 10_000
 
@@ -68,7 +69,7 @@ def test_no_option_of_libcurl_is_newer_than_ubuntu_2204():
 
 def test_dependencies_are_met_by_ubuntu_and_debian(package):
     """Each by its name in Debian 12 and Ubuntu 22.04, with the other name of Ubuntu 24.04."""
-    depends = package.field("Depends").split(", ")
+    depends = [d for d in package.field("Depends").split(", ") if d != _OURS]
     assert len(depends) >= 4
     for alternatives in depends:
         parsed = [re.fullmatch(r"(\S+)(?: \(>= (\S+)\))?", a).groups() for a in alternatives.split(" | ")]
@@ -84,7 +85,25 @@ def test_dependencies_are_met_by_ubuntu_and_debian(package):
 def test_what_is_not_linked_is_asked_for(driveway):
     assert "ca-certificates" in driveway.field("Depends")
     assert driveway.field("Recommends") == "fuse3"  # for others than root
-    assert re.search(r"fuse3 \(= \S+\), lmdb \(= \S+\)", driveway.field("Built-Using"))
+
+
+def test_what_is_linked_statically_is_named(driveway, ocamlfuse):
+    for package in (driveway, ocamlfuse):
+        assert re.search(r"fuse3 \(= \S+\), lmdb \(= \S+\)", package.field("Built-Using"))
+
+
+def test_the_front_takes_the_old_programs_place(ocamlfuse):
+    for field in ("Provides", "Conflicts", "Replaces"):
+        assert ocamlfuse.field(field) == "google-drive-ocamlfuse"
+    assert _OURS in ocamlfuse.field("Depends").split(", ")  # status, flush, unmount
+    for path in (
+        "usr/share/man/man1/google-drive-ocamlfuse.1.gz",
+        "usr/share/bash-completion/completions/google-drive-ocamlfuse",
+        "usr/share/zsh/vendor-completions/_google-drive-ocamlfuse",
+        "usr/share/fish/vendor_completions.d/google-drive-ocamlfuse.fish",
+    ):
+        assert (ocamlfuse.root / path).is_file(), path
+    assert [path.name for path in ocamlfuse.programs()] == ["google-drive-ocamlfuse"]
 
 
 def test_licenses_of_what_is_linked_statically_are_told(package):
@@ -97,9 +116,9 @@ def test_lintian_has_no_complaint():
     assert (PACKAGES / "lintian.txt").read_text() == ""
 
 
-def test_size(driveway):
-    installed = int(driveway.field("Installed-Size"))
-    print(f"installed: {installed} kB, the package: {driveway.path.stat().st_size // 1000} kB")
+def test_size(package):
+    installed = int(package.field("Installed-Size"))
+    print(f"installed: {installed} kB, the package: {package.path.stat().st_size // 1000} kB")
     assert installed <= _MAX_INSTALLED_KB
 
 
@@ -150,7 +169,7 @@ def test_what_a_system_is_told_of_is_there(driveway):
 
 def test_the_readme_names_this_version():
     text = (ROOT / "README.md").read_text()
-    named = re.findall(r"driveway(?:-sim)?[-_](\d[\d.]*\d)[-_]", text)
+    named = re.findall(r"driveway(?:-sim|-ocamlfuse)?[-_](\d[\d.]*\d)[-_]", text)
     assert named and set(named) == {version()}
 
 
@@ -168,5 +187,7 @@ def test_the_tarball_runs_from_any_folder(folder, place):
     _output("tar", "-C", target, "-xf", tarball())
     (top,) = target.iterdir()
     assert _output(top / "bin/driveway", "--version") == f"driveway {version()}\n"
+    front = _output(top / "bin/google-drive-ocamlfuse", "-version")
+    assert front.startswith("google-drive-ocamlfuse, version ") and version() in front
     assert {path.name for path in top.iterdir()} == {"bin", "share"}
     assert (top / "share/doc/driveway/copyright").is_file()

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -21,6 +22,7 @@ _MOUNTPOINT = "/mnt/drive"
 _OLD = "0.0.1"
 _FSTAB = "none /mnt/drive fuse.driveway _netdev,nofail,noauto,user,x-systemd.automount"
 _USER_DATA = ("./root/", "./mnt/drive")
+_PROGRAMS = ("driveway", "google-drive-ocamlfuse")
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +66,13 @@ def _install(machine, deb, *options):
 
 
 def _older(deb, folder):
-    """The same package, as an earlier release."""
+    """The same package, as an earlier release, which asks for its own driveway."""
     tree = folder / f"older-{deb.name}"
+    shutil.rmtree(tree, ignore_errors=True)
     subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
     control = tree / "DEBIAN/control"
-    control.write_text(re.sub(r"(?m)^Version: .*", f"Version: {_OLD}", control.read_text()))
+    text = re.sub(r"(?m)^Version: .*", f"Version: {_OLD}", control.read_text())
+    control.write_text(text.replace(f"driveway (= {version()})", f"driveway (= {_OLD})"))
     target = folder / deb.name.replace(version(), _OLD)
     subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, target], check=True)
     return target
@@ -86,7 +90,7 @@ def _has_daemon(machine):
             program = os.readlink(f"/proc/{name}/exe").removesuffix(" (deleted)")
         except OSError:
             continue  # it has gone meanwhile
-        if root == str(machine.root) and os.path.basename(program).startswith("driveway"):
+        if root == str(machine.root) and os.path.basename(program).startswith(_PROGRAMS):
             return True
     return False
 
@@ -170,6 +174,49 @@ def test_mount_tells_why_it_failed(machine, debs, login):
     assert logged_out.returncode == 32
     assert "driveway login" in logged_out.stderr
     assert not _has_mount(machine)
+
+
+def _old_program(folder):
+    """A package of the name and version of the old program, with its one file."""
+    tree = folder / "old-program"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN/control").write_text(
+        "Package: google-drive-ocamlfuse\nVersion: 0.7.32\nArchitecture: all\n"
+        "Maintainer: nobody <nobody@example.com>\nDescription: stands for the old program\n"
+    )
+    program = tree / "usr/bin/google-drive-ocamlfuse"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\necho old\n")
+    program.chmod(0o755)
+    target = folder / "google-drive-ocamlfuse_0.7.32_all.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, target], check=True)
+    return target
+
+
+def test_the_front_takes_the_old_programs_place(machine, debs, folder, login, simulator):
+    """Installed over it, used, upgraded with driveway, removed."""
+    _install(machine, debs["driveway"])
+    before = machine.files()
+    _install(machine, _old_program(folder))
+    assert machine.output_of("google-drive-ocamlfuse") == "old\n"
+    older = [_put(machine, _older(debs[name], folder)) for name in ("driveway", "driveway-ocamlfuse")]
+    machine.apt("install", "--no-install-recommends", "--allow-downgrades", *older)
+    status = machine.run("dpkg-query", "-W", "-f", "${Status}", "google-drive-ocamlfuse").stdout
+    assert status != "install ok installed"
+    assert "driveway" in machine.output_of("google-drive-ocamlfuse", "-version")
+
+    newer = [_put(machine, debs[name]) for name in ("driveway", "driveway-ocamlfuse")]
+    machine.apt("install", "--no-install-recommends", *newer)
+    machine.path("/root/drive").mkdir(exist_ok=True)
+    mounted = machine.output_of("google-drive-ocamlfuse", "/root/drive", **login)
+    assert mounted == ""
+    assert machine.output_of("cat", "/root/drive/hello.txt") == "hello"
+    machine.output_of("driveway", "unmount", "/root/drive", **login)
+    wait_for(lambda: not _has_daemon(machine), "the daemon to end")
+
+    machine.apt("purge", "driveway-ocamlfuse")
+    left = {p for p in machine.files() - before if not p.startswith(_USER_DATA)}
+    assert not left
 
 
 def test_the_simulators_package(machine, debs):

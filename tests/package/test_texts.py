@@ -44,7 +44,7 @@ def test_help_is_understood(driveway):
 
 
 def test_the_manual_says_all_that_help_says(package):
-    name = package.field("Package")
+    name = _program(package).name
     page = _page(package, f"man1/{name}.1.gz").replace("\\-", "-")
     for command in describe(_program(package)).all():
         assert not command.path or command.commands or f".SS {' '.join(command.path)}\n" in page
@@ -94,9 +94,23 @@ def test_bash_completes(driveway, words, expected):
     assert _bash(driveway, "driveway", *words) == expected
 
 
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["-head"], ["-headless"]),
+        (["/us"], ["/usr"]),
+        (["drive", "-head"], ["-headless"]),  # options may stand behind the mountpoint
+        (["-config", "/etc/fsta"], ["/etc/fstab"]),
+        (["-label", ""], []),
+    ],
+)
+def test_bash_completes_long_options_of_one_dash(ocamlfuse, words, expected):
+    assert _bash(ocamlfuse, "google-drive-ocamlfuse", *words) == expected
+
+
 def test_bash_completes_all_that_help_says(package):
     top = describe(_program(package))
-    name = package.field("Package")
+    name = _program(package).name
     for command in top.all():
         options = [n for option in command.options for n in option.names]
         assert _bash(package, name, *command.path, "-") == options
@@ -110,17 +124,21 @@ def test_bash_completes_all_that_help_says(package):
         ("driveway mount --layout ", ["colab", "root"]),
         ("driveway cache ", ["clear", "show", "trim"]),
         ("driveway cache trim --t", ["--to"]),
+        ("google-drive-ocamlfuse -head", ["-headless"]),
+        ("google-drive-ocamlfuse drive -lo", ["-log_to"]),
     ],
 )
-def test_fish_completes(driveway, line, expected):
-    script = driveway.root / "usr/share/fish/vendor_completions.d/driveway.fish"
+def test_fish_completes(driveway, ocamlfuse, line, expected):
+    program = line.split()[0]
+    package = driveway if program == "driveway" else ocamlfuse
+    script = package.root / f"usr/share/fish/vendor_completions.d/{program}.fish"
     code = f'source {script}; complete -C "{line}"'
     lines = _output("fish", "--no-config", "-c", code).splitlines()
     assert [line.split("\t")[0] for line in lines] == expected
 
 
 def test_zsh_reads_its_completions_and_they_name_all(package):
-    name = package.field("Package")
+    name = _program(package).name
     path = package.root / f"usr/share/zsh/vendor-completions/_{name}"
     _output("zsh", "-n", path)
     text = path.read_text()

@@ -23,6 +23,11 @@ def url_in(printed):
     return found.group(0)
 
 
+def code_of(address):
+    """The code in the address at which the browser ends up."""
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))["code"]
+
+
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *arguments):
         return None

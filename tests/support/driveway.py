@@ -133,23 +133,11 @@ class Machine:
 
     def daemons(self):
         """Pids of driveway processes of this machine, by its mark in their environment."""
-        mark = f"{_MARK}={self.folder}".encode()
-        pids = []
-        for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                if mark in (entry / "environ").read_bytes().split(b"\0") and (
-                    (entry / "comm").read_text().strip() in _PROGRAMS
-                ):
-                    pids.append(int(entry.name))
-            except OSError:
-                continue  # it has gone meanwhile
-        return pids
+        return daemons_with(_MARK, self.folder)
 
     def kill_daemons(self):
         for pid in self.daemons():
-            _kill(pid, signal.SIGKILL)
+            send_signal(pid, signal.SIGKILL)
 
     def wait_until_no_daemon(self):
         wait_for(lambda: not self.daemons(), "the daemon to end")
@@ -175,7 +163,7 @@ class Machine:
         """Ends all, then fails if a daemon had to be killed, or said what it must not say."""
         self._watchdog.cancel()
         for pid in self.daemons():
-            _kill(pid, signal.SIGTERM)
+            send_signal(pid, signal.SIGTERM)
         stuck = []
         try:
             wait_for(lambda: not self.daemons(), "daemons to end", timeout=_ENDING)
@@ -223,11 +211,29 @@ class Mount:
     def kill(self):
         """As a machine that runs out of memory does it."""
         pid = self.pid
-        _kill(pid, signal.SIGKILL)
+        send_signal(pid, signal.SIGKILL)
         wait_for(lambda: pid not in self.machine.daemons(), "the killed daemon to end")
 
 
-def _kill(pid, number):
+def daemons_with(variable, value):
+    """Pids of driveway processes which have this in their environment."""
+    mark = f"{variable}={value}".encode()
+    pids = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if mark in (entry / "environ").read_bytes().split(b"\0") and (
+                (entry / "comm").read_text().strip() in _PROGRAMS
+            ):
+                pids.append(int(entry.name))
+        except OSError:
+            continue  # it has gone meanwhile
+    return pids
+
+
+def send_signal(pid, number):
+    """Nothing happens where the process has ended."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:

@@ -8,8 +8,9 @@ import pathlib
 import shlex
 import subprocess
 
+from support.google_hosts import hosts_file
+
 ADDRESS = "127.83.77.1"
-_HOSTS = ("www.googleapis.com", "oauth2.googleapis.com", "accounts.google.com")
 
 
 class Rclone:
@@ -20,8 +21,7 @@ class Rclone:
         self._folder.mkdir()
         self._ca = simulator.ca_file
         self._hosts = self._folder / "hosts"
-        lines = [f"{ADDRESS} {host}" for host in _HOSTS]
-        self._hosts.write_text("127.0.0.1 localhost\n" + "\n".join(lines) + "\n")
+        self._hosts.write_text(hosts_file(ADDRESS))
         credentials = simulator.authorized_user(account)
         token = {
             "access_token": "ya29.expired",  # rclone takes a login without one for none

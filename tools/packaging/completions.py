@@ -15,6 +15,24 @@ def _identifier(program):
     return "_" + program.replace("-", "_")
 
 
+def _bash_command(top):
+    """Finds which command the line is of."""
+    if not top.commands:
+        return ""
+    nested = " | ".join(c.path[0] for c in top.commands if c.commands) or "-"
+    return f"""  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "$command:${{COMP_WORDS[i]}}" in
+      *:-*) ;;
+      :*) command=${{COMP_WORDS[i]}} ;;
+    esac
+    case $command in
+      {nested}) [[ $i -lt $((COMP_CWORD - 1)) && ${{COMP_WORDS[i + 1]}} != -* ]] &&
+        command="$command ${{COMP_WORDS[i + 1]}}" ;;
+    esac
+  done
+"""
+
+
 def bash(program, top):
     """Needs nothing of the package bash-completion, only its folder to be found in."""
     function = _identifier(program)
@@ -34,23 +52,12 @@ def bash(program, top):
             if not option.choices:
                 action = f'kind="{_kind(option.value)}"'
             values.append(f"    {pattern}) {action} takes_value=1 ;;")
-    nested = " | ".join(c.path[0] for c in top.commands if c.commands) or "-"
     return f"""# bash completion of {program}; made from its --help
 
 {function}() {{
   local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}}
   local command="" options="" commands="" kind="" words="" takes_value=0 i
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    case "$command:${{COMP_WORDS[i]}}" in
-      *:-*) ;;
-      :*) command=${{COMP_WORDS[i]}} ;;
-    esac
-    case $command in
-      {nested}) [[ $i -lt $((COMP_CWORD - 1)) && ${{COMP_WORDS[i + 1]}} != -* ]] &&
-        command="$command ${{COMP_WORDS[i + 1]}}" ;;
-    esac
-  done
-  [[ $previous == "=" ]] && previous=${{COMP_WORDS[COMP_CWORD - 2]}}
+{_bash_command(top)}  [[ $previous == "=" ]] && previous=${{COMP_WORDS[COMP_CWORD - 2]}}
   [[ $current == "=" ]] && previous=${{COMP_WORDS[COMP_CWORD - 1]}} current=""
   case "$command:$previous" in
 {chr(10).join(values)}
@@ -110,11 +117,18 @@ def _zsh_arguments(command):
     return specs
 
 
+def _is_word(name):
+    """Whether a name is such as -label."""
+    return not name.startswith("--") and len(name) > 2
+
+
 def _zsh_function(program, command):
     name = "_".join([_identifier(program), *(p.replace("-", "_") for p in command.path)])
     specs = _zsh_arguments(command)
     if not command.commands:
-        body = "  _arguments -s \\\n    " + " \\\n    ".join(specs or ["''"]) + "\n"
+        # One letter behind another, unless a whole word stands behind one dash.
+        stacked = "" if any(_is_word(n) for o in command.options for n in o.names) else " -s"
+        body = f"  _arguments{stacked} \\\n    " + " \\\n    ".join(specs or ["''"]) + "\n"
         return f"{name}() {{\n{body}}}\n"
     listed = "\n".join(
         f"    {_quoted(c.path[-1] + ':' + _zsh_escaped(c.help))}" for c in command.commands
@@ -170,7 +184,8 @@ def _fish_condition(command, top):
 def _fish_option(option):
     words = []
     for name in option.names:
-        words += ["-l", name[2:]] if name.startswith("--") else ["-s", name[1:]]
+        kind = "-l" if name.startswith("--") else "-o" if _is_word(name) else "-s"
+        words += [kind, name.lstrip("-")]
     if option.choices:
         words += ["-x", "-a", _fish_quoted(" ".join(option.choices))]
     elif _kind(option.value) == "folders":

@@ -16,7 +16,7 @@ import manual
 from help_text import describe
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ("driveway", "driveway-sim")
+PROGRAMS = ("driveway", "driveway-sim", "google-drive-ocamlfuse")
 
 
 def release():

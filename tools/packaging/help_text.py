@@ -1,5 +1,5 @@
-"""What a program says of itself with --help (CLI11's form), as data. Man pages and completions are
-made from it, so that they cannot say anything else."""
+"""What a program says of itself with --help (CLI11's form, also with long options of one dash), as data.
+Man pages and completions are made from it, so that they cannot say anything else."""
 
 import dataclasses
 import re
