@@ -27,6 +27,10 @@ foreach(program driveway driveway-sim google-drive-ocamlfuse)
     DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT ${program})
 endforeach()
 
+# They have links to each other.
+install(FILES README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/driveway COMPONENT driveway)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/driveway COMPONENT driveway
+  FILES_MATCHING PATTERN "*.md" PATTERN man EXCLUDE)
 install(FILES ${generated}/man/mount.fuse.driveway.8
   DESTINATION ${CMAKE_INSTALL_MANDIR}/man8 COMPONENT driveway-system)
 install(FILES ${PROJECT_SOURCE_DIR}/tools/packaging/driveway@.service

@@ -167,6 +167,14 @@ def test_what_a_system_is_told_of_is_there(driveway):
         assert (driveway.root / path).is_file(), path
 
 
+def test_documents_are_there_with_all_that_they_link_to(driveway):
+    documents = [path for path in driveway.files() if path.suffix == ".md"]
+    assert "README.md" in [path.name for path in documents]
+    for document in documents:
+        for link in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+            assert link.startswith("https://") or (document.parent / link).is_file(), f"{document}: {link}"
+
+
 def test_the_readme_names_this_version():
     text = (ROOT / "README.md").read_text()
     named = re.findall(r"driveway(?:-sim|-ocamlfuse)?[-_](\d[\d.]*\d)[-_]", text)
