@@ -16,11 +16,11 @@
 #include "base/strings.h"
 #include "cli/account.h"
 #include "cli/commands.h"
+#include "cli/daemons.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
 #include "cli/login_text.h"
 #include "cli/mount_plan.h"
-#include "cli/view.h"
 #include "control/wording.h"
 
 namespace driveway::cli {

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/daemons.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/view.h"

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/daemons.h"
 #include "cli/interrupt.h"
 #include "cli/mount_plan.h"
 #include "cli/progress.h"

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -17,9 +18,9 @@
 #include "cli/account.h"
 #include "cli/commands.h"
 #include "cli/daemonize.h"
+#include "cli/daemons.h"
 #include "cli/interrupt.h"
 #include "cli/mount_plan.h"
-#include "cli/mount_record.h"
 #include "cli/mount_set.h"
 #include "cli/service_manager.h"
 #include "control/backlog_watch.h"
@@ -162,8 +163,7 @@ class MountedVolume {
 
   // Errors: kNotFound (the account has no daemon), those of ask_to_mount().
   Status join(const Context& context, const std::string& id) {
-    DRIVEWAY_TRY(const auto folder, control::runtime_directory());
-    for (const auto& daemon : control::find_daemons(folder, clock_)) {
+    for (const auto& daemon : running_daemons(clock_)) {
       if (daemon.permission_id != id) continue;
       const auto mounted = ask_to_mount(context, daemon, plan_, clock_);
       if (mounted.ok()) log::info("process ", daemon.pid, " has mounted it");
@@ -227,10 +227,10 @@ int run_mount(const MountPlan& plan, StartReport& start) {
 }
 
 // Whether what `mountpoint` shows is what is asked for. Errors: kBusy, if it is not.
-Result<bool> is_mounted_already(const MountPlan& plan, Clock& clock) {
+Result<bool> is_mounted_already(const std::vector<control::Daemon>& daemons, const MountPlan& plan,
+                                Clock& clock) {
   const std::string mountpoint = plan.mount.mountpoint.string();
-  DRIVEWAY_TRY(const auto folder, control::runtime_directory());
-  for (const auto& daemon : control::find_daemons(folder, clock)) {
+  for (const auto& daemon : daemons) {
     if (!daemon.is_mounted_at(mountpoint) || daemon.account != plan.account) continue;
     const Context context{.deadline = clock.now() + kStartDeadline};
     DRIVEWAY_TRY(const bool fresh, ask_to_mount(context, daemon, plan, clock));
@@ -251,8 +251,7 @@ bool says_nonempty(const MountPlan& plan) {
 // kInvalidArgument, kBusy, as errno_error.
 Result<bool> prepare_mountpoint(const MountPlan& plan, Clock& clock) {
   const std::filesystem::path& mountpoint = plan.mount.mountpoint;
-  DRIVEWAY_TRY(const auto folder, control::runtime_directory());
-  end_killed_mounts(folder, clock);
+  const std::vector<control::Daemon> daemons = running_daemons(clock);
   if (fuse::inspect_mountpoint(mountpoint) == fuse::MountpointState::kStale) {
     std::cerr << "driveway: " << mountpoint.string() << " held a dead mount: removing it\n";
     DRIVEWAY_CHECK(fuse::detach_stale(mountpoint));
@@ -283,7 +282,7 @@ Result<bool> prepare_mountpoint(const MountPlan& plan, Clock& clock) {
     case fuse::MountpointState::kOurs:
       break;
   }
-  return is_mounted_already(plan, clock);
+  return is_mounted_already(daemons, plan, clock);
 }
 
 Status init_log_file(const MountPlan& plan) {

@@ -5,7 +5,7 @@
 #include "auth/login.h"
 #include "auth/login_store.h"
 #include "base/log.h"
-#include "cli/view.h"
+#include "cli/daemons.h"
 #include "drive/drive_store.h"
 #include "drive/store_stack.h"
 

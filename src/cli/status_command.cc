@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "cli/account.h"
 #include "cli/commands.h"
+#include "cli/daemons.h"
 #include "cli/interrupt.h"
 #include "cli/mount_plan.h"
 #include "cli/status_text.h"

@@ -9,8 +9,8 @@
 #include "base/bytes.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/daemons.h"
 #include "cli/interrupt.h"
-#include "cli/mount_record.h"
 #include "cli/progress.h"
 #include "control/dispatcher.h"
 #include "control/socket.h"
@@ -79,9 +79,7 @@ class UnmountAnswer final : public control::Reply {
 
 // The daemon that has `mountpoint`, if it answers.
 Result<control::Daemon> daemon_at(const std::string& mountpoint, Clock& clock) {
-  DRIVEWAY_TRY(const auto folder, control::runtime_directory());
-  end_killed_mounts(folder, clock);
-  for (auto& daemon : control::find_daemons(folder, clock)) {
+  for (auto& daemon : running_daemons(clock)) {
     if (daemon.is_mounted_at(mountpoint)) return daemon;
   }
   return Error{ErrorCode::kNotFound, cat("no Drive is mounted at ", mountpoint)};

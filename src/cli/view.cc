@@ -8,7 +8,6 @@
 #include "base/strings.h"
 #include "cli/account.h"
 #include "cli/mount_plan.h"
-#include "cli/mount_record.h"
 
 namespace driveway::cli {
 namespace {
@@ -114,13 +113,6 @@ class OwnView final : public View {
 };
 
 }  // namespace
-
-std::vector<control::Daemon> running_daemons(Clock& clock) {
-  const auto folder = control::runtime_directory();
-  if (!folder.ok()) return {};
-  end_killed_mounts(*folder, clock);  // who looks may want the account's folder
-  return control::find_daemons(*folder, clock);
-}
 
 Result<std::unique_ptr<View>> open_view(const Context& context, const Remote& remote,
                                         const std::vector<control::Daemon>& daemons,

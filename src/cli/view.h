@@ -42,8 +42,4 @@ Result<std::unique_ptr<View>> open_view(const Context& context, const Remote& re
                                         const Settings& settings, Clock& clock,
                                         Use use = Use::kLook);
 
-// All daemons of this user; none where there is not even a folder for their sockets. Ends what
-// killed ones have left (mount_record.h).
-std::vector<control::Daemon> running_daemons(Clock& clock);
-
 }  // namespace driveway::cli

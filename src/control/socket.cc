@@ -227,16 +227,32 @@ class OneDocument final : public Reply {
   json document_;
 };
 
+std::filesystem::path directory_without_session() { return cat("/tmp/driveway-", ::geteuid()); }
+
 }  // namespace
 
 Result<std::filesystem::path> runtime_directory() {
   const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  const std::filesystem::path folder =
-      runtime != nullptr && *runtime != '\0'
-          ? std::filesystem::path(runtime) / "driveway"
-          : std::filesystem::path(cat("/tmp/driveway-", ::geteuid()));
+  const std::filesystem::path folder = runtime != nullptr && *runtime != '\0'
+                                           ? std::filesystem::path(runtime) / "driveway"
+                                           : directory_without_session();
   DRIVEWAY_CHECK(make_private_directory(folder));
   return folder;
+}
+
+std::vector<std::filesystem::path> runtime_directories() {
+  std::vector<std::filesystem::path> folders;
+  if (auto own = runtime_directory(); own.ok()) folders.push_back(*std::move(own));
+  for (const std::filesystem::path& other :
+       {std::filesystem::path(cat("/run/user/", ::geteuid(), "/driveway")),
+        directory_without_session()}) {
+    struct stat info {};
+    if (::lstat(other.c_str(), &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() &&
+        std::find(folders.begin(), folders.end(), other) == folders.end()) {
+      folders.push_back(other);
+    }
+  }
+  return folders;
 }
 
 Result<std::unique_ptr<Server>> Server::start(const std::filesystem::path& folder,

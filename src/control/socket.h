@@ -22,6 +22,9 @@ namespace driveway::control {
 // $XDG_RUNTIME_DIR/driveway, else /tmp/driveway-UID; made if missing. Errors: as
 // make_private_directory.
 Result<std::filesystem::path> runtime_directory();
+// Where daemons of this user may listen: there, and where those do that were started with another
+// environment, at boot say, or in a session. Only folders that exist and are this user's.
+std::vector<std::filesystem::path> runtime_directories();
 
 // Answers requests until it is destroyed. One thread a connection; at most 32 requests that may
 // wait for Drive at a time, others are refused with kBusy; status, mount and unmount always get

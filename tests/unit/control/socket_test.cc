@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstring>
@@ -21,6 +22,7 @@
 #include "unit/base/temporary_folder.h"
 #include "unit/control/collected.h"
 #include "unit/control/fake_vfs.h"
+#include "unit/support/scoped_variable.h"
 
 namespace driveway::control {
 namespace {
@@ -98,6 +100,20 @@ TEST_F(SocketTest, ADaemonIsFoundByAsking) {
   EXPECT_TRUE(daemons[0].is_mounted_at("/other"));
   EXPECT_FALSE(daemons[0].is_mounted_at("/content"));
   EXPECT_EQ(daemons[0].pid, ::getpid());
+}
+
+// A machine that mounts at boot has no session then.
+TEST_F(SocketTest, DaemonsOfOtherEnvironmentsAreLookedForToo) {
+  std::filesystem::path without_session;
+  {
+    const test::ScopedVariable none("XDG_RUNTIME_DIR", "");
+    without_session = runtime_directory().value();
+  }
+  const test::ScopedVariable own("XDG_RUNTIME_DIR", folder_.path().c_str());
+  const auto folders = runtime_directories();
+  ASSERT_GE(folders.size(), 2U);
+  EXPECT_EQ(folders.front(), folder_.path() / "driveway");
+  EXPECT_EQ(std::count(folders.begin(), folders.end(), without_session), 1);
 }
 
 TEST_F(SocketTest, ADeadSocketIsRemoved) {

@@ -1,14 +1,11 @@
-// What the tests of http have in common: a client with its clock and metrics, environment variables
-// that are put back, bytes to send.
+// What the tests of http have in common: a client with its clock and metrics, bytes to send.
 #pragma once
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -17,31 +14,9 @@
 #include "http/http_client.h"
 #include "unit/base/temporary_folder.h"
 #include "unit/http/test_server.h"
+#include "unit/support/scoped_variable.h"
 
 namespace driveway::test {
-
-// Sets (or, with nullptr, removes) a variable while it lives. Make it before the client.
-class ScopedVariable {
- public:
-  ScopedVariable(std::string name, const char* value) : name_(std::move(name)) {
-    if (const char* old = ::getenv(name_.c_str()); old != nullptr) old_ = old;
-    set(value);
-  }
-  ~ScopedVariable() { set(old_ ? old_->c_str() : nullptr); }
-  ScopedVariable(const ScopedVariable&) = delete;
-  ScopedVariable& operator=(const ScopedVariable&) = delete;
-
- private:
-  void set(const char* value) const {
-    if (value == nullptr) {
-      ::unsetenv(name_.c_str());
-    } else {
-      ::setenv(name_.c_str(), value, 1);
-    }
-  }
-  const std::string name_;
-  std::optional<std::string> old_;
-};
 
 struct TestClient {
   explicit TestClient(http::Options options = {})
