@@ -17,9 +17,8 @@ Result<auth::Credential> device_login(const LoginArguments& arguments,
       auth::device_client(arguments.client_id, Secret(arguments.client_secret), environment));
   DRIVEWAY_TRY(const auto login,
                auth::begin_device_login(context, client, environment, http, clock));
-  out << "This login reaches only the files that are made through it: Google allows no more "
-         "to a login by device (scope drive.file).\nWhat is in your Drive already will not be "
-         "seen. For all of Drive: driveway login without --with.\n\nOn any machine open\n\n    "
+  out << kDeviceReach
+      << " For all of Drive: driveway login without --with.\n\nOn any machine open\n\n    "
       << login->url() << "\n\nand type the code\n\n    " << login->user_code()
       << "\n\nIt is good for "
       << std::chrono::duration_cast<std::chrono::minutes>(login->lifetime()).count()

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ostream>
+#include <string_view>
 
 #include "auth/credential.h"
 #include "auth/environment.h"
@@ -15,6 +16,11 @@ namespace driveway::cli {
 
 // Longer than a code of Google's lives (oauth reference 4).
 inline constexpr Duration kDevicePatience = std::chrono::minutes(35);
+
+// What such a login is good for, to be told before anybody logs in.
+inline constexpr std::string_view kDeviceReach =
+    "This login reaches only the files that are made through it: Google allows no more to a login "
+    "by device (scope drive.file).\nWhat is in your Drive already will not be seen.";
 
 // Tells on `out` where to type which code, and what such a login is good for; reads nothing.
 // Errors: kInvalidArgument (--read-only, which this kind has no scope for); as device_client(),

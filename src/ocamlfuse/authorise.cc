@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "auth/choose_source.h"
+#include "auth/device_login.h"
 #include "auth/environment.h"
 #include "auth/login.h"
 #include "auth/login_store.h"
@@ -19,6 +20,7 @@
 #include "cli/hidden_input.h"
 #include "cli/http_options.h"
 #include "cli/interrupt.h"
+#include "cli/login_device.h"
 #include "cli/mount_plan.h"
 #include "cli/new_login.h"
 #include "http/http_client.h"
@@ -28,7 +30,7 @@ namespace driveway::ocamlfuse {
 namespace {
 
 // A code lives for some minutes (oauth reference 2), and finding one's phone takes some too.
-constexpr auto kLoginDeadline = std::chrono::minutes(15);
+constexpr Duration kLoginDeadline = std::chrono::minutes(15);
 constexpr auto kTokenPatience = std::chrono::seconds(30);
 constexpr std::size_t kLongestAnswer = 16 * 1024;
 constexpr int kLookAround = 200;  // ms, until an interrupt is seen
@@ -59,7 +61,8 @@ class Authoriser {
   Authoriser(const Authorisation& wish, const cli::Settings& settings)
       : wish_(wish),
         settings_(settings),
-        context_{.deadline = clock_.now() + kLoginDeadline, .cancel = interrupt_.token()},
+        context_{.deadline = clock_.now() + (wish.device ? cli::kDevicePatience : kLoginDeadline),
+                 .cancel = interrupt_.token()},
         environment_(cli::login_environment(settings)),
         store_(environment_.config_folder, clock_),
         http_(http::make_curl_client(cli::http_options(), clock_, metrics_)) {}
@@ -130,6 +133,35 @@ class Authoriser {
   }
 
   Status log_in() {
+    auto credential = wish_.device ? log_in_by_device() : log_in_by_code();
+    if (!credential.ok()) return credential.error();
+    std::cout << "\nAccess token retrieved correctly." << std::endl;
+    DRIVEWAY_TRY(const auto who, cli::keep_login(context_, place(), *credential, true));
+    cli::wake_daemons(who.permission_id, clock_);
+    return {};
+  }
+
+  Result<auth::Credential> log_in_by_device() {
+    if (wish_.read_only) {
+      return Error{ErrorCode::kInvalidArgument,
+                   cat("Google gives a login by device (-device) no scope for reading only: pass "
+                       "-scope ",
+                       auth::kScopeDriveFile, " with it")};
+    }
+    DRIVEWAY_TRY(const auto client,
+                 auth::device_client(wish_.client.id, wish_.client.secret, environment_));
+    DRIVEWAY_TRY(const auto pending,
+                 auth::begin_device_login(context_, client, environment_, *http_, clock_));
+    // One line has all that is needed, since cells show no other: `grep URL`.
+    std::cout << cli::kDeviceReach << " For all of Drive: -headless instead of -device.\n"
+              << "Please, open the following URL in a web browser: " << pending->url()
+              << " and type the code " << pending->user_code() << "\nWaiting ... " << std::flush;
+    auto credential = pending->wait(context_);
+    if (!credential.ok()) return wrap(credential.error(), std::string(kNoTokens));
+    return credential;
+  }
+
+  Result<auth::Credential> log_in_by_code() {
     auto client = auth::client_identity(wish_.client.id, wish_.client.secret, environment_,
                                         store_.begun(wish_.account));
     if (!client.ok()) return no_token_ ? wrap(client.error(), no_token_->message) : client.error();
@@ -144,10 +176,7 @@ class Authoriser {
     DRIVEWAY_TRY(const Secret answer, wait_for_answer(*pending));
     auto credential = pending->finish(context_, answer);
     if (!credential.ok()) return wrap(credential.error(), std::string(kNoTokens));
-    std::cout << "\nAccess token retrieved correctly." << std::endl;
-    DRIVEWAY_TRY(const auto who, cli::keep_login(context_, place(), *credential, true));
-    cli::wake_daemons(who.permission_id, clock_);
-    return {};
+    return credential;
   }
 
   Result<Secret> wait_for_answer(auth::PendingLogin& pending) {

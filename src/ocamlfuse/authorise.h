@@ -24,6 +24,7 @@ struct Authorisation {
   bool client_is_asked_for = false;  // it stands on this command line
   bool read_only = false;            // the right to read only
   bool headless = false;             // no browser is opened
+  bool device = false;               // a code is typed elsewhere, for the scope drive.file alone
   bool checks = false;               // a stored login is tried; where it has ended, it is made anew
   std::string browser{};
   int port = 0;  // of the loopback address; 0: any

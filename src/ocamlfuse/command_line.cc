@@ -116,7 +116,8 @@ constexpr std::array<Option, 25> kOptions = {{
     {"log_to", "WHERE", keep<&CommandLine::log_to>, "stdout (-), stderr, or a file"},
     {"scope", "SCOPE", keep<&CommandLine::scope>, "the OAuth2 scope to ask for"},
     {"redirect_uri", "URI", keep<&CommandLine::redirect_uri>, "the OAuth2 redirect URI"},
-    {"device", "", set<&CommandLine::device>, "use OAuth2 for devices"},
+    {"device", "", set<&CommandLine::device>,
+     "type a code elsewhere; reaches only files made here"},
     {"port", "PORT", take_port, "of the loopback address that the browser comes to"},
 }};
 

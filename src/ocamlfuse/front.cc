@@ -212,18 +212,14 @@ class Front {
   }
 
   Status get_access() {
-    if (line_.device) {
-      return Error{ErrorCode::kUnsupported,
-                   "OAuth2 for devices (-device) gives no access to the files of a Drive: Google "
-                   "allows it those alone that the program made itself. Use -headless"};
-    }
     const std::string id = old("client_id");
     Authorisation wish{.account = account_, .old_place = place_};
     if (id != "gaeproxy") wish.client = {id, Secret(old("client_secret"))};
     wish.client_is_asked_for = !line_.client_id.empty();
     wish.read_only = reads_only(old("scope"));
     wish.headless = line_.headless;
-    wish.checks = line_.headless || line_.mountpoints.empty();
+    wish.device = line_.device;
+    wish.checks = line_.headless || line_.device || line_.mountpoints.empty();
     wish.browser = line_.browser;
     wish.port = line_.port.value_or(port_of(old("redirect_uri"), old("oauth2_loopback_port")));
     return authorise(wish, *settings_);

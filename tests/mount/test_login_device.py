@@ -6,26 +6,23 @@ import re
 import shutil
 import signal
 import subprocess
-import urllib.parse
-import urllib.request
 
 import pytest
 
+from support.browser import type_code
 from support.drive_api import DriveApi
-from support.simulator import OTHER_ACCOUNT
+from support.simulator import DEVICE_CLIENT, OTHER_ACCOUNT
 from support.waiting import wait_for
 
 _FILES = "https://www.googleapis.com/auth/drive.file"
-# The simulator's client of the type "TVs and Limited Input devices" (tools/sim/oauth/clients.h).
-_CLIENT = ("100000000001-drivewaytv.apps.googleusercontent.com", "GOCSPX-simulatedTvClient00000002")
 
 
 @pytest.fixture
 def machine(make_machine):
     """Not logged in; has an OAuth client for devices."""
     machine = make_machine(login=False)
-    machine.environment["DRIVEWAY_CLIENT_ID"], machine.environment["DRIVEWAY_CLIENT_SECRET"] = _CLIENT
-    machine.secrets.add(_CLIENT[1])
+    machine.environment["DRIVEWAY_CLIENT_ID"], machine.environment["DRIVEWAY_CLIENT_SECRET"] = DEVICE_CLIENT
+    machine.secrets.add(DEVICE_CLIENT[1])
     return machine
 
 
@@ -59,12 +56,6 @@ class DeviceLogin:
         return self.process.returncode, printed
 
 
-def type_code(simulator, code, account=""):
-    query = urllib.parse.urlencode({"user_code": code, "login_hint": account})
-    with urllib.request.urlopen(f"{simulator.url}/device?{query}", timeout=30) as page:
-        assert page.status == 200
-
-
 def polls(simulator):
     return [entry for entry in simulator.log(method="oauth.token")]
 
@@ -80,7 +71,7 @@ def test_a_code_that_is_typed_elsewhere(simulator, machine):
     assert "https://www.google.com/device" in printed and "drive.file" in printed
     assert OTHER_ACCOUNT in machine.output_of("about")
     stored = json.loads((machine.folder / "config/driveway/logins/default.json").read_text())
-    assert stored["scopes"] == [_FILES] and stored["client_id"] == _CLIENT[0]
+    assert stored["scopes"] == [_FILES] and stored["client_id"] == DEVICE_CLIENT[0]
     machine.secrets.add(stored["refresh_token"])
 
 
@@ -151,7 +142,7 @@ def test_what_another_client_of_its_makes_is_seen(simulator, machine):
     log_in(simulator, machine)
     mount = machine.mount("--poll", "1s")
     assert os.listdir(mount.my_drive) == []
-    other = DriveApi(simulator.url, simulator.token(scopes=[_FILES], client_id=_CLIENT[0])["access_token"])
+    other = DriveApi(simulator.url, simulator.token(scopes=[_FILES], client_id=DEVICE_CLIENT[0])["access_token"])
     other.create("new.txt", b"x")
     wait_for(lambda: os.listdir(mount.my_drive) == ["new.txt"], "what another client made", timeout=60)
     assert (mount.my_drive / "new.txt").read_text() == "x"

@@ -10,8 +10,9 @@ import urllib.parse
 
 import pytest
 
-from support.browser import approve, code_of
+from support.browser import approve, code_of, type_code
 from support.programs import program
+from support.simulator import DEVICE_CLIENT, OTHER_ACCOUNT
 from support.waiting import wait_for
 
 ROBOT = "robot@project.iam.gserviceaccount.com"
@@ -26,22 +27,34 @@ class Notebook:
         self.id, self.secret = credentials["client_id"], credentials["client_secret"]
         self.login = f"google-drive-ocamlfuse -headless -id={self.id} -secret={self.secret}"
 
-    def shell(self, line, timeout=120):
+    def start(self, line):
         programs = program("google-drive-ocamlfuse").parent
         environment = dict(self.machine.environment)
         environment["PATH"] = f"{programs}:{environment['PATH']}"
         del environment["DRIVEWAY_LOG"]  # which nobody sets in a notebook
-        done = subprocess.run(
+        return subprocess.Popen(
             ["bash", "-c", line],
             env=environment,
             cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        self.machine.outputs += [done.stdout, done.stderr]
-        return done
+
+    def end(self, running, timeout=120):
+        """A CompletedProcess."""
+        with running:
+            try:
+                out, err = running.communicate(timeout=timeout)
+            except BaseException:
+                running.kill()
+                raise
+        self.machine.outputs += [out, err]
+        return subprocess.CompletedProcess(running.args, running.returncode, out, err)
+
+    def shell(self, line, timeout=120):
+        return self.end(self.start(line), timeout)
 
     def url(self):
         """What the first cell shows."""
@@ -329,6 +342,48 @@ def test_a_service_account_needs_no_login(simulator, notebook):
     mounted = notebook.shell("google-drive-ocamlfuse -serviceaccountpath key.json drive")
     assert mounted.returncode == 0, mounted.stderr
     notebook.unmount()
+
+
+_DEVICE_LOGIN = "google-drive-ocamlfuse -device -id={} -secret={}".format(*DEVICE_CLIENT)
+
+
+def test_a_code_that_is_typed_elsewhere(simulator, notebook):
+    simulator.add_account(OTHER_ACCOUNT)
+    simulator.set(oauth={"device_approval_delay": 3600})
+    simulator.api(OTHER_ACCOUNT).create("foreign.txt", b"x")
+    notebook.machine.secrets.add(DEVICE_CLIENT[1])
+    running = notebook.start(_DEVICE_LOGIN)
+    lines = iter(running.stdout.readline, "")
+    line = next(each for each in lines if "URL" in each)  # what `grep URL` shows
+    assert "https://www.google.com/device" in line
+    type_code(simulator, re.search(r"\b[A-Z]{4}-[A-Z]{4}\b", line).group(0), OTHER_ACCOUNT)
+    done = notebook.end(running)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Access token retrieved correctly." in done.stdout.splitlines()
+    again = notebook.shell(_DEVICE_LOGIN)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    mounted = notebook.shell("mkdir -p drive; google-drive-ocamlfuse drive")
+    assert (mounted.returncode, mounted.stderr) == (0, "")
+    assert listed(notebook.folder / "drive") == []  # what was made through this client
+    notebook.unmount()
+
+
+def test_a_device_login_says_what_it_cannot_reach(simulator, notebook):
+    simulator.set(oauth={"deny_consent": True})
+    done = notebook.shell(_DEVICE_LOGIN)
+    assert done.returncode == 1
+    assert "only the files that are made through it" in done.stdout.splitlines()[0]
+    assert "drive.file" in done.stdout and "-headless" in done.stdout
+    assert "Cannot retrieve auth tokens." in done.stderr.splitlines()
+    assert "denied" in done.stderr and "retrieved correctly" not in done.stdout
+
+
+def test_a_device_login_that_cannot_be(simulator, notebook):
+    other_type = notebook.shell(f"{notebook.login} -device")
+    assert other_type.returncode == 1
+    assert "TVs and Limited Input devices" in other_type.stderr, other_type.stderr
+    reading = notebook.shell(f"{_DEVICE_LOGIN} -scope https://www.googleapis.com/auth/drive.readonly")
+    assert reading.returncode == 1 and "-scope" in reading.stderr, reading.stderr
 
 
 def test_in_the_foreground(simulator, notebook):

@@ -6,6 +6,7 @@ import tempfile
 
 import pytest
 
+from support.chroot import Chroot, enter_mount_namespace
 from support.packages import Package, deb
 
 NAMES = ("driveway", "driveway-ocamlfuse", "driveway-sim")
@@ -16,6 +17,15 @@ def _folder():
     path = pathlib.Path(tempfile.mkdtemp(prefix="driveway-test-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def machine(folder):
+    """A Debian 12 of the test file's own."""
+    enter_mount_namespace()
+    made = Chroot(folder / "bookworm")
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import urllib.request
 
 import pytest
 
-from support.chroot import Chroot, enter_mount_namespace
 from support.packages import version
 from support.simulator import FIRST_ACCOUNT, Simulator
 from support.waiting import wait_for
@@ -23,14 +22,6 @@ _OLD = "0.0.1"
 _FSTAB = "none /mnt/drive fuse.driveway _netdev,nofail,noauto,user,x-systemd.automount"
 _USER_DATA = ("./root/", "./mnt/drive")
 _PROGRAMS = ("driveway", "google-drive-ocamlfuse")
-
-
-@pytest.fixture(scope="module")
-def machine(folder):
-    enter_mount_namespace()
-    made = Chroot(folder / "bookworm")
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +45,8 @@ def login(machine, simulator):
     }
 
 
-def _put(machine, deb):
-    """The path of `deb` in the machine."""
-    inside = f"/root/{deb.name}"
-    machine.path(inside).write_bytes(deb.read_bytes())
-    return inside
-
-
 def _install(machine, deb, *options):
-    machine.apt("install", "--no-install-recommends", *options, _put(machine, deb))
+    machine.apt("install", "--no-install-recommends", *options, machine.put(deb))
 
 
 def _older(deb, folder):
@@ -199,13 +183,13 @@ def test_the_front_takes_the_old_programs_place(machine, debs, folder, login, si
     before = machine.files()
     _install(machine, _old_program(folder))
     assert machine.output_of("google-drive-ocamlfuse") == "old\n"
-    older = [_put(machine, _older(debs[name], folder)) for name in ("driveway", "driveway-ocamlfuse")]
+    older = [machine.put(_older(debs[name], folder)) for name in ("driveway", "driveway-ocamlfuse")]
     machine.apt("install", "--no-install-recommends", "--allow-downgrades", *older)
     status = machine.run("dpkg-query", "-W", "-f", "${Status}", "google-drive-ocamlfuse").stdout
     assert status != "install ok installed"
     assert "driveway" in machine.output_of("google-drive-ocamlfuse", "-version")
 
-    newer = [_put(machine, debs[name]) for name in ("driveway", "driveway-ocamlfuse")]
+    newer = [machine.put(debs[name]) for name in ("driveway", "driveway-ocamlfuse")]
     machine.apt("install", "--no-install-recommends", *newer)
     machine.path("/root/drive").mkdir(exist_ok=True)
     mounted = machine.output_of("google-drive-ocamlfuse", "/root/drive", **login)

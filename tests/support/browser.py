@@ -23,6 +23,13 @@ def url_in(printed):
     return found.group(0)
 
 
+def type_code(simulator, code, account=""):
+    """On Google's page for devices, as that account."""
+    query = urllib.parse.urlencode({"user_code": code, "login_hint": account})
+    with urllib.request.urlopen(f"{simulator.url}/device?{query}", timeout=30) as page:
+        assert page.status == 200
+
+
 def code_of(address):
     """The code in the address at which the browser ends up."""
     return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(address).query))["code"]

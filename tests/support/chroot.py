@@ -72,6 +72,12 @@ class Chroot:
     def path(self, inside):
         return self.root / str(inside).lstrip("/")
 
+    def put(self, file, folder="/root"):
+        """A copy of `file`; gives its path inside."""
+        inside = pathlib.Path(folder) / file.name
+        self.path(inside).write_bytes(file.read_bytes())
+        return str(inside)
+
     def command(self, *words, **variables):
         environment = {"HOME": "/root", "LANG": "C.UTF-8", **variables}
         environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"

@@ -38,13 +38,25 @@ def enter_network(folder):
 
 
 @contextlib.contextmanager
-def trusted(ca_file, folder):
-    """Meanwhile the system's certificates hold that of `ca_file` as well, in this mount namespace:
-    REQUIRES enter_network(). `folder` keeps a file."""
-    bundle = pathlib.Path(folder) / "certificates"
-    bundle.write_bytes(_CERTIFICATES.read_bytes() + pathlib.Path(ca_file).read_bytes())
-    subprocess.run(["mount", "--bind", str(bundle), str(_CERTIFICATES)], check=True)
+def _in_place_of(path, content, folder):
+    file = pathlib.Path(folder) / path.name
+    file.write_bytes(content)
+    subprocess.run(["mount", "--bind", str(file), str(path)], check=True)
     try:
         yield
     finally:
-        subprocess.run(["umount", "--lazy", str(_CERTIFICATES)], check=True)
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+# REQUIRES of both: this program is in a mount namespace of its own. `folder` keeps a file.
+
+
+def trusted(ca_file, folder):
+    """Meanwhile the system's certificates hold that of `ca_file` as well."""
+    bundle = _CERTIFICATES.read_bytes() + pathlib.Path(ca_file).read_bytes()
+    return _in_place_of(_CERTIFICATES, bundle, folder)
+
+
+def leading_to(address, folder):
+    """Meanwhile those names are at `address` for this program and what it starts."""
+    return _in_place_of(pathlib.Path("/etc/hosts"), hosts_file(address).encode(), folder)

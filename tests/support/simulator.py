@@ -14,6 +14,11 @@ from support.waiting import wait_for
 
 FIRST_ACCOUNT = "ann@example.com"
 OTHER_ACCOUNT = "bob@example.com"
+# (id, secret) of its client of the type "TVs and Limited Input devices" (tools/sim/oauth/clients.h).
+DEVICE_CLIENT = (
+    "100000000001-drivewaytv.apps.googleusercontent.com",
+    "GOCSPX-simulatedTvClient00000002",
+)
 _START_TIMEOUT = 60
 
 
