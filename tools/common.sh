@@ -7,9 +7,9 @@ cd "$root"
 jobs=$(nproc)
 python=/usr/bin/python3  # Debian's: it has the Debian packages that the tests import
 
-build_packages=(g++ cmake ninja-build lld pkg-config libfuse3-dev liblmdb-dev libcurl4-openssl-dev libssl-dev
-  nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev libgtest-dev libgmock-dev
-  libboost-dev zlib1g-dev fuse3 python3)
+build_packages=(g++ cmake ninja-build lld pkg-config libfuse3-dev liblmdb-dev libsqlite3-dev
+  libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libspdlog-dev libfmt-dev
+  libgtest-dev libgmock-dev libboost-dev zlib1g-dev fuse3 python3)
 package_packages=(debhelper dpkg-dev fakeroot lintian)  # what tools/package needs besides
 test_packages=(clang-format clang-tidy rclone python3-pytest python3-pytest-xdist python3-googleapi python3-google-auth
   python3-google-auth-httplib2 iproute2 util-linux curl openssl strace

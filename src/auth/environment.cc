@@ -80,6 +80,7 @@ Environment Environment::from_process() {
   environment.home = home_folder();
   environment.config_home = xdg_folder("XDG_CONFIG_HOME", ".config");
   environment.data_home = xdg_folder("XDG_DATA_HOME", ".local/share");
+  environment.cache_home = xdg_folder("XDG_CACHE_HOME", ".cache");
   environment.rclone_config = variable("RCLONE_CONFIG");
   environment.config_folder = environment.config_home / "driveway";
   environment.application_credentials = variable("GOOGLE_APPLICATION_CREDENTIALS");

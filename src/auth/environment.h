@@ -14,10 +14,12 @@ struct Environment {
   std::string accounts_url = "https://accounts.google.com";
   // $XDG_CONFIG_HOME/driveway, else ~/.config/driveway.
   std::filesystem::path config_folder{};
-  // $HOME, $XDG_CONFIG_HOME and $XDG_DATA_HOME, or what stands for them: other programs' logins.
+  // $HOME, $XDG_CONFIG_HOME, $XDG_DATA_HOME and $XDG_CACHE_HOME, or what stands for them: other
+  // programs' logins and caches.
   std::filesystem::path home{};
   std::filesystem::path config_home{};
   std::filesystem::path data_home{};
+  std::filesystem::path cache_home{};
   // RCLONE_CONFIG; empty = not set.
   std::filesystem::path rclone_config{};
   // GOOGLE_APPLICATION_CREDENTIALS; empty = not set.

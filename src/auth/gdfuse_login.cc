@@ -1,7 +1,6 @@
 #include "auth/gdfuse_login.h"
 
 #include <algorithm>
-#include <set>
 
 #include "auth/login_store.h"
 #include "base/strings.h"
@@ -33,30 +32,16 @@ bool uses_xdg_folders(const GdfusePlace& place, const Environment& environment) 
 
 // Where nobody says which label there is, a user can only guess.
 std::string labels_there(const GdfusePlace& place, const Environment& environment) {
-  std::set<std::string> labels;
-  for (const fs::path& folder :
-       {base_folder(place, environment), environment.config_home / "gdfuse"}) {
-    std::error_code failed;
-    for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
-         entry.increment(failed)) {
-      if (is_there(entry->path() / "config")) labels.insert(entry->path().filename().string());
-    }
-  }
   std::string text;
-  for (const std::string& label : labels) text += cat(text.empty() ? "" : ", ", label);
+  for (const std::string& label : gdfuse_labels(place, environment)) {
+    text += cat(text.empty() ? "" : ", ", label);
+  }
   return text.empty() ? cat("there is none of ", kGdfuse, " here; run `driveway login`")
                       : cat("its labels here are: ", text);
 }
 
 Error gdfuse_unusable(std::string_view what, std::string_view why) {
   return Error{ErrorCode::kLoginNeeded, cat(what, " cannot be taken over: ", why)};
-}
-
-Status check_label(const std::string& label) {
-  if (!label.empty() && label != "." && label != ".." && label.find('/') == std::string::npos) {
-    return {};
-  }
-  return Error{ErrorCode::kInvalidArgument, cat("'", label, "' cannot be a label of ", kGdfuse)};
 }
 
 // Ok: it holds an OAuth client, and no service account.
@@ -95,8 +80,37 @@ fs::path gdfuse_data_folder(const GdfusePlace& place, const Environment& environ
   return base_folder(place, environment) / place.label;
 }
 
+fs::path gdfuse_cache_folder(const GdfusePlace& place, const Environment& environment,
+                             const GdfuseConfig& config) {
+  if (fs::path named = config.text("cache_directory"); !named.empty()) return named;
+  if (uses_xdg_folders(place, environment)) {
+    return environment.cache_home / "gdfuse" / place.label;
+  }
+  return gdfuse_data_folder(place, environment, config) / "cache";
+}
+
+std::set<std::string> gdfuse_labels(const GdfusePlace& place, const Environment& environment) {
+  std::set<std::string> labels;
+  for (const fs::path& folder :
+       {base_folder(place, environment), environment.config_home / "gdfuse"}) {
+    std::error_code failed;
+    for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end;
+         entry.increment(failed)) {
+      if (is_there(entry->path() / "config")) labels.insert(entry->path().filename().string());
+    }
+  }
+  return labels;
+}
+
+Status check_gdfuse_label(const std::string& label) {
+  if (!label.empty() && label != "." && label != ".." && label.find('/') == std::string::npos) {
+    return {};
+  }
+  return Error{ErrorCode::kInvalidArgument, cat("'", label, "' cannot be a label of ", kGdfuse)};
+}
+
 Result<Credential> read_gdfuse_login(const GdfusePlace& place, const Environment& environment) {
-  DRIVEWAY_CHECK(check_label(place.label));
+  DRIVEWAY_CHECK(check_gdfuse_label(place.label));
   const std::string what = cat("the login '", place.label, "' of ", kGdfuse);
   const fs::path path = gdfuse_config_path(place, environment);
   const auto config = GdfuseConfig::read(path);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 
 #include "auth/credential.h"
@@ -26,6 +27,14 @@ std::filesystem::path gdfuse_config_path(const GdfusePlace& place, const Environ
 // Where its data are, of which the file "state" is one: `config` may name a folder.
 std::filesystem::path gdfuse_data_folder(const GdfusePlace& place, const Environment& environment,
                                          const GdfuseConfig& config);
+// Where its cache is, contents and database: `config` may name a folder; else that of XDG, or
+// "cache" among its data.
+std::filesystem::path gdfuse_cache_folder(const GdfusePlace& place, const Environment& environment,
+                                          const GdfuseConfig& config);
+// The labels that have a config here.
+std::set<std::string> gdfuse_labels(const GdfusePlace& place, const Environment& environment);
+// Whether it is one name of a folder. Errors: kInvalidArgument.
+Status check_gdfuse_label(const std::string& label);
 
 // Refresh token, OAuth client and scopes. Errors, with what to do: kInvalidArgument (a label that
 // cannot be one); kLoginNeeded: no such label, no finished login, one through that program's proxy,

@@ -45,6 +45,7 @@ class App {
     add_flush();
     add_retry();
     add_export_unsent();
+    add_import_gdfuse();
     add_config();
     add_doctor();
     add_remote("cat", "writes a file of Drive to standard output", RemoteVerb::kCat);
@@ -309,6 +310,31 @@ class App {
         ->type_name("DIR");
   }
 
+  void add_import_gdfuse() {
+    CLI::App* sub =
+        add("import-gdfuse",
+            "rescues what google-drive-ocamlfuse has not sent, before it deletes it", [this] {
+              import_gdfuse_.as_json = json_;
+              return with_settings([this](const Settings& settings) {
+                return import_gdfuse(settings, import_gdfuse_);
+              });
+            });
+    sub->add_option("label", import_gdfuse_.label, "of that program's account; its -label")
+        ->required()
+        ->type_name("LABEL");
+    sub->add_option("--to", import_gdfuse_.to,
+                    "made if missing; nothing in it is overwritten (default: "
+                    "driveway-recovered/gdfuse-LABEL in My Drive, where it is mounted)")
+        ->type_name("DIR");
+    sub->add_option("--config", import_gdfuse_.config, "that program's config, as its -config")
+        ->type_name("PATH");
+    sub->add_flag("--dry-run", import_gdfuse_.dry_run, "only tell what would be copied");
+    account(sub);
+    source(sub);
+    setting(sub, "cache-dir", "where cached files of the mount live", "DIR");
+    sub->add_flag("--json", json_, "one JSON document");
+  }
+
   void add_config() {
     CLI::App* sub = add("config", "the settings that count, and where each comes from", [this] {
       return with_settings([this](const Settings& settings) { return config(settings, json_); });
@@ -335,6 +361,7 @@ class App {
   UnmountArguments unmount_;
   StatusArguments status_;
   WritesArguments writes_;
+  ImportGdfuseArguments import_gdfuse_;
   RemoteArguments remote_;
   FilesArguments files_;
   CacheArguments cache_;

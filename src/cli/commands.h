@@ -84,6 +84,16 @@ struct WritesArguments {
 ExitStatus writes(const Settings& settings, const WritesArguments& arguments);
 ExitStatus export_unsent(const Settings& settings, const WritesArguments& arguments);
 
+struct ImportGdfuseArguments {
+  std::string label;
+  std::string to;      // "" = in the mount of the account that the settings name
+  std::string config;  // the old program's config; "" = where it would look
+  bool dry_run = false;
+  bool as_json = false;
+};
+// Copies what google-drive-ocamlfuse did not send. kPartly: some could not be copied.
+ExitStatus import_gdfuse(const Settings& settings, const ImportGdfuseArguments& arguments);
+
 ExitStatus config(const Settings& settings, bool as_json);
 
 // 0 if nothing failed, else 1. Needs neither a mount nor a login.

@@ -185,7 +185,8 @@ Status Dispatcher::hello(Reply& reply) {
                          {"account", identity_.account},
                          {"permission_id", identity_.permission_id},
                          {"mountpoints", mountpoints()},
-                         {"cache_dir", identity_.cache_dir}});
+                         {"cache_dir", identity_.cache_dir},
+                         {"layout", name_of(identity_.layout)}});
 }
 
 Status Dispatcher::status(Reply& reply) {

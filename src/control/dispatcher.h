@@ -4,7 +4,7 @@
 // A request is a JSON object with "op"; an answer is any number of JSON documents and pieces of
 // bytes, then a Status.
 //   {"op":"hello"}                    →
-//   {"pid","version","account","permission_id","mountpoints","cache_dir"}
+//   {"pid","version","account","permission_id","mountpoints","cache_dir","layout"}
 //   {"op":"status"}                   → one document, see docs/METRICS.md
 //   {"op":"about"}                    → one document
 //   {"op":"ls", REMOTE}               → one document an entry

@@ -338,7 +338,8 @@ std::vector<Daemon> find_daemons(const std::filesystem::path& folder, Clock& clo
                        .account = hello.value("account", ""),
                        .permission_id = hello.value("permission_id", ""),
                        .mountpoints = hello.value("mountpoints", std::vector<std::string>()),
-                       .cache_dir = hello.value("cache_dir", "")});
+                       .cache_dir = hello.value("cache_dir", ""),
+                       .layout = hello.value("layout", "")});
   }
   std::sort(daemons.begin(), daemons.end(),
             [](const Daemon& a, const Daemon& b) { return a.mountpoints < b.mountpoints; });

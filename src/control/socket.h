@@ -66,6 +66,7 @@ struct Daemon {
   std::string permission_id;
   std::vector<std::string> mountpoints;
   std::string cache_dir;
+  std::string layout{};  // "colab" or "root"
 
   bool is_mounted_at(const std::string& mountpoint) const;
 };

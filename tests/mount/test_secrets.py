@@ -38,6 +38,7 @@ COMMANDS = {
     "flush": ["", "{file}"],
     "retry": [""],
     "export-unsent": ["{folder}/unsent"],
+    "import-gdfuse": ["default", "default --dry-run --json"],
     "config": ["", "--json"],
     "doctor": ["", "--json"],
     "unmount": ["{folder}/other"],

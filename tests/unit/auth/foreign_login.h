@@ -21,6 +21,7 @@ class ForeignLoginTest : public testing::Test {
     environment_.home = folder_ / "home";
     environment_.config_home = folder_ / "xdg-config";
     environment_.data_home = folder_ / "xdg-data";
+    environment_.cache_home = folder_ / "xdg-cache";
   }
   void write(const std::string& path, const std::string& content) const {
     const auto whole = folder_ / path;

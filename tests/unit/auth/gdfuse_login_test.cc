@@ -64,6 +64,19 @@ TEST_F(GdfuseLoginTest, FoldersOfTheUsersOwn) {
             folder_ / "xdg-config" / "gdfuse/x/config");
 }
 
+TEST_F(GdfuseLoginTest, WhereItsCacheIs) {
+  const auto config = [](std::string_view text) { return *GdfuseConfig::parse(text, "config"); };
+  EXPECT_EQ(gdfuse_cache_folder({}, environment_, config("")),
+            folder_ / "home" / ".gdfuse/default/cache");
+  EXPECT_EQ(gdfuse_cache_folder({}, environment_, config("data_directory=/data\n")), "/data/cache");
+  EXPECT_EQ(gdfuse_cache_folder({}, environment_, config("cache_directory=/fast\n")), "/fast");
+  EXPECT_EQ(gdfuse_cache_folder({.xdg_folders = true}, environment_, config("cache_directory=\n")),
+            folder_ / "xdg-cache" / "gdfuse/default");
+  write("xdg-config/gdfuse/work/config", "");
+  EXPECT_EQ(gdfuse_cache_folder({.label = "work"}, environment_, config("")),
+            folder_ / "xdg-cache" / "gdfuse/work");
+}
+
 TEST_F(GdfuseLoginTest, WithoutThatLabelThoseThereAreTold) {
   EXPECT_THAT(refusal().message, HasSubstr("run `driveway login`"));
   write("home/.gdfuse/work/config", kClient);
