@@ -9,6 +9,7 @@
 #include <string>
 
 #include "auth/choose_source.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/metrics.h"
@@ -17,12 +18,20 @@
 
 namespace driveway::cli {
 
+// How Drive is asked.
+struct AccountOptions {
+  std::string quota = "auto";      // as --quota
+  bool acknowledge_abuse = false;  // as drive::DriveOptions'
+  Bytes max_download = 0;          // as http::Options', all that this process moves
+  Bytes max_upload = 0;
+};
+
 class Account {
  public:
-  // `quota` as --quota. Starts threads: daemonize first. Errors: kLoginNeeded (with what to do),
+  // Starts threads: daemonize first. Errors: kLoginNeeded (with what to do),
   // kInvalidArgument.
   static Result<std::unique_ptr<Account>> open(const auth::SourceOptions& source,
-                                               const std::string& quota, Clock& clock,
+                                               const AccountOptions& options, Clock& clock,
                                                Metrics& metrics);
   // Of nobody: every call to Drive fails with kLoginNeeded. For what lies in the cache folder.
   static std::unique_ptr<Account> without_login(Clock& clock, Metrics& metrics);

@@ -149,6 +149,8 @@ class App {
     source(sub);
     setting(sub, "layout", "colab: MyDrive/, Shareddrives/, …; root: My Drive itself",
             "colab|root");
+    setting(sub, "top", "shows this folder alone: a path in My Drive, @TEAM/PATH, or id=ID",
+            "FOLDER");
     sub->add_flag_callback(
         "--read-only", [this] { flags_["read-only"] = "true"; },
         "nothing can be changed through the mount");
@@ -172,6 +174,12 @@ class App {
             "Google Docs as links, exported, or by type: document=odt,drawing=svg,form=link",
             "link|export|desktop|TYPE=FORMAT,…");
     setting(sub, "umask", "which rights what has no mode of its own does not have", "MASK");
+    sub->add_flag_callback(
+        "--acknowledge-abuse", [this] { flags_["acknowledge-abuse"] = "true"; },
+        "read also your files that Drive takes for malware");
+    setting(sub, "max-download", "how much a second is read from Drive at most (0: no limit)",
+            "SIZE");
+    setting(sub, "max-upload", "how much a second is sent to Drive at most (0: no limit)", "SIZE");
     setting(sub, "quota", "which limits Drive sets", "2026|legacy|unlimited|auto");
     setting(sub, "read-deadline", "how long a read may wait for Drive", "DURATION");
   }

@@ -53,7 +53,8 @@ sigset_t ending_signals() {
 control::MountRequest mount_request(const MountPlan& plan) {
   return {.mountpoint = plan.mount.mountpoint.string(),
           .kernel_options = plan.mount.kernel_options,
-          .read_deadline = plan.mount.read_deadline};
+          .read_deadline = plan.mount.read_deadline,
+          .top = plan.top};
 }
 
 control::Identity identity_of(const MountPlan& plan, const std::string& permission_id) {
@@ -64,6 +65,9 @@ control::Identity identity_of(const MountPlan& plan, const std::string& permissi
           .docs = plan.vfs.tree.docs,
           .directory_mode = plan.vfs.tree.directory_mode,
           .writes = write_settings(plan.vfs),
+          .acknowledge_abuse = plan.drive.acknowledge_abuse,
+          .max_download = plan.drive.max_download,
+          .max_upload = plan.drive.max_upload,
           .quota_units_last_minute = nullptr};
 }
 
@@ -88,7 +92,7 @@ class MountedVolume {
   Result<bool> open(const CancelToken& cancel) {
     const Duration patience = std::min<Duration>(kStartDeadline, plan_.mount.read_deadline);
     const Context context{.deadline = clock_.now() + patience, .cancel = cancel};
-    DRIVEWAY_TRY(account_, Account::open(plan_.source, plan_.quota, clock_, metrics_));
+    DRIVEWAY_TRY(account_, Account::open(plan_.source, plan_.drive, clock_, metrics_));
     DRIVEWAY_TRY(const std::string id, permission_id(context, clock_, *account_, plan_.cache_dir));
     const Context patient = context.with_deadline(clock_.now() + kPatienceWhenKnown);
     if (!plan_.vfs.read_only && account_->reads_only(patient)) {
@@ -101,7 +105,7 @@ class MountedVolume {
     DRIVEWAY_TRY(const auto folder, control::runtime_directory());
     mounts_ = std::make_unique<MountSet>(folder, *vfs_, clock_, metrics_,
                                          [] { ::kill(::getpid(), kOwnSignal); });
-    DRIVEWAY_TRY(const bool fresh, mounts_->mount(mount_request(plan_)));
+    DRIVEWAY_TRY(const bool fresh, mounts_->mount(context, mount_request(plan_)));
     static_cast<void>(fresh);
     control::Identity identity = identity_of(plan_, id);
     identity.writes.read_only_by_login = read_only_by_login_;

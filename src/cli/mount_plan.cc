@@ -76,6 +76,21 @@ Status plan_writes(const Settings& settings, vfs::VfsOptions& options) {
   return {};
 }
 
+// Where all share a rate each waits for its turn: so long at most, which is no sign of a connection
+// that hangs.
+Duration longest_turn(Bytes per_second, int transfers) {
+  constexpr Bytes kTurn = 16 * kKiB;  // http/rate_limit.h
+  if (per_second == 0) return {};
+  return std::chrono::milliseconds(1000 * kTurn * static_cast<Bytes>(transfers) / per_second);
+}
+
+Status plan_rates(const Settings& settings, MountPlan& plan) {
+  DRIVEWAY_TRY(plan.drive.max_download, settings.size("max-download", 0));
+  DRIVEWAY_TRY(plan.drive.max_upload, settings.size("max-upload", 0));
+  plan.vfs.fetcher.patience += longest_turn(plan.drive.max_download, plan.vfs.fetcher.threads);
+  return {};
+}
+
 // The default account is the same by its name and without one.
 std::string label_of(const std::string& account) {
   return account == auth::kDefaultAccount ? "" : account;
@@ -106,8 +121,10 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   plan.account =
       plan.source.method.is_explicit() ? plan.source.method.label() : label_of(plan.source.account);
   if (!plan.source.subject.empty()) plan.account += cat(" for ", plan.source.subject);
-  DRIVEWAY_TRY(plan.quota,
+  DRIVEWAY_TRY(plan.drive.quota,
                settings.choice("quota", {"2026", "legacy", "unlimited", "auto"}, "auto"));
+  DRIVEWAY_TRY(plan.drive.acknowledge_abuse, settings.boolean("acknowledge-abuse", false));
+  DRIVEWAY_CHECK(plan_rates(settings, plan));
   plan.cache_dir = one_spelling(
       settings.text("cache-dir", default_cache_directory(settings.environment()).string()));
   DRIVEWAY_TRY(plan.vfs.cache.capacity,
@@ -126,7 +143,7 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   plan.vfs.tree.gid = ::getgid();
   DRIVEWAY_CHECK(plan_modes(settings, plan.vfs.tree));
   DRIVEWAY_CHECK(plan_writes(settings, plan.vfs));
-  if (plan.quota == "unlimited") plan.vfs.changes.writes_per_second = kUnpacedWritesPerSecond;
+  if (plan.drive.quota == "unlimited") plan.vfs.changes.writes_per_second = kUnpacedWritesPerSecond;
   return plan;
 }
 
@@ -165,6 +182,7 @@ Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arg
   const std::vector<std::string>& options = arguments.kernel_options;
   const bool asked = std::find(options.begin(), options.end(), "ro") != options.end();
   if (asked || plan.vfs.read_only) make_read_only(plan);
+  plan.top = settings.text("top", "");
   DRIVEWAY_TRY(plan.mount.read_deadline,
                settings.duration("read-deadline", std::chrono::seconds(300)));
   plan.vfs.fetcher.time_limit = std::max(plan.vfs.fetcher.time_limit, plan.mount.read_deadline);

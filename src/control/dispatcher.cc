@@ -16,6 +16,7 @@
 #include "control/drain.h"
 #include "control/flush_watch.h"
 #include "control/json_text.h"
+#include "control/mount_top.h"
 #include "control/status_document.h"
 #include "control/wording.h"
 #include "control/write_requests.h"
@@ -86,7 +87,10 @@ json once_for_all(const Identity& identity) {
           {"settle", exact_text(writes.settle)},
           {"max_backlog", exact_text(writes.max_backlog)},
           {"delete", writes.delete_permanently ? "permanent" : "trash"},
-          {"revisions", name_of(writes.revisions)}};
+          {"revisions", name_of(writes.revisions)},
+          {"acknowledge_abuse", identity.acknowledge_abuse ? "true" : "false"},
+          {"max_download", cat(identity.max_download)},
+          {"max_upload", cat(identity.max_upload)}};
 }
 
 std::string_view kind_name(tree::NodeKind kind) {
@@ -148,7 +152,7 @@ Status Dispatcher::handle(const Context& context, const json& request, Reply& re
   if (op == "ls") return ls(context, request, reply);
   if (op == "stat") return stat(context, request, reply);
   if (op == "cat") return cat_file(context, request, reply);
-  if (op == "mount") return mount(request, reply);
+  if (op == "mount") return mount(context, request, reply);
   if (op == "unmount") return unmount(context, request, reply);
   if (CacheRequests::knows(op)) return cache_requests_->handle(context, op, request, reply);
   if (WriteRequests::knows(op)) return write_requests_->handle(context, op, request, reply);
@@ -171,6 +175,9 @@ Result<tree::Node> Dispatcher::find(const Context& context, const json& request)
   std::string path = text_of(request, "path");
   if (request.contains("shown")) {
     path = text_of(request, "shown");
+    const InodeId top =
+        mounts_ == nullptr ? tree::Tree::root() : mounts_->top(text_of(request, "mountpoint"));
+    if (top != tree::Tree::root()) return find_below(step(context), vfs_, top, path);
   } else if (const std::string team = text_of(request, "team"); !team.empty()) {
     path = cat(colab ? "Shareddrives/" : ".Shareddrives/", team, "/", path);
   } else if (colab) {
@@ -316,6 +323,7 @@ json mount_document(const MountRequest& request, const Identity& wanted) {
                    {"mountpoint", request.mountpoint},
                    {"options", request.kernel_options},
                    {"read_deadline_ms", deadline.count()},
+                   {"top", request.top},
                    {"read_only", wanted.writes.read_only}});
   return document;
 }
@@ -328,8 +336,9 @@ Status Dispatcher::refuse_other(const json& request) const {
     differing += cat(differing.empty() ? "" : ", ", here, " (not ", asked, ")");
   };
   const json settings = once_for_all(identity_);
-  for (const char* key : {"cache_dir", "layout", "docs", "umask", "fsync", "settle", "max_backlog",
-                          "delete", "revisions"}) {
+  for (const char* key :
+       {"cache_dir", "layout", "docs", "umask", "fsync", "settle", "max_backlog", "delete",
+        "revisions", "acknowledge_abuse", "max_download", "max_upload"}) {
     const std::string here = settings[key].get<std::string>();
     const std::string asked = text_of(request, key);
     if (here == asked) continue;
@@ -351,10 +360,11 @@ Status Dispatcher::refuse_other(const json& request) const {
                    differing, ": ask for the same, or unmount it first")};
 }
 
-Status Dispatcher::mount(const json& request, Reply& reply) {
+Status Dispatcher::mount(const Context& context, const json& request, Reply& reply) {
   MountRequest wanted{.mountpoint = text_of(request, "mountpoint"),
                       .kernel_options = {},
-                      .read_deadline = milliseconds_of(request, "read_deadline_ms")};
+                      .read_deadline = milliseconds_of(request, "read_deadline_ms"),
+                      .top = text_of(request, "top")};
   if (mounts_ == nullptr || wanted.mountpoint.empty()) {
     return Error{ErrorCode::kInvalidArgument, "not a request to mount"};
   }
@@ -362,7 +372,7 @@ Status Dispatcher::mount(const json& request, Reply& reply) {
   for (const json& option : request.value("options", json::array())) {
     if (option.is_string()) wanted.kernel_options.push_back(option.get<std::string>());
   }
-  const auto mounted = mounts_->mount(wanted);
+  const auto mounted = mounts_->mount(step(context), wanted);
   if (!mounted.ok()) {
     // Who asks takes over as soon as this daemon has ended, and sends what it has not.
     if (mounted.failed_with(ErrorCode::kUnavailable) && mountpoints().empty()) drain_->cancel();

@@ -23,6 +23,9 @@ TEST(OldConfig, WhatHasASettingGetsIt) {
            {"max_cache_size_mb", "1024", "cache-size", "1024M"},
            {"metadata_cache_time", "5", "poll", "5s"},
            {"read_only", "true", "read-only", "true"},
+           {"acknowledge_abuse", "true", "acknowledge-abuse", "true"},
+           {"max_download_speed", "100000", "max-download", "100000"},
+           {"max_upload_speed", "50000", "max-upload", "50000"},
            {"umask", "0o027", "umask", "027"},
            {"cache_directory", "/big", "cache-dir", "/big/driveway"},
            {"mv_keep_target", "true", "revisions", "keep"},
@@ -54,8 +57,6 @@ TEST(OldConfig, WhatIsLostIsToldInAnyCase) {
   for (const auto& [key, value] : Values{{"lost_and_found", "true"},
                                          {"mv_keep_target", "true"},
                                          {"large_file_read_only", "true"},
-                                         {"acknowledge_abuse", "true"},
-                                         {"max_download_speed", "1000"},
                                          {"docs_file_extension", "false"},
                                          {"delete_forever_in_trash_folder", "true"}}) {
     EXPECT_TRUE(only({{key, value}}).loses) << key;
@@ -171,11 +172,22 @@ TEST(OldConfig, Docs) {
   EXPECT_TRUE(unexported.loses);
 }
 
-TEST(OldConfig, AnotherTopIsAnObstacle) {
-  EXPECT_EQ(obstacle({}), "");
-  EXPECT_EQ(obstacle({{"team_drive_id", ""}, {"root_folder", ""}}), "");
-  EXPECT_THAT(obstacle({{"team_drive_id", "0A"}}), HasSubstr("team_drive_id=0A"));
-  EXPECT_THAT(obstacle({{"root_folder", "/a"}}), HasSubstr("root_folder=/a"));
+TEST(OldConfig, TheTopOfTheMount) {
+  for (const auto& [folder, drive, ours] :
+       std::vector<std::array<const char*, 3>>{{"/a/b", "", "a/b"},
+                                               {"1xyz", "", "id=1xyz"},
+                                               {"", "0A", "id=0A"},
+                                               {"/a/b", "0A", "id=0A/a/b"},
+                                               {"1xyz", "0A", "id=1xyz"}}) {
+    const auto fates = translate_config({{"root_folder", folder}, {"team_drive_id", drive}}, "");
+    ASSERT_EQ(fates.size(), 2u);
+    const Fate& used = fates.front().setting.empty() ? fates.back() : fates.front();
+    const Fate& other = fates.front().setting.empty() ? fates.front() : fates.back();
+    EXPECT_EQ(used.setting, "top");
+    EXPECT_EQ(used.ours, ours);
+    EXPECT_EQ(other.setting, "");
+    EXPECT_NE(other.why, "");
+  }
 }
 
 TEST(OldMountOptions, KernelOnesStayAndLibfuseTwosGo) {
