@@ -38,14 +38,15 @@ class NoLogin final : public auth::TokenSource {
 class AccountImpl final : public Account {
  public:
   AccountImpl(std::unique_ptr<http::HttpClient> http, std::unique_ptr<auth::TokenSource> tokens,
-              const drive::StackOptions& options, Clock& clock, Metrics& metrics)
+              const drive::StackOptions& options, const drive::DriveOptions& drive, Clock& clock,
+              Metrics& metrics)
       : http_(std::move(http)),
         tokens_(std::move(tokens)),
         label_(tokens_->describe()),
         login_key_(key_of(*tokens_)),
         clock_(clock),
-        stack_(drive::make_store_stack(drive::make_drive_store(*http_, *tokens_, clock), options,
-                                       clock, metrics)) {}
+        stack_(drive::make_store_stack(drive::make_drive_store(*http_, *tokens_, clock, drive),
+                                       options, clock, metrics)) {}
   const std::string& label() const override { return label_; }
   const std::string& login_key() const override { return login_key_; }
   bool reads_only(const Context& context) override { return tokens_->reads_only(context); }
@@ -72,21 +73,23 @@ class AccountImpl final : public Account {
 http::Options http_options() { return {.user_agent = "driveway/" DRIVEWAY_VERSION " (gzip)"}; }
 
 Result<std::unique_ptr<Account>> Account::open(const auth::SourceOptions& source,
-                                               const std::string& quota, Clock& clock,
+                                               const AccountOptions& options, Clock& clock,
                                                Metrics& metrics) {
-  drive::StackOptions options;
-  DRIVEWAY_TRY(options.quota, drive::parse_quota_model(quota));
+  drive::StackOptions stack;
+  DRIVEWAY_TRY(stack.quota, drive::parse_quota_model(options.quota));
+  drive::DriveOptions drive;
+  drive.acknowledge_abuse = options.acknowledge_abuse;
   auto http = http::make_curl_client(http_options(), clock, metrics);
   DRIVEWAY_TRY(auto tokens,
                auth::choose_source(source, auth::Environment::from_process(), *http, clock));
-  return std::unique_ptr<Account>(
-      std::make_unique<AccountImpl>(std::move(http), std::move(tokens), options, clock, metrics));
+  return std::unique_ptr<Account>(std::make_unique<AccountImpl>(std::move(http), std::move(tokens),
+                                                                stack, drive, clock, metrics));
 }
 
 std::unique_ptr<Account> Account::without_login(Clock& clock, Metrics& metrics) {
   return std::make_unique<AccountImpl>(http::make_curl_client(http_options(), clock, metrics),
-                                       std::make_unique<NoLogin>(), drive::StackOptions(), clock,
-                                       metrics);
+                                       std::make_unique<NoLogin>(), drive::StackOptions(),
+                                       drive::DriveOptions(), clock, metrics);
 }
 
 }  // namespace driveway::cli

@@ -17,12 +17,18 @@
 
 namespace driveway::cli {
 
+// How Drive is asked.
+struct AccountOptions {
+  std::string quota = "auto";      // as --quota
+  bool acknowledge_abuse = false;  // as drive::DriveOptions'
+};
+
 class Account {
  public:
-  // `quota` as --quota. Starts threads: daemonize first. Errors: kLoginNeeded (with what to do),
+  // Starts threads: daemonize first. Errors: kLoginNeeded (with what to do),
   // kInvalidArgument.
   static Result<std::unique_ptr<Account>> open(const auth::SourceOptions& source,
-                                               const std::string& quota, Clock& clock,
+                                               const AccountOptions& options, Clock& clock,
                                                Metrics& metrics);
   // Of nobody: every call to Drive fails with kLoginNeeded. For what lies in the cache folder.
   static std::unique_ptr<Account> without_login(Clock& clock, Metrics& metrics);

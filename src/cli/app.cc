@@ -171,6 +171,9 @@ class App {
             "Google Docs as links, exported, or by type: document=odt,drawing=svg,form=link",
             "link|export|desktop|TYPE=FORMAT,…");
     setting(sub, "umask", "which rights what has no mode of its own does not have", "MASK");
+    sub->add_flag_callback(
+        "--acknowledge-abuse", [this] { flags_["acknowledge-abuse"] = "true"; },
+        "read also your files that Drive takes for malware");
     setting(sub, "quota", "which limits Drive sets", "2026|legacy|unlimited|auto");
     setting(sub, "read-deadline", "how long a read may wait for Drive", "DURATION");
   }

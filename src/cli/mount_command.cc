@@ -63,6 +63,7 @@ control::Identity identity_of(const MountPlan& plan, const std::string& permissi
           .docs = plan.vfs.tree.docs,
           .directory_mode = plan.vfs.tree.directory_mode,
           .writes = write_settings(plan.vfs),
+          .acknowledge_abuse = plan.drive.acknowledge_abuse,
           .quota_units_last_minute = nullptr};
 }
 
@@ -87,7 +88,7 @@ class MountedVolume {
   Result<bool> open(const CancelToken& cancel) {
     const Duration patience = std::min<Duration>(kStartDeadline, plan_.mount.read_deadline);
     const Context context{.deadline = clock_.now() + patience, .cancel = cancel};
-    DRIVEWAY_TRY(account_, Account::open(plan_.source, plan_.quota, clock_, metrics_));
+    DRIVEWAY_TRY(account_, Account::open(plan_.source, plan_.drive, clock_, metrics_));
     DRIVEWAY_TRY(const std::string id, permission_id(context, clock_, *account_, plan_.cache_dir));
     const Context patient = context.with_deadline(clock_.now() + kPatienceWhenKnown);
     if (!plan_.vfs.read_only && account_->reads_only(patient)) {

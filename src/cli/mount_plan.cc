@@ -106,8 +106,9 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   plan.account =
       plan.source.method.is_explicit() ? plan.source.method.label() : label_of(plan.source.account);
   if (!plan.source.subject.empty()) plan.account += cat(" for ", plan.source.subject);
-  DRIVEWAY_TRY(plan.quota,
+  DRIVEWAY_TRY(plan.drive.quota,
                settings.choice("quota", {"2026", "legacy", "unlimited", "auto"}, "auto"));
+  DRIVEWAY_TRY(plan.drive.acknowledge_abuse, settings.boolean("acknowledge-abuse", false));
   plan.cache_dir = one_spelling(
       settings.text("cache-dir", default_cache_directory(settings.environment()).string()));
   DRIVEWAY_TRY(plan.vfs.cache.capacity,
@@ -126,7 +127,7 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   plan.vfs.tree.gid = ::getgid();
   DRIVEWAY_CHECK(plan_modes(settings, plan.vfs.tree));
   DRIVEWAY_CHECK(plan_writes(settings, plan.vfs));
-  if (plan.quota == "unlimited") plan.vfs.changes.writes_per_second = kUnpacedWritesPerSecond;
+  if (plan.drive.quota == "unlimited") plan.vfs.changes.writes_per_second = kUnpacedWritesPerSecond;
   return plan;
 }
 

@@ -6,6 +6,7 @@
 
 #include "auth/choose_source.h"
 #include "base/result.h"
+#include "cli/account.h"
 #include "cli/commands.h"
 #include "cli/settings.h"
 #include "control/dispatcher.h"
@@ -18,7 +19,7 @@ struct MountPlan {
   // What its daemon is found by: --account, or the --with that uses no stored login.
   std::string account;
   auth::SourceOptions source;
-  std::string quota;
+  AccountOptions drive;
   std::filesystem::path cache_dir;
   vfs::VfsOptions vfs;
   fuse::MountOptions mount;
@@ -31,7 +32,7 @@ Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arg
 void make_read_only(MountPlan& plan);
 // As the daemon of such a mount says it of itself.
 control::WriteSettings write_settings(const vfs::VfsOptions& options);
-// The part that the commands without a mount need too: `account`, `source`, `quota`, `cache_dir`,
+// The part that the commands without a mount need too: `account`, `source`, `drive`, `cache_dir`,
 // `vfs`.
 Result<MountPlan> plan_vfs(const Settings& settings);
 // Which credential the settings mean: account, with, subject. Errors: kInvalidArgument.

@@ -22,14 +22,27 @@ struct Key {
   std::string_view built_in;  // "": depends on the machine, or there is none
 };
 // Those of config.toml.
-constexpr std::array<Key, 20> kKeys = {
-    {{"account", ""},       {"with", "auto"},        {"subject", ""},
-     {"layout", "colab"},   {"read-only", "false"},  {"cache-dir", ""},
-     {"cache-size", ""},    {"min-free-disk", "5%"}, {"poll", "10s"},
-     {"docs", "link"},      {"umask", "022"},        {"fsync", "journal"},
-     {"settle", "1s"},      {"max-backlog", "10m"},  {"delete", "trash"},
-     {"revisions", "auto"}, {"quota", "auto"},       {"read-deadline", "300s"},
-     {"client-id", ""},     {"client-secret", ""}}};
+constexpr std::array<Key, 21> kKeys = {{{"account", ""},
+                                        {"with", "auto"},
+                                        {"subject", ""},
+                                        {"layout", "colab"},
+                                        {"read-only", "false"},
+                                        {"cache-dir", ""},
+                                        {"cache-size", ""},
+                                        {"min-free-disk", "5%"},
+                                        {"poll", "10s"},
+                                        {"docs", "link"},
+                                        {"umask", "022"},
+                                        {"fsync", "journal"},
+                                        {"settle", "1s"},
+                                        {"max-backlog", "10m"},
+                                        {"delete", "trash"},
+                                        {"revisions", "auto"},
+                                        {"quota", "auto"},
+                                        {"read-deadline", "300s"},
+                                        {"acknowledge-abuse", "false"},
+                                        {"client-id", ""},
+                                        {"client-secret", ""}}};
 
 const Key* find_key(std::string_view name) {
   const auto* const found =

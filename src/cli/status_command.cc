@@ -166,7 +166,7 @@ ExitStatus about(const Settings& settings, bool as_json) {
   const Context context{.deadline = clock.now() + kAnswerDeadline, .cancel = interrupt.token()};
   const auto plan = plan_vfs(settings);
   if (!plan.ok()) return report(plan.error());
-  const auto account = Account::open(plan->source, plan->quota, clock, metrics);
+  const auto account = Account::open(plan->source, plan->drive, clock, metrics);
   if (!account.ok()) return report(account.error());
   const auto answer = (*account)->store().about(context);
   if (!answer.ok()) return report(answer.error());

@@ -52,6 +52,7 @@ class OwnView final : public View {
                                .docs = vfs_->tree_options().docs,
                                .directory_mode = vfs_->tree_options().directory_mode,
                                .writes = write_settings(plan_.vfs),
+                               .acknowledge_abuse = plan_.drive.acknowledge_abuse,
                                .quota_units_last_minute = nullptr};
     dispatcher_ = std::make_unique<control::Dispatcher>(std::move(identity), *vfs_, clock_,
                                                         metrics_, nullptr, deadline_);
@@ -67,7 +68,7 @@ class OwnView final : public View {
  private:
   // Finds out whose folder it is.
   Status log_in(const Context& context) {
-    auto account = Account::open(plan_.source, plan_.quota, clock_, metrics_);
+    auto account = Account::open(plan_.source, plan_.drive, clock_, metrics_);
     if (use_ == Use::kTakeOut) {
       account_ = account.ok() ? *std::move(account) : Account::without_login(clock_, metrics_);
       DRIVEWAY_TRY(plan_.vfs.account, last_permission_id(*account_, plan_.cache_dir));

@@ -86,7 +86,8 @@ json once_for_all(const Identity& identity) {
           {"settle", exact_text(writes.settle)},
           {"max_backlog", exact_text(writes.max_backlog)},
           {"delete", writes.delete_permanently ? "permanent" : "trash"},
-          {"revisions", name_of(writes.revisions)}};
+          {"revisions", name_of(writes.revisions)},
+          {"acknowledge_abuse", identity.acknowledge_abuse ? "true" : "false"}};
 }
 
 std::string_view kind_name(tree::NodeKind kind) {
@@ -328,7 +329,7 @@ Status Dispatcher::refuse_other(const json& request) const {
   };
   const json settings = once_for_all(identity_);
   for (const char* key : {"cache_dir", "layout", "docs", "umask", "fsync", "settle", "max_backlog",
-                          "delete", "revisions"}) {
+                          "delete", "revisions", "acknowledge_abuse"}) {
     const std::string here = settings[key].get<std::string>();
     const std::string asked = text_of(request, key);
     if (here == asked) continue;

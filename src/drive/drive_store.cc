@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "drive/abuse_hint.h"
 #include "drive/drive_store_impl.h"
 #include "drive/media.h"
 #include "drive/parse.h"
@@ -182,6 +183,26 @@ Status DriveStore::read(const Context& context, const Item& item, ByteRange rang
 
 Status DriveStore::read_media(const Context& context, const Item& item, const MediaPath& media,
                               ByteRange range, ByteSink& sink) {
+  const bool acknowledged = is_acknowledged(item.id);
+  Status status = read_media_once(context, item, media, range, sink, acknowledged);
+  if (status.ok() || acknowledged || !acknowledge_abuse_ || !is_of_abuse(status.error())) {
+    return status;
+  }
+  {
+    const std::lock_guard lock(abusive_mutex_);
+    abusive_.insert(item.id);
+  }
+  return read_media_once(context, item, media, range, sink, true);
+}
+
+bool DriveStore::is_acknowledged(const FileId& id) {
+  if (!acknowledge_abuse_) return false;
+  const std::lock_guard lock(abusive_mutex_);
+  return abusive_.contains(id);
+}
+
+Status DriveStore::read_media_once(const Context& context, const Item& item, const MediaPath& media,
+                                   ByteRange range, ByteSink& sink, bool acknowledge) {
   if (range.empty()) return Error{ErrorCode::kInvalidArgument, "an empty range"};
   if (item.size && (range.offset >= *item.size || range.length > *item.size - range.offset)) {
     return Error{ErrorCode::kOutOfRange, cat("behind the end of ", item.name)};
@@ -190,6 +211,7 @@ Status DriveStore::read_media(const Context& context, const Item& item, const Me
   const bool whole = item.size && range == ByteRange{0, *item.size};
   if (!whole) headers.emplace_back("Range", cat("bytes=", range.offset, "-", range.end() - 1));
   Parameters parameters = {{"alt", "media"}};
+  if (acknowledge) parameters.emplace_back("acknowledgeAbuse", "true");
   parameters.insert(parameters.end(), media.parameters.begin(), media.parameters.end());
   RangeSink checked(item, range, sink);
   sink.asked();

@@ -1,11 +1,12 @@
 // Google Drive v3 behind RemoteStore (drive-api reference).
 //
-// One HTTP request per call (about: two; shared_drives, revisions: one a page), without retries,
-// pacing or counting: those are decorators (store_stack.h). A 401 is answered twice with a
-// fresh token; after the third it is kLoginNeeded (E1). An answer of success that is not Drive's
-// JSON (a captive portal's page) is kUnavailable, retryable; JSON that is not understood is
-// kCorrupt, retryable. A read asks for the head revision and checks status, Content-Range, length
-// and total of the answer; bytes of any other answer never reach the sink (R1).
+// One HTTP request per call (about, and the first read of a file that is taken for malware: two;
+// shared_drives, revisions: one a page), without retries, pacing or counting: those are decorators
+// (store_stack.h). A 401 is answered twice with a fresh token; after the third it is kLoginNeeded
+// (E1). An answer of success that is not Drive's JSON (a captive portal's page) is kUnavailable,
+// retryable; JSON that is not understood is kCorrupt, retryable. A read asks for the head revision
+// and checks status, Content-Range, length and total of the answer; bytes of any other answer never
+// reach the sink (R1).
 //
 // An answer to a change must be about the item that was asked for, else it is kCorrupt, retryable;
 // so is one that says more or less of an upload than can be true. Upload sessions on another host
@@ -34,6 +35,9 @@ std::string api_url_from_environment();
 
 struct DriveOptions {
   std::string api_url = api_url_from_environment();
+  // Files that Drive takes for malware are read all the same, as far as it lets this account: it is
+  // told that they are wanted (acknowledgeAbuse) once it has refused the first read of each.
+  bool acknowledge_abuse = false;
 };
 
 // All references must outlive the store.

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,8 @@ inline Error without_id() { return {ErrorCode::kInvalidArgument, "an item withou
 class DriveStore final : public RemoteStore {
  public:
   DriveStore(http::HttpClient& http, auth::TokenSource& tokens, Clock& clock, DriveOptions options)
-      : client_(http, tokens, clock, std::move(options.api_url)) {}
+      : client_(http, tokens, clock, std::move(options.api_url)),
+        acknowledge_abuse_(options.acknowledge_abuse) {}
 
   Result<About> about(const Context& context) override;
   Result<Item> get(const Context& context, const FileId& id) override;
@@ -79,6 +81,9 @@ class DriveStore final : public RemoteStore {
   // The bytes [range) of what `item` describes.
   Status read_media(const Context& context, const Item& item, const MediaPath& media,
                     ByteRange range, ByteSink& sink);
+  Status read_media_once(const Context& context, const Item& item, const MediaPath& media,
+                         ByteRange range, ByteSink& sink, bool acknowledge);
+  bool is_acknowledged(const FileId& id);
 
   // A file resource in an answer to a change: kCorrupt if it is not `id` (empty: any).
   Result<Item> item_of(const Context& context, http::Response response, const FileId& id,
@@ -99,6 +104,10 @@ class DriveStore final : public RemoteStore {
   // Parents that were asked for, of logins that see their own files only.
   std::mutex places_mutex_;
   std::unordered_map<FileId, bool> seen_;  // guarded by places_mutex_
+
+  const bool acknowledge_abuse_;
+  std::mutex abusive_mutex_;
+  std::unordered_set<FileId> abusive_;  // guarded by abusive_mutex_: what Drive said it of
 };
 
 }  // namespace driveway::drive

@@ -8,6 +8,7 @@
 #include "base/http_date.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "drive/abuse_hint.h"
 #include "drive/enable_hint.h"
 #include "drive/json_access.h"
 #include "drive/retry_hint.h"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::size_t kLongestMessage = 300;
 constexpr std::string_view kNotEnabled = "accessNotConfigured";
+constexpr std::string_view kAbusive = "cannotDownloadAbusiveFile";
 
 // What a reason or a status means, and whether the same call may succeed later.
 struct Meaning {
@@ -70,7 +72,7 @@ constexpr std::array kReasons = {
     Reason{"numChildrenInNonRootLimitExceeded", {ErrorCode::kTooLarge}},
     Reason{"myDriveHierarchyDepthLimitExceeded", {ErrorCode::kNameTooLong}},
     Reason{"teamDriveHierarchyTooDeep", {ErrorCode::kNameTooLong}},
-    Reason{"cannotDownloadAbusiveFile", kDenied},
+    Reason{kAbusive, kDenied},
     Reason{"cannotDownloadFile", kDenied},
     Reason{"download_restricted_for_revision", kDenied},
     Reason{"fileNotDownloadable", kNoBytes},
@@ -292,6 +294,7 @@ Error error_of(const Refusal& refusal, std::string_view what, WallTime now) {
   if (said.reason == kNotEnabled) {
     return with_enable_url(std::move(error), cat(said.help, " ", said.message));
   }
+  if (said.reason == kAbusive) return with_abuse_hint(std::move(error));
   if (meaning.retryable) {
     if (const auto pause = parse_retry_after(refusal.retry_after, now)) {
       return with_retry_after(std::move(error), *pause);

@@ -20,9 +20,9 @@ struct Refusal {
 };
 
 // The Error of `refusal`, "WHAT: Drive's message (STATUS reason)", with a retry_after() hint where
-// Drive gave one, and an enable_url() where the Drive API is not enabled. 401 is kLoginNeeded here:
-// the caller tries a fresh token first. The message holds no secret and at most 300 characters of
-// Drive's.
+// Drive gave one, an enable_url() where the Drive API is not enabled, and a hint of abuse_hint.h.
+// 401 is kLoginNeeded here: the caller tries a fresh token first. The message holds no secret and
+// at most 300 characters of Drive's.
 Error error_of(const Refusal& refusal, std::string_view what, WallTime now);
 
 // "120" or "Sat, 21 Nov 2026 02:03:04 GMT"; nothing if neither, never negative.

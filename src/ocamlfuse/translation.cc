@@ -45,7 +45,7 @@ constexpr std::string_view kIcons = "link files have no icon";
 constexpr std::string_view kNotYet = "driveway does not have this yet";
 
 constexpr std::array kRules = {
-    Rule{"acknowledge_abuse", "false", Way::kNone, "", "", kNotYet, true},
+    Rule{"acknowledge_abuse", "false", Way::kTrue, "acknowledge-abuse", "true", ""},
     Rule{"async_upload", "", Way::kNone, "", "", kUploads},
     Rule{"async_upload_queue", "false", Way::kNone, "", "", kUploads},
     Rule{"async_upload_queue_max_length", "", Way::kNone, "", "", kUploads},

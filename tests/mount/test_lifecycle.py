@@ -345,7 +345,13 @@ def test_two_mounts_at_the_same_moment(seeded, machine):
 
 
 @pytest.mark.parametrize(
-    "setting", [("--cache-dir", "elsewhere"), ("--layout", "root"), ("--docs", "export")]
+    "setting",
+    [
+        ("--cache-dir", "elsewhere"),
+        ("--layout", "root"),
+        ("--docs", "export"),
+        ("--acknowledge-abuse",),
+    ],
 )
 def test_a_daemon_has_one_setting_for_all_its_mounts(seeded, machine, setting):
     mount = machine.mount()

@@ -139,7 +139,7 @@ TEST_F(MountPlanTest, TheBuiltInValuesAreWhatCountsWithoutThem) {
   const auto told = plan(all);
   const auto silent = plan({});
   ASSERT_TRUE(told.ok() && silent.ok());
-  EXPECT_EQ(told->quota, silent->quota);
+  EXPECT_EQ(told->drive.quota, silent->drive.quota);
   EXPECT_EQ(told->source.method.kind, silent->source.method.kind);
   EXPECT_EQ(told->mount.read_deadline, silent->mount.read_deadline);
   EXPECT_EQ(told->vfs.tree.layout, silent->vfs.tree.layout);

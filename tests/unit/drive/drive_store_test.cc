@@ -384,6 +384,31 @@ TEST_F(DriveReadTest, RefusalsAndAFreshToken) {
   EXPECT_EQ(sink.text, content.substr(0, 5));
 }
 
+TEST_F(DriveReadTest, WhatDriveTakesForMalwareIsRefused) {
+  answer(R"({"error":{"code":403,"errors":[{"reason":"cannotDownloadAbusiveFile"}]}})", 403);
+  const Status status = read({0, 5});
+  EXPECT_TRUE(status.failed_with(ErrorCode::kPermissionDenied));
+  EXPECT_THAT(status.error().to_string(), HasSubstr("--acknowledge-abuse"));
+  EXPECT_THAT(last_url(), Not(HasSubstr("acknowledgeAbuse")));
+  EXPECT_EQ(http.requests.size(), 1u);
+}
+
+TEST_F(DriveReadTest, WhatDriveTakesForMalwareIsReadWhereThatIsAcknowledged) {
+  store = make_drive_store(http, tokens, clock, {"https://drive.test", true});
+  answer(R"({"error":{"code":403,"errors":[{"reason":"cannotDownloadAbusiveFile"}]}})", 403);
+  http.answers.push_back(partial(content.substr(0, 5), "bytes 0-4/10000"));
+  ASSERT_TRUE(read({0, 5}).ok());
+  EXPECT_THAT(http.requests.at(0).url, Not(HasSubstr("acknowledgeAbuse")));
+  EXPECT_THAT(last_url(), HasSubstr("alt=media&acknowledgeAbuse=true"));
+  http.answers.push_back(partial(content.substr(5, 5), "bytes 5-9/10000"));
+  ASSERT_TRUE(read({5, 5}).ok());
+  EXPECT_EQ(http.requests.size(), 3u) << "asked for so from then on";
+  EXPECT_EQ(sink.text, content.substr(5, 5));
+  answer(R"({"error":{"code":403,"errors":[{"reason":"cannotDownloadAbusiveFile"}]}})", 403);
+  EXPECT_THAT(read({0, 5}).error().to_string(), HasSubstr("only its owner"));
+  EXPECT_EQ(http.requests.size(), 4u) << "who may not have it is not asked again";
+}
+
 TEST_F(DriveReadTest, TheSinksErrorEndsTheRead) {
   http.answers.push_back(whole());
   http.piece = 1000;

@@ -23,6 +23,7 @@ TEST(OldConfig, WhatHasASettingGetsIt) {
            {"max_cache_size_mb", "1024", "cache-size", "1024M"},
            {"metadata_cache_time", "5", "poll", "5s"},
            {"read_only", "true", "read-only", "true"},
+           {"acknowledge_abuse", "true", "acknowledge-abuse", "true"},
            {"umask", "0o027", "umask", "027"},
            {"cache_directory", "/big", "cache-dir", "/big/driveway"},
            {"mv_keep_target", "true", "revisions", "keep"},
@@ -54,7 +55,6 @@ TEST(OldConfig, WhatIsLostIsToldInAnyCase) {
   for (const auto& [key, value] : Values{{"lost_and_found", "true"},
                                          {"mv_keep_target", "true"},
                                          {"large_file_read_only", "true"},
-                                         {"acknowledge_abuse", "true"},
                                          {"max_download_speed", "1000"},
                                          {"docs_file_extension", "false"},
                                          {"delete_forever_in_trash_folder", "true"}}) {
