@@ -79,7 +79,10 @@ Result<std::unique_ptr<Account>> Account::open(const auth::SourceOptions& source
   DRIVEWAY_TRY(stack.quota, drive::parse_quota_model(options.quota));
   drive::DriveOptions drive;
   drive.acknowledge_abuse = options.acknowledge_abuse;
-  auto http = http::make_curl_client(http_options(), clock, metrics);
+  http::Options wire = http_options();
+  wire.max_download = options.max_download;
+  wire.max_upload = options.max_upload;
+  auto http = http::make_curl_client(std::move(wire), clock, metrics);
   DRIVEWAY_TRY(auto tokens,
                auth::choose_source(source, auth::Environment::from_process(), *http, clock));
   return std::unique_ptr<Account>(std::make_unique<AccountImpl>(std::move(http), std::move(tokens),

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "auth/choose_source.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/metrics.h"
@@ -21,6 +22,8 @@ namespace driveway::cli {
 struct AccountOptions {
   std::string quota = "auto";      // as --quota
   bool acknowledge_abuse = false;  // as drive::DriveOptions'
+  Bytes max_download = 0;          // as http::Options', all that this process moves
+  Bytes max_upload = 0;
 };
 
 class Account {

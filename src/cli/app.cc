@@ -174,6 +174,9 @@ class App {
     sub->add_flag_callback(
         "--acknowledge-abuse", [this] { flags_["acknowledge-abuse"] = "true"; },
         "read also your files that Drive takes for malware");
+    setting(sub, "max-download", "how much a second is read from Drive at most (0: no limit)",
+            "SIZE");
+    setting(sub, "max-upload", "how much a second is sent to Drive at most (0: no limit)", "SIZE");
     setting(sub, "quota", "which limits Drive sets", "2026|legacy|unlimited|auto");
     setting(sub, "read-deadline", "how long a read may wait for Drive", "DURATION");
   }

@@ -64,6 +64,8 @@ control::Identity identity_of(const MountPlan& plan, const std::string& permissi
           .directory_mode = plan.vfs.tree.directory_mode,
           .writes = write_settings(plan.vfs),
           .acknowledge_abuse = plan.drive.acknowledge_abuse,
+          .max_download = plan.drive.max_download,
+          .max_upload = plan.drive.max_upload,
           .quota_units_last_minute = nullptr};
 }
 

@@ -76,6 +76,21 @@ Status plan_writes(const Settings& settings, vfs::VfsOptions& options) {
   return {};
 }
 
+// Where all share a rate each waits for its turn: so long at most, which is no sign of a connection
+// that hangs.
+Duration longest_turn(Bytes per_second, int transfers) {
+  constexpr Bytes kTurn = 16 * kKiB;  // http/rate_limit.h
+  if (per_second == 0) return {};
+  return std::chrono::milliseconds(1000 * kTurn * static_cast<Bytes>(transfers) / per_second);
+}
+
+Status plan_rates(const Settings& settings, MountPlan& plan) {
+  DRIVEWAY_TRY(plan.drive.max_download, settings.size("max-download", 0));
+  DRIVEWAY_TRY(plan.drive.max_upload, settings.size("max-upload", 0));
+  plan.vfs.fetcher.patience += longest_turn(plan.drive.max_download, plan.vfs.fetcher.threads);
+  return {};
+}
+
 // The default account is the same by its name and without one.
 std::string label_of(const std::string& account) {
   return account == auth::kDefaultAccount ? "" : account;
@@ -109,6 +124,7 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   DRIVEWAY_TRY(plan.drive.quota,
                settings.choice("quota", {"2026", "legacy", "unlimited", "auto"}, "auto"));
   DRIVEWAY_TRY(plan.drive.acknowledge_abuse, settings.boolean("acknowledge-abuse", false));
+  DRIVEWAY_CHECK(plan_rates(settings, plan));
   plan.cache_dir = one_spelling(
       settings.text("cache-dir", default_cache_directory(settings.environment()).string()));
   DRIVEWAY_TRY(plan.vfs.cache.capacity,

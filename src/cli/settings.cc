@@ -22,7 +22,7 @@ struct Key {
   std::string_view built_in;  // "": depends on the machine, or there is none
 };
 // Those of config.toml.
-constexpr std::array<Key, 21> kKeys = {{{"account", ""},
+constexpr std::array<Key, 23> kKeys = {{{"account", ""},
                                         {"with", "auto"},
                                         {"subject", ""},
                                         {"layout", "colab"},
@@ -41,6 +41,8 @@ constexpr std::array<Key, 21> kKeys = {{{"account", ""},
                                         {"quota", "auto"},
                                         {"read-deadline", "300s"},
                                         {"acknowledge-abuse", "false"},
+                                        {"max-download", "0"},
+                                        {"max-upload", "0"},
                                         {"client-id", ""},
                                         {"client-secret", ""}}};
 

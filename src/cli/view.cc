@@ -53,6 +53,8 @@ class OwnView final : public View {
                                .directory_mode = vfs_->tree_options().directory_mode,
                                .writes = write_settings(plan_.vfs),
                                .acknowledge_abuse = plan_.drive.acknowledge_abuse,
+                               .max_download = plan_.drive.max_download,
+                               .max_upload = plan_.drive.max_upload,
                                .quota_units_last_minute = nullptr};
     dispatcher_ = std::make_unique<control::Dispatcher>(std::move(identity), *vfs_, clock_,
                                                         metrics_, nullptr, deadline_);

@@ -87,7 +87,9 @@ json once_for_all(const Identity& identity) {
           {"max_backlog", exact_text(writes.max_backlog)},
           {"delete", writes.delete_permanently ? "permanent" : "trash"},
           {"revisions", name_of(writes.revisions)},
-          {"acknowledge_abuse", identity.acknowledge_abuse ? "true" : "false"}};
+          {"acknowledge_abuse", identity.acknowledge_abuse ? "true" : "false"},
+          {"max_download", cat(identity.max_download)},
+          {"max_upload", cat(identity.max_upload)}};
 }
 
 std::string_view kind_name(tree::NodeKind kind) {
@@ -328,8 +330,9 @@ Status Dispatcher::refuse_other(const json& request) const {
     differing += cat(differing.empty() ? "" : ", ", here, " (not ", asked, ")");
   };
   const json settings = once_for_all(identity_);
-  for (const char* key : {"cache_dir", "layout", "docs", "umask", "fsync", "settle", "max_backlog",
-                          "delete", "revisions", "acknowledge_abuse"}) {
+  for (const char* key :
+       {"cache_dir", "layout", "docs", "umask", "fsync", "settle", "max_backlog", "delete",
+        "revisions", "acknowledge_abuse", "max_download", "max_upload"}) {
     const std::string here = settings[key].get<std::string>();
     const std::string asked = text_of(request, key);
     if (here == asked) continue;

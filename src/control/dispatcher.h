@@ -32,7 +32,7 @@
 //       {"event":"done","files","folder"}
 //   {"op":"mount","mountpoint","options":[…],"read_deadline_ms","cache_dir","layout","docs",
 //       "umask","read_only","fsync","settle","max_backlog","delete","revisions",
-//       "acknowledge_abuse"}
+//       "acknowledge_abuse","max_download","max_upload"}
 //                                     → {"mounted":mountpoint,"already":bool}
 //   {"op":"unmount","mountpoint","force":bool,"timeout_ms":N,"drain_ms":N}
 //       → {"unmounted":mountpoint,"last":bool}. `last`: the daemon sends for at most drain_ms what
@@ -93,6 +93,8 @@ struct Identity {
   mode_t directory_mode = 0755;  // of what has no mode of its own: says the umask
   WriteSettings writes{};
   bool acknowledge_abuse = false;  // as drive::DriveOptions'
+  Bytes max_download = 0;          // as http::Options'
+  Bytes max_upload = 0;
   // Quota units that were used in the last minute, as of now; may be null.
   std::function<std::uint64_t()> quota_units_last_minute = nullptr;
 };

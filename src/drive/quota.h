@@ -36,8 +36,8 @@
 #include "base/context.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "base/token_bucket.h"
 #include "drive/method.h"
-#include "drive/token_bucket.h"
 #include "drive/write_pace.h"
 
 namespace driveway::drive {

@@ -18,7 +18,7 @@
 #include "base/context.h"
 #include "base/metrics.h"
 #include "base/result.h"
-#include "drive/token_bucket.h"
+#include "base/token_bucket.h"
 
 namespace driveway::drive {
 

@@ -55,7 +55,9 @@ CurlLoop::CurlLoop(Options options, Metrics& metrics)
               metrics.counter("http.bytes_in"),
               metrics.counter("http.bytes_out"),
               metrics.histogram("http.first_byte"),
-              real_now()},
+              real_now(),
+              RateLimit(options_.max_download),
+              RateLimit(options_.max_upload)},
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   epoll_event event{};
@@ -159,6 +161,8 @@ void CurlLoop::run() {
     if (!take_commands()) break;
     const int ready = poll_sockets();
     drive_timers();
+    drive_limit(wiring_.downloads);
+    drive_limit(wiring_.uploads);
     for (PoolState& pool : pools_) reap(pool);
     check_idle();
     // While bytes keep coming at once, the readers are woken only now and then.
@@ -243,7 +247,10 @@ void CurlLoop::launch(PoolState& pool, const std::shared_ptr<Transfer>& transfer
 
 void CurlLoop::resume_now(Transfer& transfer) {
   if (transfer.easy() == nullptr || transfer.finished()) return;
-  const CURLcode code = transfer.resume();
+  has_resumed(transfer, transfer.resume());
+}
+
+void CurlLoop::has_resumed(Transfer& transfer, CURLcode code) {
   if (code != CURLE_OK) {
     end(transfer, code);
   } else {
@@ -288,6 +295,8 @@ std::shared_ptr<Transfer> CurlLoop::release(Transfer& transfer) {
   std::shared_ptr<Transfer> kept = std::move(found->second);
   active_.erase(found);
   std::erase(wiring_.fed, &transfer);
+  wiring_.downloads.remove(&transfer);
+  wiring_.uploads.remove(&transfer);
   PoolState& pool = pool_of(transfer);
   Origin& origin = pool.origins[transfer.origin()];
   if (CURL* easy = transfer.easy(); easy != nullptr) {
@@ -324,9 +333,10 @@ void CurlLoop::end_all() {
   active_.clear();
 }
 
-int CurlLoop::wait_time() const {
+int CurlLoop::wait_time() {
   if (!wiring_.fed.empty()) return 0;
-  TimePoint until = next_idle_check_;
+  TimePoint until = std::min({next_idle_check_, wiring_.downloads.next_at(wiring_.now),
+                              wiring_.uploads.next_at(wiring_.now)});
   for (const PoolState& pool : pools_) until = std::min(until, pool.timer);
   if (until == TimePoint::max()) return -1;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - real_now()).count();
@@ -369,6 +379,12 @@ void CurlLoop::drive_timers() {
     pool.timer = TimePoint::max();  // libcurl sets it anew
     int running = 0;
     curl_multi_socket_action(pool.multi, CURL_SOCKET_TIMEOUT, 0, &running);
+  }
+}
+
+void CurlLoop::drive_limit(RateLimit& limit) {
+  while (Transfer* const transfer = limit.next(wiring_.now)) {
+    has_resumed(*transfer, transfer->resume_limited());
   }
 }
 

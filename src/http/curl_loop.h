@@ -71,18 +71,20 @@ class CurlLoop {
   void admit(PoolState& pool, Origin& origin);
   void launch(PoolState& pool, const std::shared_ptr<Transfer>& transfer);
   void resume_now(Transfer& transfer);
+  void has_resumed(Transfer& transfer, CURLcode code);
   void cancel_now(const std::shared_ptr<Transfer>& transfer);
   void end(Transfer& transfer, CURLcode code);
   void end_with(Transfer& transfer, Result<Response> result);
   std::shared_ptr<Transfer> release(Transfer& transfer);
   void end_all();
 
-  int wait_time() const;
+  int wait_time();
   int poll_sockets();
   void drive_socket(std::uint64_t key, std::uint32_t events);
   void drive_timers();
   void reap(PoolState& pool);
   void check_idle();
+  void drive_limit(RateLimit& limit);
   void flush();
   int watch(PoolState& pool, curl_socket_t socket, int what, bool known) const;
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 #include "base/strings.h"
 #include "http/curl_errors.h"
@@ -316,6 +317,18 @@ std::size_t Transfer::collect(std::span<const std::byte> data) {
   return data.size();
 }
 
+Bytes Transfer::allowance(RateLimit& limit, bool& limited) {
+  if (request_.pool != Pool::kMedia) return std::numeric_limits<Bytes>::max();
+  const Bytes allowed = limit.allowance(wiring_->now);
+  limited = allowed == 0;
+  if (limited) {
+    limit.enqueue(this);
+  } else {
+    limit.remove(this);
+  }
+  return allowed;
+}
+
 std::size_t Transfer::take_body(std::span<const std::byte> data) {
   note_activity();
   if (!streamed_) {
@@ -323,12 +336,14 @@ std::size_t Transfer::take_body(std::span<const std::byte> data) {
     if (taken > 0) wiring_->bytes_in.add(taken);
     return taken;
   }
+  if (allowance(wiring_->downloads, receive_limited_) == 0) return CURL_WRITEFUNC_PAUSE;
   const std::lock_guard lock(callback_mutex_);
   if (observer_ == nullptr) return 0;  // gone: the cancel command is on its way
   if (observer_->on_data(data) != data.size()) {
     receive_paused_ = true;
     return CURL_WRITEFUNC_PAUSE;
   }
+  if (request_.pool == Pool::kMedia) wiring_->downloads.spend(data.size());
   if (!std::exchange(fed_, true)) wiring_->fed.push_back(this);
   wiring_->bytes_in.add(data.size());
   return data.size();
@@ -343,6 +358,9 @@ void Transfer::batch_end() {
 std::size_t Transfer::give_body(std::span<std::byte> buffer) {
   note_activity();
   BodySource& source = *request_.body_source;
+  const Bytes allowed = allowance(wiring_->uploads, send_limited_);
+  if (allowed == 0) return CURL_READFUNC_PAUSE;
+  buffer = buffer.first(static_cast<std::size_t>(std::min<Bytes>(buffer.size(), allowed)));
   const std::lock_guard lock(callback_mutex_);
   if (observer_ == nullptr) return CURL_READFUNC_ABORT;
   const auto size = source.size();
@@ -365,6 +383,7 @@ std::size_t Transfer::give_body(std::span<std::byte> buffer) {
   }
   sent_ += *given;
   wiring_->bytes_out.add(*given);
+  if (request_.pool == Pool::kMedia) wiring_->uploads.spend(*given);
   return *given;
 }
 
@@ -394,6 +413,17 @@ CURLcode Transfer::resume() {
   if (!receive_paused_ && !send_paused_) return CURLE_OK;
   receive_paused_ = false;
   send_paused_ = false;
+  return go_on();
+}
+
+CURLcode Transfer::resume_limited() {
+  receive_limited_ = false;
+  send_limited_ = false;
+  return go_on();
+}
+
+// In both directions: who must not go on yet is asked, and pauses again.
+CURLcode Transfer::go_on() {
   last_activity_ = wiring_->now;
   return curl_easy_pause(easy_, CURLPAUSE_CONT);
 }
@@ -412,6 +442,7 @@ bool Transfer::progressed() {
 
 bool Transfer::idle_for_too_long(TimePoint now) {
   if (!connected_ || receive_paused_ || send_paused_) return false;
+  if (receive_limited_ || send_limited_) return false;
   const bool has_body = request_.body_source != nullptr || !request_.body.empty();
   if (has_body && progressed()) last_activity_ = now;
   return now - last_activity_ >= request_.idle_timeout;

@@ -18,6 +18,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "http/http_client.h"
+#include "http/rate_limit.h"
 #include "http/tls_roots.h"
 
 namespace driveway::http {
@@ -33,6 +34,8 @@ struct Wiring {
   Counter& bytes_out;
   Histogram& first_byte;
   TimePoint now;                 // when the loop last woke
+  RateLimit downloads;           // of the media pool
+  RateLimit uploads;             // the same
   std::vector<Transfer*> fed{};  // got data since the last on_batch()
 };
 
@@ -67,6 +70,8 @@ class Transfer {
 
   // Lets libcurl go on where a callback paused it.
   CURLcode resume();
+  // The same where a rate limit did; its turn has come.
+  CURLcode resume_limited();
   // A name lookup cannot be interrupted in libcurl before 7.87: a cancelled transfer that waits for
   // one is abandoned instead, and ends by itself as soon as the lookup has ended.
   bool resolving() const { return resolving_; }
@@ -88,6 +93,9 @@ class Transfer {
   bool set_headers(CURL* easy);
   bool append_header(const std::string& line);
   std::size_t fail(Error error, std::size_t answer);
+  CURLcode go_on();
+  // How many bytes `limit` lets through now. None: the transfer waits for its turn.
+  Bytes allowance(RateLimit& limit, bool& limited);
   void note_activity() { last_activity_ = wiring_->now; }
   bool progressed();
 
@@ -123,6 +131,8 @@ class Transfer {
   bool streamed_ = false;       // on_head said so; else the body is collected
   bool receive_paused_ = false;
   bool send_paused_ = false;
+  bool receive_limited_ = false;  // waits in line of a RateLimit
+  bool send_limited_ = false;
   bool resolving_ = false;
   bool connected_ = false;
   bool abandoned_ = false;

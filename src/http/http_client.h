@@ -96,6 +96,10 @@ struct Options {
   int max_metadata_connections = 16;
   Bytes media_buffer =
       1 * kMiB;  // per streamed call between the I/O thread and the sink; full = paused
+  // Bytes a second of bodies in the media pool, all calls together; 0: no limit. Who waits for it
+  // is paused: that is no stall, and can be cancelled as any call.
+  Bytes max_download = 0;
+  Bytes max_upload = 0;
 };
 
 // Follows a call from the I/O thread. Nothing in here may block.

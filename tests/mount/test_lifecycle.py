@@ -351,6 +351,7 @@ def test_two_mounts_at_the_same_moment(seeded, machine):
         ("--layout", "root"),
         ("--docs", "export"),
         ("--acknowledge-abuse",),
+        ("--max-download", "1000000"),
     ],
 )
 def test_a_daemon_has_one_setting_for_all_its_mounts(seeded, machine, setting):

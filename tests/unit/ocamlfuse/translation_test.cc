@@ -24,6 +24,8 @@ TEST(OldConfig, WhatHasASettingGetsIt) {
            {"metadata_cache_time", "5", "poll", "5s"},
            {"read_only", "true", "read-only", "true"},
            {"acknowledge_abuse", "true", "acknowledge-abuse", "true"},
+           {"max_download_speed", "100000", "max-download", "100000"},
+           {"max_upload_speed", "50000", "max-upload", "50000"},
            {"umask", "0o027", "umask", "027"},
            {"cache_directory", "/big", "cache-dir", "/big/driveway"},
            {"mv_keep_target", "true", "revisions", "keep"},
@@ -55,7 +57,6 @@ TEST(OldConfig, WhatIsLostIsToldInAnyCase) {
   for (const auto& [key, value] : Values{{"lost_and_found", "true"},
                                          {"mv_keep_target", "true"},
                                          {"large_file_read_only", "true"},
-                                         {"max_download_speed", "1000"},
                                          {"docs_file_extension", "false"},
                                          {"delete_forever_in_trash_folder", "true"}}) {
     EXPECT_TRUE(only({{key, value}}).loses) << key;

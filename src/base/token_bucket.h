@@ -1,4 +1,4 @@
-// A rate with a burst, for who counts what goes to Drive. Private to drive/. Not thread-safe.
+// A rate with a burst, for who counts what goes to Drive. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 
-namespace driveway::drive {
+namespace driveway {
 
 struct TokenBucket {
   double rate = 0;  // a second
@@ -39,4 +39,4 @@ inline double reserve_above(Priority priority) {
   return 0.50;
 }
 
-}  // namespace driveway::drive
+}  // namespace driveway
