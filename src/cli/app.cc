@@ -148,6 +148,8 @@ class App {
     source(sub);
     setting(sub, "layout", "colab: MyDrive/, Shareddrives/, …; root: My Drive itself",
             "colab|root");
+    setting(sub, "top", "shows this folder alone: a path in My Drive, @TEAM/PATH, or id=ID",
+            "FOLDER");
     sub->add_flag_callback(
         "--read-only", [this] { flags_["read-only"] = "true"; },
         "nothing can be changed through the mount");

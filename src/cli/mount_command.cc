@@ -52,7 +52,8 @@ sigset_t ending_signals() {
 control::MountRequest mount_request(const MountPlan& plan) {
   return {.mountpoint = plan.mount.mountpoint.string(),
           .kernel_options = plan.mount.kernel_options,
-          .read_deadline = plan.mount.read_deadline};
+          .read_deadline = plan.mount.read_deadline,
+          .top = plan.top};
 }
 
 control::Identity identity_of(const MountPlan& plan, const std::string& permission_id) {
@@ -103,7 +104,7 @@ class MountedVolume {
     DRIVEWAY_TRY(const auto folder, control::runtime_directory());
     mounts_ = std::make_unique<MountSet>(folder, *vfs_, clock_, metrics_,
                                          [] { ::kill(::getpid(), kOwnSignal); });
-    DRIVEWAY_TRY(const bool fresh, mounts_->mount(mount_request(plan_)));
+    DRIVEWAY_TRY(const bool fresh, mounts_->mount(context, mount_request(plan_)));
     static_cast<void>(fresh);
     control::Identity identity = identity_of(plan_, id);
     identity.writes.read_only_by_login = read_only_by_login_;

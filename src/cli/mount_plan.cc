@@ -182,6 +182,7 @@ Result<MountPlan> plan_mount(const Settings& settings, const MountArguments& arg
   const std::vector<std::string>& options = arguments.kernel_options;
   const bool asked = std::find(options.begin(), options.end(), "ro") != options.end();
   if (asked || plan.vfs.read_only) make_read_only(plan);
+  plan.top = settings.text("top", "");
   DRIVEWAY_TRY(plan.mount.read_deadline,
                settings.duration("read-deadline", std::chrono::seconds(300)));
   plan.vfs.fetcher.time_limit = std::max(plan.vfs.fetcher.time_limit, plan.mount.read_deadline);

@@ -22,7 +22,8 @@ struct MountPlan {
   AccountOptions drive;
   std::filesystem::path cache_dir;
   vfs::VfsOptions vfs;
-  fuse::MountOptions mount;
+  fuse::MountOptions mount;        // but for its top
+  std::string top;                 // as control::find_top() takes it; "": all of the account
   std::filesystem::path log_file;  // empty: stderr in the foreground, else in `cache_dir`
 };
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/threads.h"
+#include "control/mount_top.h"
 
 namespace driveway::cli {
 namespace {
@@ -18,12 +19,19 @@ void warn_if_failed(const Status& status) {
   if (!status.ok()) log::warn(status.error());
 }
 
+// Of --top.
+std::string described(const std::string& top) {
+  return top.empty() ? "without --top" : cat("with --top ", top);
+}
+
 Error ending() { return {ErrorCode::kUnavailable, "the daemon is ending", true}; }
 
 }  // namespace
 
 struct MountSet::Entry {
   std::string mountpoint;
+  InodeId top;
+  std::string top_name;  // as it was asked for
   std::string device;
   std::unique_ptr<fuse::Mount> mount;
   std::atomic<bool> ended{false};
@@ -65,17 +73,36 @@ std::vector<std::string> MountSet::mountpoints() const {
   return names;
 }
 
-Result<bool> MountSet::mount(const control::MountRequest& request) {
+InodeId MountSet::top(const std::string& mountpoint) const {
+  const std::lock_guard lock(mutex_);
+  const EntryPtr entry = find(mountpoint);
+  return entry == nullptr ? tree::Tree::root() : entry->top;
+}
+
+Result<InodeId> MountSet::find_top(const Context& context,
+                                   const control::MountRequest& request) const {
+  if (request.top.empty()) return tree::Tree::root();
+  return control::find_top(context, vfs_, request.top);
+}
+
+Result<bool> MountSet::mount(const Context& context, const control::MountRequest& request) {
+  DRIVEWAY_TRY(const InodeId top, find_top(context, request));
   {
     const std::lock_guard lock(mutex_);
     if (closing_) return ending();
-    if (find(request.mountpoint) != nullptr) return false;
+    if (const EntryPtr entry = find(request.mountpoint); entry != nullptr) {
+      if (entry->top == top) return false;
+      return Error{ErrorCode::kBusy,
+                   cat(request.mountpoint, " is mounted already, ", described(entry->top_name),
+                       ": ask for the same, or unmount it first")};
+    }
     if (!pending_.insert(request.mountpoint).second) {
       return Error{ErrorCode::kBusy, cat(request.mountpoint, " is being mounted already")};
     }
   }
   const fuse::MountOptions options{.mountpoint = request.mountpoint,
                                    .kernel_options = request.kernel_options,
+                                   .top = top,
                                    .read_deadline = request.read_deadline};
   auto mounted = fuse::Mount::mount(options, vfs_, clock_, metrics_);
   const std::string device = mounted.ok() ? fuse::mounted_device(request.mountpoint) : "";
@@ -83,7 +110,7 @@ Result<bool> MountSet::mount(const control::MountRequest& request) {
   std::unique_lock lock(mutex_);
   pending_.erase(request.mountpoint);
   if (mounted.ok() && !closing_) {
-    add(request.mountpoint, device, *std::move(mounted));
+    add(request, top, device, *std::move(mounted));
     log::info("mounted ", request.mountpoint);
     return true;
   }
@@ -97,10 +124,12 @@ Result<bool> MountSet::mount(const control::MountRequest& request) {
   return error;
 }
 
-void MountSet::add(const std::string& mountpoint, const std::string& device,
+void MountSet::add(const control::MountRequest& request, InodeId top, const std::string& device,
                    std::unique_ptr<fuse::Mount> mount) {
   auto entry = std::make_shared<Entry>();
-  entry->mountpoint = mountpoint;
+  entry->mountpoint = request.mountpoint;
+  entry->top = top;
+  entry->top_name = request.top;
   entry->device = device;
   entry->mount = std::move(mount);
   entry->watcher = start_thread("unmounted", [this, watched = entry.get()] {

@@ -29,7 +29,8 @@ class MountSet final : public control::Mounts {
   ~MountSet() override;  // unmount_all()
 
   std::vector<std::string> mountpoints() const override;
-  Result<bool> mount(const control::MountRequest& request) override;
+  InodeId top(const std::string& mountpoint) const override;
+  Result<bool> mount(const Context& context, const control::MountRequest& request) override;
   Result<bool> unmount(const Context& context, const control::UnmountRequest& request) override;
 
   // Closes what has ended. False when nothing is mounted any more; nothing can be from then on.
@@ -45,7 +46,8 @@ class MountSet final : public control::Mounts {
   using EntryPtr = std::shared_ptr<Entry>;
   EntryPtr find(const std::string& mountpoint) const;  // REQUIRES mutex_
   bool is_empty() const;                               // REQUIRES mutex_
-  void add(const std::string& mountpoint, const std::string& device,
+  Result<InodeId> find_top(const Context& context, const control::MountRequest& request) const;
+  void add(const control::MountRequest& request, InodeId top, const std::string& device,
            std::unique_ptr<fuse::Mount> mount);
   Status unmount_patiently(const Entry& entry, const Context& context, bool force) const;
 

@@ -73,6 +73,7 @@ std::string without_links(const std::filesystem::path& path,
 void Remote::add_to(nlohmann::json& request) const {
   if (daemon) {
     request["shown"] = shown;
+    request["mountpoint"] = mountpoint;
   } else if (!id.empty()) {
     request["id"] = id;
   } else {
@@ -97,6 +98,7 @@ Result<Remote> parse_remote(std::string_view text, const std::vector<control::Da
       if (!shown) continue;
       Remote remote;
       remote.daemon = static_cast<int>(i);
+      remote.mountpoint = mountpoint;
       remote.shown = *std::move(shown);
       return remote;
     }

@@ -20,6 +20,7 @@ struct Remote {
   std::string path;           // below My Drive or the shared drive
   std::string id;             // "drive:id=ID"
   std::optional<int> daemon;  // the path lies in this live mount (index), and
+  std::string mountpoint;     // there, and
   std::string shown;          // this is it, below the mountpoint
 
   // The keys of control/dispatcher.h.

@@ -22,7 +22,7 @@ struct Key {
   std::string_view built_in;  // "": depends on the machine, or there is none
 };
 // Those of config.toml.
-constexpr std::array<Key, 23> kKeys = {{{"account", ""},
+constexpr std::array<Key, 24> kKeys = {{{"account", ""},
                                         {"with", "auto"},
                                         {"subject", ""},
                                         {"layout", "colab"},
@@ -43,6 +43,7 @@ constexpr std::array<Key, 23> kKeys = {{{"account", ""},
                                         {"acknowledge-abuse", "false"},
                                         {"max-download", "0"},
                                         {"max-upload", "0"},
+                                        {"top", ""},
                                         {"client-id", ""},
                                         {"client-secret", ""}}};
 

@@ -16,6 +16,7 @@
 #include "control/drain.h"
 #include "control/flush_watch.h"
 #include "control/json_text.h"
+#include "control/mount_top.h"
 #include "control/status_document.h"
 #include "control/wording.h"
 #include "control/write_requests.h"
@@ -151,7 +152,7 @@ Status Dispatcher::handle(const Context& context, const json& request, Reply& re
   if (op == "ls") return ls(context, request, reply);
   if (op == "stat") return stat(context, request, reply);
   if (op == "cat") return cat_file(context, request, reply);
-  if (op == "mount") return mount(request, reply);
+  if (op == "mount") return mount(context, request, reply);
   if (op == "unmount") return unmount(context, request, reply);
   if (CacheRequests::knows(op)) return cache_requests_->handle(context, op, request, reply);
   if (WriteRequests::knows(op)) return write_requests_->handle(context, op, request, reply);
@@ -174,6 +175,9 @@ Result<tree::Node> Dispatcher::find(const Context& context, const json& request)
   std::string path = text_of(request, "path");
   if (request.contains("shown")) {
     path = text_of(request, "shown");
+    const InodeId top =
+        mounts_ == nullptr ? tree::Tree::root() : mounts_->top(text_of(request, "mountpoint"));
+    if (top != tree::Tree::root()) return find_below(step(context), vfs_, top, path);
   } else if (const std::string team = text_of(request, "team"); !team.empty()) {
     path = cat(colab ? "Shareddrives/" : ".Shareddrives/", team, "/", path);
   } else if (colab) {
@@ -318,6 +322,7 @@ json mount_document(const MountRequest& request, const Identity& wanted) {
                    {"mountpoint", request.mountpoint},
                    {"options", request.kernel_options},
                    {"read_deadline_ms", deadline.count()},
+                   {"top", request.top},
                    {"read_only", wanted.writes.read_only}});
   return document;
 }
@@ -354,10 +359,11 @@ Status Dispatcher::refuse_other(const json& request) const {
                    differing, ": ask for the same, or unmount it first")};
 }
 
-Status Dispatcher::mount(const json& request, Reply& reply) {
+Status Dispatcher::mount(const Context& context, const json& request, Reply& reply) {
   MountRequest wanted{.mountpoint = text_of(request, "mountpoint"),
                       .kernel_options = {},
-                      .read_deadline = milliseconds_of(request, "read_deadline_ms")};
+                      .read_deadline = milliseconds_of(request, "read_deadline_ms"),
+                      .top = text_of(request, "top")};
   if (mounts_ == nullptr || wanted.mountpoint.empty()) {
     return Error{ErrorCode::kInvalidArgument, "not a request to mount"};
   }
@@ -365,7 +371,7 @@ Status Dispatcher::mount(const json& request, Reply& reply) {
   for (const json& option : request.value("options", json::array())) {
     if (option.is_string()) wanted.kernel_options.push_back(option.get<std::string>());
   }
-  const auto mounted = mounts_->mount(wanted);
+  const auto mounted = mounts_->mount(step(context), wanted);
   if (!mounted.ok()) {
     // Who asks takes over as soon as this daemon has ended, and sends what it has not.
     if (mounted.failed_with(ErrorCode::kUnavailable) && mountpoints().empty()) drain_->cancel();

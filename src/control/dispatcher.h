@@ -32,7 +32,7 @@
 //       {"event":"done","files","folder"}
 //   {"op":"mount","mountpoint","options":[…],"read_deadline_ms","cache_dir","layout","docs",
 //       "umask","read_only","fsync","settle","max_backlog","delete","revisions",
-//       "acknowledge_abuse","max_download","max_upload"}
+//       "acknowledge_abuse","max_download","max_upload","top"}
 //                                     → {"mounted":mountpoint,"already":bool}
 //   {"op":"unmount","mountpoint","force":bool,"timeout_ms":N,"drain_ms":N}
 //       → {"unmounted":mountpoint,"last":bool}. `last`: the daemon sends for at most drain_ms what
@@ -40,8 +40,8 @@
 //         and "left" (as "writes" of `status`, its figures alone) and, if something is left, "code"
 //         and "message" are in the document
 // REMOTE is {"path":"a/b"} (My Drive), {"path":"a/b","team":"NAME"} (a shared drive), {"id":"ID"},
-// or {"shown":"MyDrive/a/b"} (a path below the mountpoint). Each step that waits for Drive ends
-// with the read deadline (R5).
+// or {"shown":"MyDrive/a/b","mountpoint":ABSOLUTE} (a path below it). Each step that waits for
+// Drive ends with the read deadline (R5).
 #pragma once
 
 #include <cstdint>
@@ -104,6 +104,7 @@ struct MountRequest {
   std::string mountpoint;
   std::vector<std::string> kernel_options;
   Duration read_deadline{};
+  std::string top{};  // as find_top() takes it; "": all of the account
 };
 
 struct UnmountRequest {
@@ -123,9 +124,11 @@ class Mounts {
  public:
   virtual ~Mounts() = default;
   virtual std::vector<std::string> mountpoints() const = 0;
-  // False: it is mounted there already. Errors: kUnavailable (the daemon is ending: try again), as
-  // fuse::Mount::mount.
-  virtual Result<bool> mount(const MountRequest& request) = 0;
+  // The folder that is shown there; the root where nothing is mounted.
+  virtual InodeId top(const std::string& mountpoint) const = 0;
+  // False: it is mounted there already. Errors: kUnavailable (the daemon is ending: try again),
+  // kBusy (another folder is shown there), as find_top() and fuse::Mount::mount.
+  virtual Result<bool> mount(const Context& context, const MountRequest& request) = 0;
   // Unmounts, waiting at most until the context ends while files are open. True: it was the last
   // one, and the daemon ends. Errors: kBusy, kNotFound.
   virtual Result<bool> unmount(const Context& context, const UnmountRequest& request) = 0;
@@ -166,7 +169,7 @@ class Dispatcher {
   Status stat(const Context& context, const nlohmann::json& request, Reply& reply);
   Status cat_file(const Context& context, const nlohmann::json& request, Reply& reply);
   Status refuse_other(const nlohmann::json& request) const;
-  Status mount(const nlohmann::json& request, Reply& reply);
+  Status mount(const Context& context, const nlohmann::json& request, Reply& reply);
   Status unmount(const Context& context, const nlohmann::json& request, Reply& reply);
   Status tell_drained(const Context& context, nlohmann::json unmounted, Reply& reply);
 

@@ -27,14 +27,14 @@ Result<tree::Node> node_of(const MountState& state, InodeId inode, const FileHan
 void op_getattr(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   const MountState& state = state_of(req);
   const std::uint64_t epoch = state.invalidator.epoch();
-  const auto node = node_of(state, InodeId(inode), file_of(info));
+  const auto node = node_of(state, inode_of(req, inode), file_of(info));
   if (!node.ok()) return reply_error(req, node.error());
   reply_attributes(req, *node, epoch);
 }
 
 // Asked where the kernel checks no modes: of root, whom only a file that nobody may run keeps out.
 void op_access(fuse_req_t req, fuse_ino_t inode, int mask) {
-  const auto node = node_of(state_of(req), InodeId(inode), nullptr);
+  const auto node = node_of(state_of(req), inode_of(req, inode), nullptr);
   if (!node.ok()) return reply_error(req, node.error());
   const bool runs = (mask & X_OK) != 0 && S_ISREG(node->mode);
   fuse_reply_err(req, runs && (node->mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0 ? EACCES : 0);
@@ -78,7 +78,7 @@ Result<tree::Node> set_attributes(const Context& context, const MountState& stat
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat* wanted, int which,
                 fuse_file_info* info) {
   const MountState& state = state_of(req);
-  const InodeId inode(ino);
+  const InodeId inode = inode_of(req, ino);
   const std::uint64_t epoch = state.invalidator.epoch();
   const vfs::AttributeChange change = change_of(state.clock, *wanted, which);
   const auto node = changing(req, {.inode = inode, .bytes = change.size.has_value()},
@@ -109,13 +109,13 @@ void op_getxattr(fuse_req_t req, fuse_ino_t inode, const char* name, std::size_t
     fuse_reply_err(req, ENODATA);
     return;
   }
-  const auto value = state_of(req).vfs.attribute(InodeId(inode), name);
+  const auto value = state_of(req).vfs.attribute(inode_of(req, inode), name);
   if (!value.ok()) return reply_attribute_error(req, value.error());
   reply_attribute(req, *value, size);
 }
 
 void op_listxattr(fuse_req_t req, fuse_ino_t inode, std::size_t size) {
-  const auto names = state_of(req).vfs.list_attributes(InodeId(inode));
+  const auto names = state_of(req).vfs.list_attributes(inode_of(req, inode));
   if (!names.ok()) return reply_error(req, names.error());
   std::string list;
   for (const std::string& name : *names) list.append(name).push_back('\0');
@@ -134,7 +134,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char* name, const char* v
     fuse_reply_err(req, EOPNOTSUPP);
     return;
   }
-  const InodeId inode(ino);
+  const InodeId inode = inode_of(req, ino);
   const Status set = changing(req, {.inode = inode}, [&](const Context& context) {
     return state_of(req).vfs.set_attribute(context, inode, name, {value, size},
                                            attribute_mode(flags));
@@ -148,7 +148,7 @@ void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char* name) {
     fuse_reply_err(req, EOPNOTSUPP);
     return;
   }
-  const InodeId inode(ino);
+  const InodeId inode = inode_of(req, ino);
   const Status removed = changing(req, {.inode = inode}, [&](const Context& context) {
     return state_of(req).vfs.remove_attribute(context, inode, name);
   });

@@ -36,7 +36,7 @@ Result<std::shared_ptr<const Listing>> read_listing(fuse_req_t req, InodeId dire
   auto listing = std::make_shared<Listing>();
   listing->stamp = state.kernel_cache.listing_stamp(directory);
   DRIVEWAY_TRY(const tree::Node node, state.vfs.node(directory));
-  listing->parent = node.parent;
+  listing->parent = directory == state.numbers.top() ? directory : node.parent;
   auto entries =
       waiting(req, [&](const Context& context) { return state.vfs.list(context, directory); });
   if (!entries.ok()) return std::move(entries).error();
@@ -48,7 +48,7 @@ Result<std::shared_ptr<const Listing>> read_listing(fuse_req_t req, InodeId dire
 
 void op_opendir(fuse_req_t req, fuse_ino_t inode, fuse_file_info* info) {
   MountState& state = state_of(req);
-  auto handle = std::make_unique<DirectoryHandle>(InodeId(inode), state.kernel_cache);
+  auto handle = std::make_unique<DirectoryHandle>(inode_of(req, inode), state.kernel_cache);
   handle->open = state.vfs.open_folder(handle->inode);
   handle->listing = state.kernel_cache.listing(handle->inode);
   const bool kernel_has_it = handle->listing != nullptr;
@@ -155,7 +155,7 @@ void op_readdir(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset, fuse
   for (auto index = static_cast<std::size_t>(offset); index < answer.count(); ++index) {
     const Answer::Entry entry = answer.entry(index);
     struct stat attributes {};
-    attributes.st_ino = entry.inode.value();
+    attributes.st_ino = state.numbers.kernels(entry.inode);
     attributes.st_mode = entry.type;
     const std::size_t needed = fuse_add_direntry(req, buffer.data() + used, size - used, entry.name,
                                                  &attributes, static_cast<off_t>(index + 1));
@@ -195,9 +195,9 @@ void op_readdirplus(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset,
       const Answer::Entry shown = answer.entry(index);
       fuse_entry_param entry{};
       if (index >= 2 && nodes[index - first]) {
-        entry = to_entry(*nodes[index - first], cacheable);
+        entry = to_entry(state, *nodes[index - first], cacheable);
       } else {
-        entry.attr.st_ino = shown.inode.value();
+        entry.attr.st_ino = state.numbers.kernels(shown.inode);
         entry.attr.st_mode = shown.type;
       }
       const std::size_t needed =

@@ -99,6 +99,7 @@ class MountImpl final : public Mount {
                .invalidator = invalidator_,
                .kernel_cache = kernel_cache_,
                .read_deadline = options.read_deadline,
+               .numbers = InodeNumbers(options.top),
                .on_init = [this] { initialised(); },
                .read_latency = metrics.histogram("fuse.read"),
                .write_latency = metrics.histogram("fuse.write"),
@@ -196,19 +197,20 @@ class MountImpl final : public Mount {
         .drop_attributes =
             [this](InodeId inode) {
               // A negative offset: attributes only. It waits for no lock of a page.
-              fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), -1, 0);
+              fuse_lowlevel_notify_inval_inode(session_.get(), state_.numbers.kernels(inode), -1,
+                                               0);
             },
         .drop_content =
             [this](InodeId inode) {
-              fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), 0, 0);
+              fuse_lowlevel_notify_inval_inode(session_.get(), state_.numbers.kernels(inode), 0, 0);
             },
         .drop_directory =
             [this](InodeId inode) {
               // An answer to readdir may be with the kernel and not yet in its cache. This
               // waits until all are, because both take the directory's lock.
-              fuse_lowlevel_notify_inval_entry(session_.get(), inode.value(), kAnyName.data(),
-                                               kAnyName.size());
-              fuse_lowlevel_notify_inval_inode(session_.get(), inode.value(), 0, 0);
+              fuse_lowlevel_notify_inval_entry(session_.get(), state_.numbers.kernels(inode),
+                                               kAnyName.data(), kAnyName.size());
+              fuse_lowlevel_notify_inval_inode(session_.get(), state_.numbers.kernels(inode), 0, 0);
             }};
   }
 
@@ -216,10 +218,12 @@ class MountImpl final : public Mount {
   // though the name may mean the same again at once. One that is only looked up again keeps it;
   // kernels before 6.2 cannot do that.
   void drop_entry(InodeId parent, const std::string& name) {
-    const int expired = fuse_lowlevel_notify_expire_entry(
-        session_.get(), parent.value(), name.c_str(), name.size(), FUSE_LL_EXPIRE_ONLY);
+    const int expired =
+        fuse_lowlevel_notify_expire_entry(session_.get(), state_.numbers.kernels(parent),
+                                          name.c_str(), name.size(), FUSE_LL_EXPIRE_ONLY);
     if (expired != -ENOSYS) return;
-    fuse_lowlevel_notify_inval_entry(session_.get(), parent.value(), name.c_str(), name.size());
+    fuse_lowlevel_notify_inval_entry(session_.get(), state_.numbers.kernels(parent), name.c_str(),
+                                     name.size());
   }
 
   void initialised() {

@@ -26,6 +26,7 @@ struct MountOptions {
   std::vector<std::string> kernel_options;  // "-o": allow_other, nonempty, …; unknown ones are
                                             // named in an error. "ro": the kernel itself refuses
                                             // changes, which a vfs for reading only needs
+  InodeId top = tree::Tree::root();         // the folder that is shown; must be there
   int threads = 4;
   Duration read_deadline = std::chrono::seconds(300);  // --read-deadline
 };

@@ -11,8 +11,8 @@
 namespace driveway::fuse {
 namespace {
 
-LocalChange change_of(fuse_ino_t parent, const char* name) {
-  return {.names = {{{InodeId(parent), name}}}};
+LocalChange change_of(fuse_req_t req, fuse_ino_t parent, const char* name) {
+  return {.names = {{{inode_of(req, parent), name}}}};
 }
 
 // Belongs to who asks; the kernel has applied the umask.
@@ -32,8 +32,8 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
   MountState& state = state_of(req);
   const std::uint64_t epoch = state.invalidator.epoch();
   const vfs::OpenMode open = open_mode(info->flags);
-  auto made = changing(req, change_of(parent, name), [&](const Context& context) {
-    return state.vfs.create_file(context, InodeId(parent), name, new_node(req, mode), open);
+  auto made = changing(req, change_of(req, parent, name), [&](const Context& context) {
+    return state.vfs.create_file(context, inode_of(req, parent), name, new_node(req, mode), open);
   });
   if (made.failed_with(ErrorCode::kAlreadyExists) && (info->flags & O_EXCL) == 0) {
     // The kernel did not know; with this answer it looks again, and then opens what is there.
@@ -50,8 +50,9 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode,
 
 Result<tree::Node> make_file(const Context& context, fuse_req_t req, fuse_ino_t parent,
                              const char* name, mode_t mode) {
-  DRIVEWAY_TRY(const vfs::Opened made, state_of(req).vfs.create_file(context, InodeId(parent), name,
-                                                                     new_node(req, mode), {}));
+  DRIVEWAY_TRY(
+      const vfs::Opened made,
+      state_of(req).vfs.create_file(context, inode_of(req, parent), name, new_node(req, mode), {}));
   DRIVEWAY_CHECK(made.file->close(context));
   return made.node;
 }
@@ -63,7 +64,7 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, 
     return;
   }
   const std::uint64_t epoch = state_of(req).invalidator.epoch();
-  const auto made = changing(req, change_of(parent, name), [&](const Context& context) {
+  const auto made = changing(req, change_of(req, parent, name), [&](const Context& context) {
     return make_file(context, req, parent, name, mode);
   });
   reply_made(req, made, epoch);
@@ -72,8 +73,8 @@ void op_mknod(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode, 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char* name, mode_t mode) {
   MountState& state = state_of(req);
   const std::uint64_t epoch = state.invalidator.epoch();
-  const auto made = changing(req, change_of(parent, name), [&](const Context& context) {
-    return state.vfs.make_folder(context, InodeId(parent), name, new_node(req, mode));
+  const auto made = changing(req, change_of(req, parent, name), [&](const Context& context) {
+    return state.vfs.make_folder(context, inode_of(req, parent), name, new_node(req, mode));
   });
   reply_made(req, made, epoch);
 }
@@ -82,8 +83,9 @@ void op_symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const cha
   constexpr mode_t kAnyMode = 0777;  // of every symlink
   MountState& state = state_of(req);
   const std::uint64_t epoch = state.invalidator.epoch();
-  const auto made = changing(req, change_of(parent, name), [&](const Context& context) {
-    return state.vfs.make_symlink(context, InodeId(parent), name, target, new_node(req, kAnyMode));
+  const auto made = changing(req, change_of(req, parent, name), [&](const Context& context) {
+    return state.vfs.make_symlink(context, inode_of(req, parent), name, target,
+                                  new_node(req, kAnyMode));
   });
   reply_made(req, made, epoch);
 }
@@ -92,14 +94,14 @@ void op_symlink(fuse_req_t req, const char* target, fuse_ino_t parent, const cha
 void op_link(fuse_req_t req, fuse_ino_t, fuse_ino_t, const char*) { fuse_reply_err(req, EPERM); }
 
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char* name) {
-  reply_status(req, changing(req, change_of(parent, name), [&](const Context& context) {
-                 return state_of(req).vfs.unlink(context, InodeId(parent), name);
+  reply_status(req, changing(req, change_of(req, parent, name), [&](const Context& context) {
+                 return state_of(req).vfs.unlink(context, inode_of(req, parent), name);
                }));
 }
 
 void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char* name) {
-  reply_status(req, changing(req, change_of(parent, name), [&](const Context& context) {
-                 return state_of(req).vfs.remove_folder(context, InodeId(parent), name);
+  reply_status(req, changing(req, change_of(req, parent, name), [&](const Context& context) {
+                 return state_of(req).vfs.remove_folder(context, inode_of(req, parent), name);
                }));
 }
 
@@ -112,10 +114,11 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char* name, fuse_ino_t n
   const vfs::RenameMode mode = flags == RENAME_NOREPLACE  ? vfs::RenameMode::kNoReplace
                                : flags == RENAME_EXCHANGE ? vfs::RenameMode::kExchange
                                                           : vfs::RenameMode::kReplace;
-  const LocalChange change{.names = {{{InodeId(parent), name}, {InodeId(new_parent), new_name}}}};
+  const LocalChange change{
+      .names = {{{inode_of(req, parent), name}, {inode_of(req, new_parent), new_name}}}};
   reply_status(req, changing(req, change, [&](const Context& context) {
-                 return state_of(req).vfs.rename(context, InodeId(parent), name,
-                                                 InodeId(new_parent), new_name, mode);
+                 return state_of(req).vfs.rename(context, inode_of(req, parent), name,
+                                                 inode_of(req, new_parent), new_name, mode);
                }));
 }
 

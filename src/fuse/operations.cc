@@ -45,7 +45,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
   const TimePoint begin = state.clock.now();
   const std::uint64_t epoch = state.invalidator.epoch();
   auto node = waiting(req, [&](const Context& context) {
-    return state.vfs.lookup(context, InodeId(parent), name);
+    return state.vfs.lookup(context, inode_of(req, parent), name);
   });
   state.lookup_latency.record(state.clock.now() - begin);
   if (!node.ok() && node.error().code != ErrorCode::kNotFound) {
@@ -53,7 +53,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char* name) {
   }
   state.invalidator.reply(epoch, [&](bool cacheable) {
     if (node.ok()) {
-      const fuse_entry_param entry = to_entry(*node, cacheable);
+      const fuse_entry_param entry = to_entry(state, *node, cacheable);
       fuse_reply_entry(req, &entry);
     } else if (cacheable) {
       fuse_entry_param miss{};
@@ -71,7 +71,7 @@ void op_forget_multi(fuse_req_t req, std::size_t, fuse_forget_data*) { fuse_repl
 
 void op_readlink(fuse_req_t req, fuse_ino_t inode) {
   auto target = waiting(req, [&](const Context& context) {
-    return state_of(req).vfs.read_link(context, InodeId(inode));
+    return read_link(state_of(req), context, inode_of(req, inode));
   });
   if (!target.ok()) return reply_error(req, target.error());
   fuse_reply_readlink(req, target->c_str());
@@ -87,7 +87,7 @@ bool keeps_pages(MountState& state, vfs::OpenFile& file, InodeId inode, std::uin
 
 void op_open(fuse_req_t req, fuse_ino_t ino, fuse_file_info* info) {
   MountState& state = state_of(req);
-  const InodeId inode(ino);
+  const InodeId inode = inode_of(req, ino);
   const vfs::OpenMode mode = open_mode(info->flags);
   auto handle = std::make_unique<FileHandle>(inode, mode.write);
   // Nothing is to be done when that is closed: open() and close() cost one request each.
@@ -133,7 +133,7 @@ void op_read(fuse_req_t req, fuse_ino_t, std::size_t size, off_t offset, fuse_fi
 
 void op_release(fuse_req_t req, fuse_ino_t ino, fuse_file_info* info) {
   MountState& state = state_of(req);
-  const InodeId inode(ino);
+  const InodeId inode = inode_of(req, ino);
   FileHandle* const handle = file_of(info);
   if (handle->was_read() && handle->opened() != nullptr) {
     const std::uint64_t stamp = state.kernel_cache.file_stamp(inode);

@@ -11,6 +11,7 @@
 #include "base/context.h"
 #include "base/metrics.h"
 #include "fuse/handles.h"
+#include "fuse/inode_numbers.h"
 #include "fuse/invalidator.h"
 #include "fuse/kernel_cache.h"
 #include "fuse/read_buffers.h"
@@ -25,6 +26,7 @@ struct MountState {
   Invalidator& invalidator;
   KernelCache& kernel_cache;
   Duration read_deadline;
+  InodeNumbers numbers;
   CancelSource unmounting{};  // ends every waiting request
   Handles handles{};
   ReadBuffers read_buffers{};

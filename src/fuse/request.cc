@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <functional>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "base/log.h"
 #include "fuse/errno.h"
+#include "tree/layout.h"
 
 namespace driveway::fuse {
 namespace {
@@ -46,6 +49,30 @@ timespec to_timespec(WallTime time) {
           .tv_nsec = static_cast<decltype(timespec::tv_nsec)>(milliseconds * 1'000'000)};
 }
 
+// What a link says that must not lead out of the mount.
+constexpr std::string_view kAboveTop = "(above the top of this mount)";
+
+// How deep `directory` lies below the top, as far as that is known.
+int depth_below_top(const MountState& state, InodeId directory) {
+  int depth = 0;
+  for (; directory != state.numbers.top() && depth < tree::kMaxDepth; ++depth) {
+    const auto node = state.vfs.node(directory);
+    if (!node.ok() || node->parent == directory) break;
+    directory = node->parent;
+  }
+  return depth;
+}
+
+// Of the links that tree/views.h makes: "..", "../..", ".".
+bool leads_above_top(const MountState& state, const tree::Node& node) {
+  if (state.numbers.shows_all() || node.kind != tree::NodeKind::kSymlink || !node.shortcut) {
+    return false;
+  }
+  if (!node.link_text.starts_with("..")) return false;
+  const auto up = std::count(node.link_text.begin(), node.link_text.end(), '/') + 1;
+  return up > depth_below_top(state, node.parent);
+}
+
 }  // namespace
 
 Waiting::Waiting(fuse_req_t req, Patience patience)
@@ -72,14 +99,14 @@ void reply_status(fuse_req_t req, const Status& status) {
 
 void reply_entry(fuse_req_t req, const tree::Node& node, std::uint64_t epoch) {
   state_of(req).invalidator.reply(epoch, [&](bool cacheable) {
-    const fuse_entry_param entry = to_entry(node, cacheable);
+    const fuse_entry_param entry = to_entry(state_of(req), node, cacheable);
     fuse_reply_entry(req, &entry);
   });
 }
 
 void reply_attributes(fuse_req_t req, const tree::Node& node, std::uint64_t epoch) {
   state_of(req).invalidator.reply(epoch, [&](bool cacheable) {
-    const struct stat attributes = to_stat(node);
+    const struct stat attributes = to_stat(state_of(req), node);
     fuse_reply_attr(req, &attributes, cacheable ? kCacheSeconds : 0);
   });
 }
@@ -93,7 +120,7 @@ void reply_created(fuse_req_t req, fuse_file_info* info, std::unique_ptr<Handle>
   answer_with(req, info, std::move(handle), [&] {
     int failed = 0;
     state_of(req).invalidator.reply(epoch, [&](bool cacheable) {
-      const fuse_entry_param entry = to_entry(node, cacheable);
+      const fuse_entry_param entry = to_entry(state_of(req), node, cacheable);
       failed = fuse_reply_create(req, &entry, info);
     });
     return failed;
@@ -113,15 +140,24 @@ vfs::OpenMode open_mode(int flags) {
       .read = access != O_WRONLY, .write = access != O_RDONLY || truncate, .truncate = truncate};
 }
 
-struct stat to_stat(const tree::Node& node) {
+Result<std::string> read_link(const MountState& state, const Context& context, InodeId inode) {
+  if (!state.numbers.shows_all()) {
+    const auto node = state.vfs.node(inode);
+    if (node.ok() && leads_above_top(state, *node)) return std::string(kAboveTop);
+  }
+  return state.vfs.read_link(context, inode);
+}
+
+struct stat to_stat(const MountState& state, const tree::Node& node) {
   struct stat attributes {};
-  attributes.st_ino = node.inode.value();
+  attributes.st_ino = state.numbers.kernels(node.inode);
   attributes.st_mode = node.mode;
   // 1 for directories too, as btrfs has it: "the number of subdirectories is not counted here".
   attributes.st_nlink = node.parent == InodeId() ? 0 : 1;
   attributes.st_uid = node.uid;
   attributes.st_gid = node.gid;
-  attributes.st_size = static_cast<off_t>(node.size);
+  attributes.st_size =
+      static_cast<off_t>(leads_above_top(state, node) ? kAboveTop.size() : node.size);
   attributes.st_blksize = 128 * 1024;
   attributes.st_blocks = static_cast<blkcnt_t>((node.size + 511) / 512);
   attributes.st_mtim = to_timespec(node.modified);
@@ -130,10 +166,10 @@ struct stat to_stat(const tree::Node& node) {
   return attributes;
 }
 
-fuse_entry_param to_entry(const tree::Node& node, bool cacheable) {
+fuse_entry_param to_entry(const MountState& state, const tree::Node& node, bool cacheable) {
   fuse_entry_param entry{};
-  entry.ino = node.inode.value();
-  entry.attr = to_stat(node);
+  entry.ino = state.numbers.kernels(node.inode);
+  entry.attr = to_stat(state, node);
   entry.attr_timeout = entry.entry_timeout = cacheable ? kCacheSeconds : 0;
   return entry;
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <memory>
+#include <string>
 
 #include "base/context.h"
 #include "base/result.h"
@@ -23,6 +24,10 @@ inline constexpr double kCacheSeconds = 3600;
 
 inline MountState& state_of(fuse_req_t req) {
   return *static_cast<MountState*>(fuse_req_userdata(req));
+}
+
+inline InodeId inode_of(fuse_req_t req, fuse_ino_t number) {
+  return state_of(req).numbers.ours(number);
 }
 
 // How long a request may wait. An fsync that means the upload (--fsync upload) takes as long as the
@@ -76,8 +81,11 @@ void reply_handle(fuse_req_t req, fuse_file_info* info, std::unique_ptr<Handle> 
 void reply_created(fuse_req_t req, fuse_file_info* info, std::unique_ptr<Handle> handle,
                    const tree::Node& node, std::uint64_t epoch);
 
-struct stat to_stat(const tree::Node& node);
-fuse_entry_param to_entry(const tree::Node& node, bool cacheable);
+struct stat to_stat(const MountState& state, const tree::Node& node);
+fuse_entry_param to_entry(const MountState& state, const tree::Node& node, bool cacheable);
+// As Vfs::read_link. A shortcut to a folder that it lies in is a relative link (tree/views.h): one
+// to a folder above the top would lead out of the mount, and leads nowhere.
+Result<std::string> read_link(const MountState& state, const Context& context, InodeId inode);
 
 // Null where `info` is.
 FileHandle* file_of(const fuse_file_info* info);

@@ -76,7 +76,7 @@ void op_fsyncdir(fuse_req_t req, fuse_ino_t directory, int, fuse_file_info*) {
   const Status synced = changing(
       req, {},
       [&](const Context& context) {
-        return state_of(req).vfs.sync_folder(context, InodeId(directory));
+        return state_of(req).vfs.sync_folder(context, inode_of(req, directory));
       },
       Patience::kUntilInterrupted);
   reply_synced(req, synced);

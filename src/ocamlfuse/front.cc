@@ -191,9 +191,6 @@ class Front {
   Result<std::string> choose_mountpoint() {
     const auto& given = line_.mountpoints;
     if (given.empty()) return std::string();
-    if (const std::string why = obstacle(values_); !why.empty()) {
-      return Error{ErrorCode::kUnsupported, why};
-    }
     std::string chosen;
     for (const std::string& each : given) {
       if (chosen.empty() && is_directory(each)) chosen = each;

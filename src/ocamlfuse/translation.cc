@@ -42,6 +42,9 @@ constexpr std::string_view kUploads =
 constexpr std::string_view kNetwork = "waits and retries follow what Drive answers";
 constexpr std::string_view kDatabase = "there is no SQLite database";
 constexpr std::string_view kIcons = "link files have no icon";
+constexpr std::string_view kRootFolder = "root_folder";
+constexpr std::string_view kTeamDrive = "team_drive_id";
+constexpr std::string_view kTop = "top";
 constexpr std::string_view kNotYet = "driveway does not have this yet";
 
 constexpr std::array kRules = {
@@ -100,14 +103,12 @@ constexpr std::array kRules = {
     Rule{"read_ahead_buffers", "3", Way::kNone, "", "", kStreams},
     Rule{"read_only", "false", Way::kTrue, "read-only", "true", ""},
     Rule{"redirect_uri", "", Way::kLogin, "", "", "its port, where it is a loopback address"},
-    Rule{"root_folder", "", Way::kNone, "", "", kNotYet, true},
     Rule{"scope", "", Way::kLogin, "", "", "drive, or drive.readonly where it says so"},
     Rule{"service_account_credentials_path", "", Way::kText, "with", "credentials=", ""},
     Rule{"service_account_user_to_impersonate", "", Way::kText, "subject", "", ""},
     Rule{"shared_with_me", "", Way::kNone, "", "", "what others share is always at .shared"},
     Rule{"sqlite3_busy_timeout", "", Way::kNone, "", "", kDatabase},
     Rule{"stream_large_files", "false", Way::kNone, "", "", kStreams},
-    Rule{"team_drive_id", "", Way::kNone, "", "", kNotYet, true},
     Rule{"umask", "", Way::kOctal, "umask", "", ""},
     Rule{"verification_code", "", Way::kLogin, "", "", "Google ended such codes in 2023"},
     Rule{"write_buffers", "false", Way::kNone, "", "", "writes always go to a file first"},
@@ -225,6 +226,37 @@ std::optional<Fate> docs_fate(const Values& values, const std::string& mode) {
   return fate;
 }
 
+// Both say which folder is shown. A path is one in the shared drive, where that is named, too.
+std::vector<Fate> top_fates(const Values& values) {
+  const std::string folder = value_of(values, kRootFolder);
+  const std::string drive = value_of(values, kTeamDrive);
+  const bool is_path = folder.starts_with('/');
+  std::vector<Fate> fates;
+  if (values.contains(kRootFolder)) {
+    Fate fate{.key = std::string(kRootFolder), .value = folder};
+    if (!folder.empty()) {
+      fate.setting = kTop;
+      fate.ours = is_path ? folder.substr(1) : cat("id=", folder);
+      if (is_path && !drive.empty()) fate.ours = cat("id=", drive, folder);
+    }
+    fates.push_back(std::move(fate));
+  }
+  if (values.contains(kTeamDrive)) {
+    Fate fate{.key = std::string(kTeamDrive), .value = drive};
+    if (!drive.empty() && folder.empty()) {
+      fate.setting = kTop;
+      fate.ours = cat("id=", drive);
+    }
+    fates.push_back(std::move(fate));
+  }
+  for (Fate& fate : fates) {
+    if (!fate.setting.empty()) continue;
+    fate.why = fate.value.empty() ? "as it was built in there: driveway's own value holds"
+                                  : "root_folder says which of its folders is shown";
+  }
+  return fates;
+}
+
 std::string octal(std::string_view text) {
   return std::string(text.starts_with("0o") ? text.substr(2) : text);
 }
@@ -297,6 +329,7 @@ std::string to_string(const Fate& fate) {
 std::vector<Fate> translate_config(const Values& values, const std::string& docs_mode) {
   std::vector<Fate> fates;
   for (const auto& [key, value] : values) {
+    if (key == kRootFolder || key == kTeamDrive) continue;
     if (!is_docs_key(key)) {
       fates.push_back(fate_of(key, value));
     } else if (key.ends_with("_icon")) {
@@ -305,20 +338,9 @@ std::vector<Fate> translate_config(const Values& values, const std::string& docs
       fates.push_back({.key = key, .value = value, .why = "these are always links"});
     }
   }
+  for (Fate& fate : top_fates(values)) fates.push_back(std::move(fate));
   if (auto docs = docs_fate(values, docs_mode)) fates.push_back(*std::move(docs));
   return fates;
-}
-
-std::string obstacle(const Values& values) {
-  for (const char* key : {"team_drive_id", "root_folder"}) {
-    if (const std::string value = value_of(values, key); !value.empty()) {
-      return cat("its config has ", key, "=", value,
-                 ", and driveway cannot show that as the top of a mount yet: My Drive would be "
-                 "there in its place. Use `driveway mount`, which has shared drives in "
-                 "Shareddrives/NAME, or take the key out of the config");
-    }
-  }
-  return "";
 }
 
 MountOptions translate_mount_options(const std::vector<std::string>& options) {

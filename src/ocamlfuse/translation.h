@@ -22,14 +22,11 @@ struct Fate {
 // One line, such as "max_cache_size_mb=1024: --cache-size 1024M".
 std::string to_string(const Fate& fate);
 
-// `values`: every key of a config file with its text. In the order of the keys; Google Docs come
-// last, as one. `docs_mode`: of -docsmode, which beats the config's; "" = not given.
+// `values`: every key of a config file with its text. In the order of the keys, but for those of
+// the top; Google Docs come last, as one. `docs_mode`: of -docsmode, which beats the config's; "" =
+// not given.
 std::vector<Fate> translate_config(const std::map<std::string, std::string, std::less<>>& values,
                                    const std::string& docs_mode);
-
-// Why a configuration must not be mounted, since something else would be shown, and written to, in
-// the place of what was meant; "" if nothing is in the way.
-std::string obstacle(const std::map<std::string, std::string, std::less<>>& values);
 
 struct MountOptions {
   std::vector<std::string> kernel;  // those that driveway mount takes with its -o

@@ -193,7 +193,7 @@ def test_labels_are_accounts(simulator, notebook):
 def old_files(notebook, label="default", **config):
     """As google-drive-ocamlfuse 0.7.32 leaves them."""
     folder = notebook.folder / "home/.gdfuse" / label
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     values = {"client_id": notebook.id, "client_secret": notebook.secret, "umask": "0o002", **config}
     (folder / "config").write_text("".join(f"{k}={v}\n" for k, v in sorted(values.items())))
     return folder
@@ -235,13 +235,26 @@ def test_the_old_config_counts(simulator, notebook):
     assert notebook.secret not in said
 
 
-@pytest.mark.parametrize("key", ["team_drive_id", "root_folder"])
-def test_another_top_than_my_drive_is_never_mistaken_for_it(simulator, notebook, key):
-    old_files(notebook, **{key: "0AExample"})
+def test_the_top_of_an_old_mount(simulator, notebook):
+    seeded = simulator.seed(
+        items=[{"path": "work/data/a.txt", "content": "a"}, {"path": "other.txt", "content": "b"}],
+        shared_drives=[{"name": "Team", "items": [{"path": "docs/t.txt", "content": "t"}]}],
+    )
     notebook.log_in()
     notebook.shell("mkdir -p drive")
+    for keys, shown in (
+        ({"root_folder": "/work/data"}, ["a.txt"]),
+        ({"team_drive_id": seeded["drives"]["Team"]}, ["docs"]),
+        ({"team_drive_id": seeded["drives"]["Team"], "root_folder": "/docs"}, ["t.txt"]),
+    ):
+        old_files(notebook, **keys)
+        done = notebook.shell("google-drive-ocamlfuse drive")
+        assert done.returncode == 0, done.stderr
+        assert sorted(os.listdir(notebook.folder / "drive")) == shown
+        notebook.unmount()
+    old_files(notebook, root_folder="/nothing")
     done = notebook.shell("google-drive-ocamlfuse drive")
-    assert done.returncode == 1 and key in done.stderr
+    assert done.returncode == 1 and "--top nothing" in done.stderr
     assert not os.path.ismount(notebook.folder / "drive")
 
 

@@ -24,7 +24,8 @@ using testing::ElementsAre;
 class NoMounts final : public Mounts {
  public:
   std::vector<std::string> mountpoints() const override { return {"/content/drive"}; }
-  Result<bool> mount(const MountRequest&) override { return true; }
+  InodeId top(const std::string&) const override { return tree::Tree::root(); }
+  Result<bool> mount(const Context&, const MountRequest&) override { return true; }
   Result<bool> unmount(const Context&, const UnmountRequest&) override { return true; }
 };
 

@@ -32,7 +32,8 @@ using namespace std::chrono_literals;
 class FakeMounts final : public Mounts {
  public:
   std::vector<std::string> mountpoints() const override { return {"/content/drive", "/other"}; }
-  Result<bool> mount(const MountRequest& request) override {
+  InodeId top(const std::string&) const override { return tree::Tree::root(); }
+  Result<bool> mount(const Context&, const MountRequest& request) override {
     options = request.kernel_options;
     return request.mountpoint != "/other";
   }

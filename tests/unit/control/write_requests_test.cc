@@ -43,7 +43,8 @@ class OneMount final : public Mounts {
   std::vector<std::string> mountpoints() const override {
     return mounted ? std::vector<std::string>{"/content/drive"} : std::vector<std::string>();
   }
-  Result<bool> mount(const MountRequest&) override {
+  InodeId top(const std::string&) const override { return tree::Tree::root(); }
+  Result<bool> mount(const Context&, const MountRequest&) override {
     if (!mounted) return Error{ErrorCode::kUnavailable, "the daemon is ending", true};
     return true;
   }

@@ -172,11 +172,22 @@ TEST(OldConfig, Docs) {
   EXPECT_TRUE(unexported.loses);
 }
 
-TEST(OldConfig, AnotherTopIsAnObstacle) {
-  EXPECT_EQ(obstacle({}), "");
-  EXPECT_EQ(obstacle({{"team_drive_id", ""}, {"root_folder", ""}}), "");
-  EXPECT_THAT(obstacle({{"team_drive_id", "0A"}}), HasSubstr("team_drive_id=0A"));
-  EXPECT_THAT(obstacle({{"root_folder", "/a"}}), HasSubstr("root_folder=/a"));
+TEST(OldConfig, TheTopOfTheMount) {
+  for (const auto& [folder, drive, ours] :
+       std::vector<std::array<const char*, 3>>{{"/a/b", "", "a/b"},
+                                               {"1xyz", "", "id=1xyz"},
+                                               {"", "0A", "id=0A"},
+                                               {"/a/b", "0A", "id=0A/a/b"},
+                                               {"1xyz", "0A", "id=1xyz"}}) {
+    const auto fates = translate_config({{"root_folder", folder}, {"team_drive_id", drive}}, "");
+    ASSERT_EQ(fates.size(), 2u);
+    const Fate& used = fates.front().setting.empty() ? fates.back() : fates.front();
+    const Fate& other = fates.front().setting.empty() ? fates.front() : fates.back();
+    EXPECT_EQ(used.setting, "top");
+    EXPECT_EQ(used.ours, ours);
+    EXPECT_EQ(other.setting, "");
+    EXPECT_NE(other.why, "");
+  }
 }
 
 TEST(OldMountOptions, KernelOnesStayAndLibfuseTwosGo) {
