@@ -148,6 +148,9 @@ class App {
     source(sub);
     setting(sub, "layout", "colab: MyDrive/, Shareddrives/, …; root: My Drive itself",
             "colab|root");
+    sub->add_flag_callback(
+        "--lost-and-found", [this] { flags_["lost-and-found"] = "true"; },
+        "shows your files that are in no folder in lost+found/");
     setting(sub, "top", "shows this folder alone: a path in My Drive, @TEAM/PATH, or id=ID",
             "FOLDER");
     sub->add_flag_callback(
