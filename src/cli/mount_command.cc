@@ -62,6 +62,7 @@ control::Identity identity_of(const MountPlan& plan, const std::string& permissi
           .permission_id = permission_id,
           .cache_dir = plan.cache_dir.string(),
           .layout = plan.vfs.tree.layout,
+          .lost_and_found = plan.vfs.tree.lost_and_found,
           .docs = plan.vfs.tree.docs,
           .directory_mode = plan.vfs.tree.directory_mode,
           .writes = write_settings(plan.vfs),

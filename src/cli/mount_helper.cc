@@ -20,6 +20,8 @@ constexpr std::array<std::string_view, 24> kNotForUs = {
     "loud",     "silent",   "nodiratime", "nolazytime",  "iversion",      "noiversion"};
 constexpr std::array<std::string_view, 7> kNotForUsPrefixes = {
     "x-", "X-", "user=", "comment", "uhelper", "helper=", "vers="};
+// Settings that are flags of driveway mount: they need no value.
+constexpr std::array<std::string_view, 2> kFlags = {"acknowledge-abuse", "lost-and-found"};
 // Those that have a value in the call.
 constexpr std::string_view kTakesValue = "otN";
 
@@ -45,7 +47,8 @@ Status add_option(std::string_view option, Options& options) {
   if (option.empty() || is_for_fstab(option)) return {};
   const std::string_view name = option.substr(0, option.find('='));
   if (is_mount_setting(name)) {
-    if (name.size() + 1 >= option.size()) {
+    const bool is_flag = std::find(kFlags.begin(), kFlags.end(), option) != kFlags.end();
+    if (!is_flag && name.size() + 1 >= option.size()) {
       return Error{ErrorCode::kInvalidArgument,
                    cat("option ", name, " needs a value: ", name, "=…")};
     }

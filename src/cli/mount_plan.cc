@@ -134,6 +134,7 @@ Result<MountPlan> plan_vfs(const Settings& settings) {
   const auto layout = settings.choice("layout", {"colab", "root"}, "colab");
   if (!layout.ok()) return layout.error();
   plan.vfs.tree.layout = *layout == "root" ? tree::Layout::kRoot : tree::Layout::kColab;
+  DRIVEWAY_TRY(plan.vfs.tree.lost_and_found, settings.boolean("lost-and-found", false));
   if (const auto docs = settings.where("docs")) {
     auto mode = tree::DocsMode::parse(docs->value);
     if (!mode.ok()) return wrap(std::move(mode).error(), docs->place);

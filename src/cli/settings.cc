@@ -22,7 +22,7 @@ struct Key {
   std::string_view built_in;  // "": depends on the machine, or there is none
 };
 // Those of config.toml.
-constexpr std::array<Key, 24> kKeys = {{{"account", ""},
+constexpr std::array<Key, 25> kKeys = {{{"account", ""},
                                         {"with", "auto"},
                                         {"subject", ""},
                                         {"layout", "colab"},
@@ -44,6 +44,7 @@ constexpr std::array<Key, 24> kKeys = {{{"account", ""},
                                         {"max-download", "0"},
                                         {"max-upload", "0"},
                                         {"top", ""},
+                                        {"lost-and-found", "false"},
                                         {"client-id", ""},
                                         {"client-secret", ""}}};
 

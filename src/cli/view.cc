@@ -48,6 +48,7 @@ class OwnView final : public View {
                                .permission_id = plan_.vfs.account,
                                .cache_dir = plan_.cache_dir.string(),
                                .layout = vfs_->tree_options().layout,
+                               .lost_and_found = vfs_->tree_options().lost_and_found,
                                .docs = vfs_->tree_options().docs,
                                .directory_mode = vfs_->tree_options().directory_mode,
                                .writes = write_settings(plan_.vfs),

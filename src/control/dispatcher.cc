@@ -81,6 +81,7 @@ json once_for_all(const Identity& identity) {
   const WriteSettings& writes = identity.writes;
   return {{"cache_dir", identity.cache_dir},
           {"layout", name_of(identity.layout)},
+          {"lost_and_found", identity.lost_and_found ? "true" : "false"},
           {"docs", identity.docs.text()},
           {"umask", umask_text(identity.directory_mode)},
           {"fsync", name_of(writes.fsync)},
@@ -337,8 +338,8 @@ Status Dispatcher::refuse_other(const json& request) const {
   };
   const json settings = once_for_all(identity_);
   for (const char* key :
-       {"cache_dir", "layout", "docs", "umask", "fsync", "settle", "max_backlog", "delete",
-        "revisions", "acknowledge_abuse", "max_download", "max_upload"}) {
+       {"cache_dir", "layout", "lost_and_found", "docs", "umask", "fsync", "settle", "max_backlog",
+        "delete", "revisions", "acknowledge_abuse", "max_download", "max_upload"}) {
     const std::string here = settings[key].get<std::string>();
     const std::string asked = text_of(request, key);
     if (here == asked) continue;

@@ -32,7 +32,7 @@
 //       {"event":"done","files","folder"}
 //   {"op":"mount","mountpoint","options":[…],"read_deadline_ms","cache_dir","layout","docs",
 //       "umask","read_only","fsync","settle","max_backlog","delete","revisions",
-//       "acknowledge_abuse","max_download","max_upload","top"}
+//       "lost_and_found","acknowledge_abuse","max_download","max_upload","top"}
 //                                     → {"mounted":mountpoint,"already":bool}
 //   {"op":"unmount","mountpoint","force":bool,"timeout_ms":N,"drain_ms":N}
 //       → {"unmounted":mountpoint,"last":bool}. `last`: the daemon sends for at most drain_ms what
@@ -89,6 +89,7 @@ struct Identity {
   std::string permission_id;
   std::string cache_dir;
   tree::Layout layout = tree::Layout::kColab;
+  bool lost_and_found = false;
   tree::DocsMode docs = tree::DocsMode::kLink;
   mode_t directory_mode = 0755;  // of what has no mode of its own: says the umask
   WriteSettings writes{};

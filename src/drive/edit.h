@@ -52,7 +52,7 @@ struct NewItem {
 
 // A move from one folder to another.
 struct Move {
-  FileId from;
+  FileId from;  // empty: it is in none that the account sees
   FileId to;
 };
 

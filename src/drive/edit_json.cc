@@ -83,9 +83,7 @@ Result<std::string> copy_metadata_of(const NewItem& item) {
 Result<std::string> metadata_of(const ItemPatch& patch, bool with_content) {
   if (patch.mime_type && !with_content) return refused("a MIME type changes only with the content");
   if (patch.name && patch.name->empty()) return refused("an empty name");
-  if (patch.move && (patch.move->from.empty() || patch.move->to.empty())) {
-    return refused("a move needs both folders");
-  }
+  if (patch.move && patch.move->to.empty()) return refused("a move needs a folder");
   Json object = Json::object();
   if (patch.name) object["name"] = *patch.name;
   if (patch.trashed) object["trashed"] = *patch.trashed;
@@ -110,7 +108,9 @@ Parameters parameters_of(const ItemPatch& patch) {
   Parameters parameters = item_parameters();
   if (patch.move) {
     parameters.emplace_back("addParents", patch.move->to.value());
-    parameters.emplace_back("removeParents", patch.move->from.value());
+    if (!patch.move->from.empty()) {
+      parameters.emplace_back("removeParents", patch.move->from.value());
+    }
   }
   if (patch.keep_revision) parameters.emplace_back("keepRevisionForever", "true");
   return parameters;

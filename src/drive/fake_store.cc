@@ -74,6 +74,8 @@ bool FakeStore::matches(const ListQuery& query, const std::set<FileId>& parents,
     case ListQuery::Scope::kTrashed:
       return item.explicitly_trashed && item.drive == query.drive &&
              (item.drive || item.owned_by_me);
+    case ListQuery::Scope::kWithoutFolder:
+      return !item.parent && item.owned_by_me && !item.drive && !item.trashed && item.id != root_;
   }
   return false;
 }

@@ -55,6 +55,8 @@ class FakeStore final : public RemoteStore {
   // Top level of "shared with me": no parent, not owned.
   FileId add_shared_with_me_folder(std::string name);
   FileId add_shared_with_me_file(std::string name, std::string content);
+  // The account's own, in no folder.
+  FileId add_lost_file(std::string name, std::string content);
 
   void rename(const FileId& id, std::string name);
   void move(const FileId& id, const FileId& new_parent);

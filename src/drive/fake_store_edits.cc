@@ -165,7 +165,8 @@ Status FakeStore::check_move(const Node& node, const Move& move) const {
   const Node* const to = find_node(move.to);
   if (to == nullptr) return not_found(move.to);
   if (node.item.parent == to->item.id) return {};  // it is there already
-  if (node.item.parent != resolve(move.from)) {
+  const auto from = move.from.empty() ? std::nullopt : std::optional(resolve(move.from));
+  if (node.item.parent != from) {
     return invalid("Increasing the number of parents is not allowed");
   }
   const bool is_folder = node.item.kind == ItemKind::kFolder;

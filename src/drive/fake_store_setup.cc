@@ -183,6 +183,14 @@ FileId FakeStore::add_shared_with_me_file(std::string name, std::string content)
   return add(std::move(file), std::nullopt);
 }
 
+FileId FakeStore::add_lost_file(std::string name, std::string content) {
+  const std::lock_guard lock(mutex_);
+  Node file;
+  file.item = fresh_item(std::move(name), "application/octet-stream", clock_.wall_now());
+  fill_content(file, std::move(content));
+  return add(std::move(file), std::nullopt);
+}
+
 void FakeStore::rename(const FileId& id, std::string name) {
   const std::lock_guard lock(mutex_);
   Node& changing = node(id);

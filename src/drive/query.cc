@@ -19,6 +19,8 @@ Result<std::string> search_query(const ListQuery& query) {
       return std::string("sharedWithMe = true and trashed = false");
     case ListQuery::Scope::kTrashed:
       return std::string("trashed = true");
+    case ListQuery::Scope::kWithoutFolder:
+      return std::string("'me' in owners and trashed = false");
     case ListQuery::Scope::kChildren:
       break;
   }
@@ -83,6 +85,8 @@ bool belongs(const ListQuery& query, const Item& item) {
     case ListQuery::Scope::kTrashed:
       return item.explicitly_trashed && item.drive == query.drive &&
              (item.drive || item.owned_by_me);
+    case ListQuery::Scope::kWithoutFolder:
+      return !item.parent && item.owned_by_me && !item.drive && !item.trashed;
   }
   return false;
 }

@@ -34,9 +34,9 @@ Result<std::string> search_query(const ListQuery& query);
 Result<Parameters> list_parameters(const ListQuery& query, const std::string& page_token);
 Parameters changes_parameters(const Feed& feed, const std::string& page_token);
 
-// Whether an item that Drive listed belongs to the query: `name =` folds ASCII case (reference
-// 1.10), `trashed` is also true below a trashed folder, and the trash of
-// My Drive may show items of shared drives (reference 1.4).
+// Whether an item that Drive listed belongs to the query: what is in a folder is listed with what
+// is in none, `name =` folds ASCII case (reference 1.10), `trashed` is also true below a trashed
+// folder, and the trash of My Drive may show items of shared drives (reference 1.4).
 bool belongs(const ListQuery& query, const Item& item);
 
 }  // namespace driveway::drive

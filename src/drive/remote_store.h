@@ -26,8 +26,10 @@ namespace driveway::drive {
 struct ListQuery {
   enum class Scope {
     kChildren,  // direct, not trashed children of any of `parents` (1…50, drive-api reference 3.4)
-    kSharedWithMe,  // top level of what others shared, not trashed
-    kTrashed,       // explicitly trashed items of My Drive, or of `drive`
+    kSharedWithMe,   // top level of what others shared, not trashed
+    kTrashed,        // explicitly trashed items of My Drive, or of `drive`
+    kWithoutFolder,  // the account's own that are in no folder that it sees, not trashed. Drive has
+                     // no word for them: all that it owns is gone through
   };
   Scope scope = Scope::kChildren;
   std::vector<FileId> parents;

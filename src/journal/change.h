@@ -127,6 +127,10 @@ struct Wanted {
   }
 };
 
+// In the place of Sent::from: a folder that the account does not see, or none. No id of Drive's
+// begins with a dot.
+inline const FileId kNoFolder{".none"};
+
 enum class Action : std::uint8_t {
   kCreate,  // a folder, or a file with its content
   kCopy,    // a file, made by the server
@@ -145,7 +149,7 @@ struct Sent {
   FileId id;                     // empty: Drive chooses it, and `properties` has kOperation (J2)
   FileId parent;                 // kCreate, kCopy, and where it moves
   InodeId parent_inode;
-  FileId from;  // where it moves: the parent that it leaves
+  FileId from;  // where it moves: the parent that it leaves, or kNoFolder
   std::optional<std::string> name;
   std::optional<WallTime> modified;
   std::map<std::string, std::optional<std::string>> properties;

@@ -90,7 +90,7 @@ Sent ChangeSet::snapshot(const Change& change, bool raised) const {
   if (!known.exists || wanted.parent) {
     sent.parent = parent_id(change).value_or(FileId());
     sent.parent_inode = change.parent();
-    if (known.exists) sent.from = known.parent;
+    if (known.exists) sent.from = known.parent.empty() ? kNoFolder : known.parent;
   }
   sent.name = wanted.name;
   sent.properties = wanted.properties;

@@ -59,7 +59,9 @@ drive::ItemPatch SenderCore::patch_of(const Step& step) {
   const Sent& sent = step.sent;
   drive::ItemPatch patch;
   patch.name = sent.name;
-  if (!sent.from.empty()) patch.move = drive::Move{sent.from, sent.parent};
+  if (!sent.from.empty()) {
+    patch.move = drive::Move{sent.from == kNoFolder ? FileId() : sent.from, sent.parent};
+  }
   if (sent.restored) patch.trashed = false;
   patch.modified = sent.modified;
   patch.properties = sent.properties;

@@ -325,7 +325,9 @@ Status SenderCore::refused(Job& job, const Error& error) {
   // J10: another client has moved it, so it cannot be taken out of where it was.
   if (error.code == ErrorCode::kInvalidArgument && !sent.from.empty()) {
     const auto item = get(job.context, sent.id);
-    if (item.ok() && *item && (*item)->parent != sent.from) return resolve_by(job, *item);
+    if (item.ok() && *item && (*item)->parent.value_or(kNoFolder) != sent.from) {
+      return resolve_by(job, *item);
+    }
   }
   return fail(job, error, may_be_done(error));
 }

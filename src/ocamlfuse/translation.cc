@@ -45,7 +45,6 @@ constexpr std::string_view kIcons = "link files have no icon";
 constexpr std::string_view kRootFolder = "root_folder";
 constexpr std::string_view kTeamDrive = "team_drive_id";
 constexpr std::string_view kTop = "top";
-constexpr std::string_view kNotYet = "driveway does not have this yet";
 
 constexpr std::array kRules = {
     Rule{"acknowledge_abuse", "false", Way::kTrue, "acknowledge-abuse", "true", ""},
@@ -82,7 +81,7 @@ constexpr std::array kRules = {
     Rule{"large_file_threshold_mb", "16", Way::kNone, "", "", kStreams},
     Rule{"log_directory", "", Way::kNone, "", "", "the log is driveway.log in the cache folder"},
     Rule{"log_to", "", Way::kFiles, "", "", "where the log goes"},
-    Rule{"lost_and_found", "false", Way::kNone, "", "", kNotYet, true},
+    Rule{"lost_and_found", "false", Way::kTrue, "lost-and-found", "true", ""},
     Rule{"low_speed_limit", "0", Way::kNone, "", "", kNetwork},
     Rule{"low_speed_time", "0", Way::kNone, "", "", kNetwork},
     Rule{"max_cache_size_mb", "512", Way::kMegabytes, "cache-size", "", ""},

@@ -57,6 +57,10 @@ Result<ListTarget> list_target(const MetaReader& meta, InodeId directory,
     target.scope = drive::ListQuery::Scope::kTrashed;
     return target;
   }
+  if (directory == kLostAndFoundInode) {
+    target.scope = drive::ListQuery::Scope::kWithoutFolder;
+    return target;
+  }
   if (directory == my_drive_inode(options.layout)) {
     DRIVEWAY_TRY(const auto about, meta.about());
     if (!about) return Error{ErrorCode::kInternal, "the account is not known: start() first"};

@@ -227,7 +227,7 @@ Result<bool> Feed::concerns_us(MetaReader& meta, const Merger& merger,
   if (!shortcuts.empty()) return true;
   DRIVEWAY_TRY(const InodeId home, merger.home_of(item));
   if (home.value() == 0) return false;
-  if (home != kTrashInode && home != kSharedWithMeInode) return true;
+  if (home != kTrashInode && home != kSharedWithMeInode && home != kLostAndFoundInode) return true;
   DRIVEWAY_TRY(const auto listing, meta.listing(home));
   return listing.has_value();
 }

@@ -34,6 +34,8 @@ const FileId& recent_key(const ListTarget& target) {
       return kRecentlyTrashed;
     case drive::ListQuery::Scope::kSharedWithMe:
       return kRecentlyShared;
+    case drive::ListQuery::Scope::kWithoutFolder:
+      return kRecentlyLost;
     case drive::ListQuery::Scope::kChildren:
       return target.id;
   }

@@ -99,8 +99,8 @@ Result<InodeId> Merger::home_of(const drive::Item& item) const {
     DRIVEWAY_TRY(const auto parent, meta_.inode_of(*item.parent));
     return parent.value_or(InodeId());
   }
-  if (item.trashed || item.drive || item.owned_by_me) return InodeId();
-  return kSharedWithMeInode;
+  if (item.trashed || item.drive) return InodeId();
+  return item.owned_by_me ? kLostAndFoundInode : kSharedWithMeInode;
 }
 
 Result<ItemRow> Merger::create(const drive::Item& item, InodeId inode) {
@@ -404,6 +404,7 @@ Status Merger::remember(const FileId& id, const drive::Item* item) {
     row.version = item->version;
     row.parent = item->explicitly_trashed ? kRecentlyTrashed
                  : item->parent           ? *item->parent
+                 : item->owned_by_me      ? kRecentlyLost
                                           : kRecentlyShared;
   }
   return meta_.put_recent(id, row);

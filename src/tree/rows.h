@@ -62,10 +62,11 @@ struct FeedRow {
   std::uint64_t epoch = 0;  // never given twice; a refused token ends it
 };
 
-// In place of a parent (RecentRow), for what belongs into .Trash and .shared. No id of Drive's
-// begins with a dot.
+// In place of a parent (RecentRow), for what belongs into .Trash, .shared and lost+found. No id of
+// Drive's begins with a dot.
 inline const FileId kRecentlyTrashed{".trash"};
 inline const FileId kRecentlyShared{".shared"};
+inline const FileId kRecentlyLost{".lost"};
 
 // What a feed or a get said of an item within the last minutes (J3).
 struct RecentRow {

@@ -21,6 +21,7 @@ namespace driveway::tree {
 namespace {
 
 constexpr std::string_view kShownAs = "shown_as";
+constexpr std::string_view kWithLost = "+lost";
 constexpr int kMaxAttempts = 4;
 
 Error unresolved(InodeId inode) {
@@ -30,12 +31,14 @@ Error unresolved(InodeId inode) {
 
 // What decides which names are shown where; rows made under another one do not fit.
 std::string shown_as(const TreeOptions& options) {
-  return cat(options.layout == Layout::kColab ? "colab" : "root", ",", options.docs.text());
+  return cat(options.layout == Layout::kColab ? "colab" : "root",
+             options.lost_and_found ? kWithLost : "", ",", options.docs.text());
 }
 
 // The inverse of shown_as().
 void show_as(std::string_view text, TreeOptions& options) {
   options.layout = text.starts_with("root") ? Layout::kRoot : Layout::kColab;
+  options.lost_and_found = text.substr(0, text.find(',')).ends_with(kWithLost);
   const auto docs = DocsMode::parse(text.substr(std::min(text.find(','), text.size() - 1) + 1));
   options.docs = docs.ok() ? *docs : DocsMode::kLink;
 }
@@ -48,7 +51,7 @@ Status prepare(MetaStore& store, TreeOptions& options, const Clock& clock) {
     DRIVEWAY_CHECK(meta.forget_items());
     DRIVEWAY_CHECK(meta.put_head(kShownAs, shown_as(options)));
     if (!before) DRIVEWAY_CHECK(meta.put_begun(clock.wall_now()));
-    for (const FixedEntry& each : fixed_entries(options.layout)) {
+    for (const FixedEntry& each : fixed_entries(options.layout, options.lost_and_found)) {
       Dentry dentry;
       dentry.inode = InodeId(each.inode);
       dentry.kind = EntryKind::kDirectory;

@@ -52,13 +52,15 @@ enum class Layout { kColab, kRoot };
 
 struct TreeOptions {
   Layout layout = Layout::kColab;
+  bool lost_and_found = false;  // also lost+found/: own items that are in no folder
   DocsMode docs = DocsMode::kLink;
   uid_t uid = 0;  // owner of what has no owner of its own (E3)
   gid_t gid = 0;
   mode_t file_mode = 0644;  // of what has no mode of its own
   mode_t directory_mode = 0755;
   Duration poll_interval = std::chrono::seconds(10);  // --poll
-  // Layout and Docs as the last time, where there was one: a change would forget all listings.
+  // What is at the top, and Docs, as the last time, where there was one: a change would forget all
+  // listings.
   bool as_shown_last = false;
 };
 

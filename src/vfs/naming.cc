@@ -52,10 +52,10 @@ Result<Naming::Slot> Naming::find(const Context& context, InodeId parent, std::s
     return change != nullptr && change->wanted.deleted;
   });
   if (is_removed) return Error{ErrorCode::kNotFound, "the folder has been removed"};
-  const bool in_trash =
-      real == tree::kTrashInode || (slot.folder.item && slot.folder.item->trashed);
+  const bool only_leaves = real == tree::kTrashInode || real == tree::kLostAndFoundInode ||
+                           (slot.folder.item && slot.folder.item->trashed);
   if (use == Use::kAdd) DRIVEWAY_CHECK(check_name(name));
-  if (use != Use::kMoveAway || !in_trash) DRIVEWAY_CHECK(check_can_add(slot.folder));
+  if (use != Use::kMoveAway || !only_leaves) DRIVEWAY_CHECK(check_can_add(slot.folder));
   auto node = parts_.view.lookup(context, real, name);
   if (!node.ok() && !node.failed_with(ErrorCode::kNotFound)) return std::move(node).error();
   if (!node.ok()) return slot;

@@ -8,7 +8,8 @@
 // * A Doc keeps its extension, which is no part of its name in Drive.
 // * Behind a folder shortcut the folder itself is changed; what removes or renames a shortcut means
 //   the shortcut.
-// * What is in .Trash can be moved out of it (restored), and nothing else: Drive empties it.
+// * What is in .Trash can be moved out of it (restored), and nothing else: Drive empties it. So can
+//   what is in lost+found: then it is in a folder.
 // * Between drives, and between what others share and My Drive, nothing is moved (kCrossDevice): mv
 //   copies then.
 //

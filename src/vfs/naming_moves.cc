@@ -28,6 +28,11 @@ bool is_plain(const tree::Node& node) {
 
 DriveId drive_of(const tree::Node& folder) { return folder.item->drive.value_or(DriveId()); }
 
+// The trash and lost+found: what they list is of My Drive.
+bool holds_of_my_drive(const tree::Node& folder) {
+  return folder.inode == tree::kTrashInode || folder.inode == tree::kLostAndFoundInode;
+}
+
 }  // namespace
 
 // The name that `node` has to have in Drive to be shown as `shown`.
@@ -68,7 +73,7 @@ Status Naming::check_areas(const tree::Node& from, const tree::Node& to) const {
     return !folders.empty() && folders.back() == tree::kSharedWithMeInode;
   };
   if (is_shared(above_from) != is_shared(above_to)) return apart;
-  if (from.inode == tree::kTrashInode) return {};  // it lists what is of My Drive
+  if (holds_of_my_drive(from)) return {};
   if (!from.item || drive_of(from) != drive_of(to)) return apart;
   return {};
 }
@@ -78,8 +83,8 @@ Status Naming::check_move(const Move& move) const {
   const tree::Node& moving = *move.from.node;
   DRIVEWAY_CHECK(check_can_edit(moving));
   DRIVEWAY_CHECK(check_areas(move.from.folder, move.to.folder));
-  if (move.from.folder.inode == tree::kTrashInode && move.to.folder.item->drive) {
-    return Error{ErrorCode::kCrossDevice, "what is in the trash of My Drive is restored there"};
+  if (holds_of_my_drive(move.from.folder) && move.to.folder.item->drive) {
+    return Error{ErrorCode::kCrossDevice, "what is of My Drive goes to a folder in it"};
   }
   if (!move.to.node) return {};
   const tree::Node& target = *move.to.node;

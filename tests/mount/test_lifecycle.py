@@ -351,6 +351,7 @@ def test_two_mounts_at_the_same_moment(seeded, machine):
         ("--layout", "root"),
         ("--docs", "export"),
         ("--acknowledge-abuse",),
+        ("--lost-and-found",),
         ("--max-download", "1000000"),
     ],
 )

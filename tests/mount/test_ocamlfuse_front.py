@@ -228,13 +228,13 @@ def test_the_old_programs_login_is_taken_over(simulator, notebook):
 
 def test_the_old_config_counts(simulator, notebook):
     simulator.api().create("a.txt", b"a")
-    old_files(notebook, read_only="true", max_cache_size_mb="1024", lost_and_found="true")
+    old_files(notebook, read_only="true", max_cache_size_mb="1024", large_file_read_only="true")
     notebook.log_in()
     notebook.shell("mkdir -p drive")
     mounted = notebook.shell("google-drive-ocamlfuse drive")
     assert mounted.returncode == 0
     assert mounted.stderr == (
-        "google-drive-ocamlfuse: lost_and_found=true: driveway does not have this yet\n"
+        "google-drive-ocamlfuse: large_file_read_only=true: large files can be written like others\n"
     )
     assert listed(notebook.folder / "drive") == ["a.txt"]
     assert stat.S_IMODE((notebook.folder / "drive/a.txt").stat().st_mode) & 0o777 == 0o664

@@ -1,10 +1,13 @@
-"""Options of a mount: what Drive takes for malware, how fast bytes may go."""
+"""Options of a mount: what Drive takes for malware, how fast bytes may go, lost+found."""
 
 import errno
 import os
 import time
 
 import pytest
+
+from support.simulator import FIRST_ACCOUNT, OTHER_ACCOUNT
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -53,3 +56,46 @@ def test_uploads_keep_their_limit(simulator, machine):
 def test_a_rate_that_is_none(machine, rate):
     done = machine.run("mount", "mnt", f"--max-download={rate}")
     assert done.returncode == 2 and "--max-download" in done.stderr
+
+
+@pytest.fixture
+def lost(simulator):
+    """A file of the first account that has lost its folder: another one owned that."""
+    simulator.add_account(OTHER_ACCOUNT)
+    project = {"path": "project", "type": "folder", "share_with": {FIRST_ACCOUNT: "writer"}}
+    simulator.seed(account=OTHER_ACCOUNT, items=[project])
+    theirs = next(i for i in simulator.dump(account=OTHER_ACCOUNT) if i["path"] == "project")
+    made = simulator.api(FIRST_ACCOUNT).create("mine.txt", b"mine", parent=theirs["id"])
+    simulator.api(OTHER_ACCOUNT).delete(theirs["id"])
+    return made["id"]
+
+
+@pytest.mark.parametrize("layout", ["colab", "root"])
+def test_lost_and_found(simulator, machine, lost, layout):
+    simulator.seed(items=[{"path": "work/a.txt", "content": "a"}])
+    mount = machine.mount("--lost-and-found", "--layout", layout)
+    found = mount.path / "lost+found"
+    assert os.listdir(found) == ["mine.txt"]
+    assert (found / "mine.txt").read_text() == "mine"
+    for change in (
+        lambda: os.unlink(found / "mine.txt"),
+        lambda: (found / "new.txt").write_text("new"),
+        lambda: os.mkdir(found / "folder"),
+        lambda: os.rmdir(found),
+    ):
+        with pytest.raises(OSError) as refused:
+            change()
+        assert refused.value.errno == errno.EACCES
+    work = (mount.path if layout == "root" else mount.my_drive) / "work"
+    os.rename(found / "mine.txt", work / "found.txt")
+    assert os.listdir(found) == []
+    machine.output_of("flush", mount.path)
+    assert [i["path"] for i in simulator.dump() if i["id"] == lost] == ["work/found.txt"]
+    assert (work / "found.txt").read_text() == "mine"
+    mount.unmount()
+
+
+def test_without_the_option_there_is_no_lost_and_found(machine, lost):
+    mount = machine.mount()
+    assert "lost+found" not in os.listdir(mount.path)
+    mount.unmount()

@@ -46,6 +46,9 @@ TEST(MountHelperTest, TheRestIsTheKernels) {
   EXPECT_THAT(arguments_for("rw,nosuid,nodev,allow_other,layout=root"),
               ElementsAre("driveway", "mount", "--layout=root", "-o", "rw,nosuid,nodev,allow_other",
                           "--", "/mnt/drive"));
+  EXPECT_THAT(arguments_for("lost-and-found,acknowledge-abuse,top=a/b"),
+              ElementsAre("driveway", "mount", "--lost-and-found", "--acknowledge-abuse",
+                          "--top=a/b", "--", "/mnt/drive"));
   EXPECT_THAT(arguments_for("read-only"),
               ElementsAre("driveway", "mount", "-o", "ro", "--", "/mnt/drive"));
 }

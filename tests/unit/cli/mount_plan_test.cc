@@ -72,6 +72,32 @@ TEST_F(MountPlanTest, DocsByTypeAndAnUmask) {
   EXPECT_THAT(plan({{"docs", "document=xlsx"}}).error().message, HasSubstr("--docs"));
 }
 
+TEST_F(MountPlanTest, WhatIsShownAndHowFastItComes) {
+  const auto usual = plan({});
+  ASSERT_TRUE(usual.ok());
+  EXPECT_EQ(usual->top, "");
+  EXPECT_FALSE(usual->vfs.tree.lost_and_found);
+  EXPECT_FALSE(usual->drive.acknowledge_abuse);
+  EXPECT_EQ(usual->drive.max_download, 0u);
+  EXPECT_EQ(usual->drive.max_upload, 0u);
+  const auto wanted = plan({{"top", "@Team/a"},
+                            {"lost-and-found", "true"},
+                            {"acknowledge-abuse", "true"},
+                            {"max-download", "100K"},
+                            {"max-upload", "50000"}});
+  ASSERT_TRUE(wanted.ok());
+  EXPECT_EQ(wanted->top, "@Team/a");
+  EXPECT_TRUE(wanted->vfs.tree.lost_and_found);
+  EXPECT_TRUE(wanted->drive.acknowledge_abuse);
+  EXPECT_EQ(wanted->drive.max_download, 100 * kKiB);
+  EXPECT_EQ(wanted->drive.max_upload, 50'000u);
+  // Who waits for his turn among 96 is not asked for again.
+  EXPECT_GE(wanted->vfs.fetcher.patience - usual->vfs.fetcher.patience, 15s);
+  for (const char* name : {"max-download", "max-upload"}) {
+    EXPECT_THAT(plan({{name, "fast"}}).error().message, HasSubstr(name));
+  }
+}
+
 TEST_F(MountPlanTest, HowWhatIsWrittenGoesToDrive) {
   const auto wanted = plan({{"fsync", "upload"},
                             {"settle", "250ms"},

@@ -30,9 +30,12 @@ TEST(RemoteTest, ReadsEveryForm) {
   EXPECT_EQ(keys_of("drive:@Team"), (nlohmann::json{{"path", ""}, {"team", "Team"}}));
   EXPECT_EQ(keys_of("drive:@Team/x/y"), (nlohmann::json{{"path", "x/y"}, {"team", "Team"}}));
   EXPECT_EQ(keys_of("drive:id=1AbC"), (nlohmann::json{{"id", "1AbC"}}));
-  EXPECT_EQ(keys_of("/content/drive/MyDrive/a"), (nlohmann::json{{"shown", "MyDrive/a"}}));
-  EXPECT_EQ(keys_of("/content/drive"), (nlohmann::json{{"shown", ""}}));
-  EXPECT_EQ(keys_of("/content/x/../drive/MyDrive/"), (nlohmann::json{{"shown", "MyDrive"}}));
+  EXPECT_EQ(keys_of("/content/drive/MyDrive/a"),
+            (nlohmann::json{{"shown", "MyDrive/a"}, {"mountpoint", "/content/drive"}}));
+  EXPECT_EQ(keys_of("/content/drive"),
+            (nlohmann::json{{"shown", ""}, {"mountpoint", "/content/drive"}}));
+  EXPECT_EQ(keys_of("/content/x/../drive/MyDrive/"),
+            (nlohmann::json{{"shown", "MyDrive"}, {"mountpoint", "/content/drive"}}));
 }
 
 TEST(RemoteTest, FollowsSymlinksToAMount) {

@@ -63,7 +63,8 @@ class FakeSender final : public journal::Sender {
   std::vector<journal::Sending> on_its_way;  // set before use
 };
 
-// "MyDrive" (inode 2) holds "a" ("alpha") and "big" (3 MiB of 'b'); every other path is not found.
+// "MyDrive" (inode 2) holds "a" ("alpha") and "big" (3 MiB of 'b'), and, for who asks for it by its
+// path, the folder "folder" (inode 13); every other path is not found.
 // Its cache is a real one, in a folder of its own; so is its journal, after open_journal().
 class FakeVfs final : public vfs::Vfs {
  public:
@@ -71,6 +72,8 @@ class FakeVfs final : public vfs::Vfs {
     add(2, "MyDrive", tree::NodeKind::kDirectory, "");
     add(10, "MyDrive/a", tree::NodeKind::kFile, "alpha");
     add(11, "MyDrive/big", tree::NodeKind::kFile, std::string(3 * kMiB, 'b'));
+    add(13, "MyDrive/folder", tree::NodeKind::kDirectory, "");
+    nodes_[InodeId(13)].item.emplace().id = FileId("id-13");
     const cache::CacheOptions options{
         .capacity = 16 * kMiB, .min_free_disk = 0, .disk_space = nullptr};
     cache_ = cache::ContentCache::open(cache_folder_.path(), options, clock_, metrics_).value();
@@ -202,6 +205,7 @@ class FakeVfs final : public vfs::Vfs {
     options.ledger.account = "0123";
     journal_ = journal::Journal::open(options, clock_, metrics_).value();
   }
+  void trash_the_folder() { nodes_[InodeId(13)].item->trashed = true; }
   // Something new below MyDrive, which Drive does not have.
   void add_unsent(std::uint64_t inode, const std::string& name, drive::ItemKind kind, Bytes size) {
     change([&](journal::ChangeSet& set, WallTime now) {

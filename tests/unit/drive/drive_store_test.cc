@@ -114,6 +114,20 @@ TEST_F(DriveStoreTest, TheTrashHoldsOnlyWhatWasTrashedItselfAndIsMine) {
   EXPECT_EQ(page->items[0].id, FileId("1"));
 }
 
+TEST_F(DriveStoreTest, WhatIsInNoFolderIsLookedForInAllThatIsMine) {
+  answer(R"({"files":[
+    {"id":"a","name":"in a folder","parents":["p"],"ownedByMe":true},
+    {"id":"b","name":"lost","ownedByMe":true},
+    {"id":"c","name":"of others","ownedByMe":false}]})");
+  ListQuery query;
+  query.scope = ListQuery::Scope::kWithoutFolder;
+  const auto page = store->list(context, query, "");
+  ASSERT_TRUE(page.ok()) << page.error().to_string();
+  ASSERT_EQ(page->items.size(), 1u);
+  EXPECT_EQ(page->items[0].name, "lost");
+  EXPECT_THAT(last_url(), HasSubstr("q='me' in owners and trashed = false&"));
+}
+
 TEST_F(DriveStoreTest, A401IsTriedTwiceMoreWithAFreshToken) {
   answer(R"({"error":{"code":401}})", 401);
   answer(R"({"startPageToken":"5"})");

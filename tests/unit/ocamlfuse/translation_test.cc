@@ -24,6 +24,7 @@ TEST(OldConfig, WhatHasASettingGetsIt) {
            {"metadata_cache_time", "5", "poll", "5s"},
            {"read_only", "true", "read-only", "true"},
            {"acknowledge_abuse", "true", "acknowledge-abuse", "true"},
+           {"lost_and_found", "true", "lost-and-found", "true"},
            {"max_download_speed", "100000", "max-download", "100000"},
            {"max_upload_speed", "50000", "max-upload", "50000"},
            {"umask", "0o027", "umask", "027"},
@@ -54,8 +55,7 @@ TEST(OldConfig, WhatNobodyChoseChangesNothing) {
 }
 
 TEST(OldConfig, WhatIsLostIsToldInAnyCase) {
-  for (const auto& [key, value] : Values{{"lost_and_found", "true"},
-                                         {"mv_keep_target", "true"},
+  for (const auto& [key, value] : Values{{"mv_keep_target", "true"},
                                          {"large_file_read_only", "true"},
                                          {"docs_file_extension", "false"},
                                          {"delete_forever_in_trash_folder", "true"}}) {
@@ -205,8 +205,8 @@ TEST(OldMountOptions, KernelOnesStayAndLibfuseTwosGo) {
 TEST(OldConfig, ATextForPeople) {
   EXPECT_EQ(to_string(only({{"max_cache_size_mb", "1024"}})),
             "max_cache_size_mb=1024: --cache-size 1024M");
-  EXPECT_EQ(to_string(only({{"lost_and_found", "true"}})),
-            "lost_and_found=true: driveway does not have this yet");
+  EXPECT_EQ(to_string(only({{"large_file_read_only", "true"}})),
+            "large_file_read_only=true: large files can be written like others");
 }
 
 }  // namespace

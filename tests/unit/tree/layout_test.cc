@@ -52,6 +52,46 @@ TEST_F(Layouts, RootIsMyDriveItself) {
   EXPECT_THAT(names(""), ElementsAre(".Shareddrives", ".Trash", ".shared", "data"));
 }
 
+TEST_F(Layouts, LostAndFound) {
+  options.lost_and_found = true;
+  const FileId data = store.add_folder(store.root(), "data");
+  store.add_file(data, "a.bin", "bytes");
+  const FileId lost = store.add_lost_file("lost.txt", "x");
+  store.add_shared_with_me_file("of others.txt", "y");
+  start();
+  EXPECT_THAT(names(""), ElementsAre(".Trash", ".shared", "MyDrive", "Shareddrives", "lost+found"));
+  EXPECT_THAT(names("lost+found"), ElementsAre("lost.txt"));
+  EXPECT_EQ(at("lost+found/lost.txt").item->id, lost);
+  store.add_lost_file("later.txt", "z");
+  poll();
+  EXPECT_THAT(names("lost+found"), ElementsAre("later.txt", "lost.txt"));
+  const InodeId before = at("lost+found/lost.txt").inode;
+  store.move(lost, data);
+  poll();
+  EXPECT_THAT(names("lost+found"), ElementsAre("later.txt"));
+  EXPECT_EQ(at("MyDrive/data/lost.txt").inode, before);
+}
+
+TEST_F(Layouts, LostAndFoundComesAndGoesWithItsOption) {
+  options.layout = Layout::kRoot;
+  store.add_lost_file("lost.txt", "x");
+  start();
+  EXPECT_THAT(names(""), ElementsAre(".Shareddrives", ".Trash", ".shared"));
+  EXPECT_EQ(tree->resolve({}, "lost+found").error().code, ErrorCode::kNotFound);
+  options.lost_and_found = true;
+  start();
+  EXPECT_THAT(names(""), ElementsAre(".Shareddrives", ".Trash", ".shared", "lost+found"));
+  EXPECT_THAT(names("lost+found"), ElementsAre("lost.txt"));
+  options.lost_and_found = false;
+  options.as_shown_last = true;
+  start();
+  EXPECT_TRUE(tree->options().lost_and_found);
+  EXPECT_THAT(names("lost+found"), ElementsAre("lost.txt"));
+  options.as_shown_last = false;
+  start();
+  EXPECT_THAT(names(""), ElementsAre(".Shareddrives", ".Trash", ".shared"));
+}
+
 TEST_F(Layouts, SharedDrivesSharedWithMeAndTrash) {
   const DriveId team = store.add_shared_drive("Team/1");
   store.add_file(FileId(team.value()), "plan.txt", "plan");

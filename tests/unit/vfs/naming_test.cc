@@ -307,6 +307,29 @@ TEST_F(NamingTest, WhatIsMovedOutOfTheTrashIsRestored) {
   EXPECT_THAT(names_in(".Trash"), IsEmpty());
 }
 
+TEST_F(NamingTest, WhatIsMovedOutOfLostAndFoundHasAFolder) {
+  options_.tree.lost_and_found = true;
+  const FileId folder = store_.add_folder(store_.root(), "d");
+  const FileId id = store_.add_lost_file("f", "1");
+  store_.add_lost_file("g", "2");
+  store_.add_shared_drive("Team");
+  open();
+  ASSERT_THAT(names_in("lost+found"), ElementsAre("f", "g"));
+  EXPECT_EQ(read("lost+found/f"), "1");
+  EXPECT_TRUE(unlink("lost+found/f").failed_with(ErrorCode::kPermissionDenied));
+  EXPECT_TRUE(rename("lost+found/f", "lost+found/h").failed_with(ErrorCode::kPermissionDenied));
+  EXPECT_TRUE(rename("MyDrive/d", "lost+found/d").failed_with(ErrorCode::kPermissionDenied));
+  EXPECT_TRUE(rename("lost+found/f", "Shareddrives/Team/f").failed_with(ErrorCode::kCrossDevice));
+  ASSERT_TRUE(rename("lost+found/f", "MyDrive/d/h").ok());
+  EXPECT_THAT(names_in("lost+found"), ElementsAre("g"));
+  EXPECT_EQ(read("MyDrive/d/h"), "1");
+  flush();
+  EXPECT_EQ(store_.find(id)->parent, folder);
+  EXPECT_EQ(store_.find(id)->name, "h");
+  EXPECT_THAT(names_in("lost+found"), ElementsAre("g"));
+  EXPECT_THAT(names_in("MyDrive/d"), ElementsAre("h"));
+}
+
 TEST_F(NamingTest, RemovedFileIsInTheTrash) {
   const FileId id = store_.add_file(store_.root(), "f", "1");
   open();
