@@ -154,8 +154,6 @@ class App {
     sub->add_flag_callback(
         "--lost-and-found", [this] { flags_["lost-and-found"] = "true"; },
         "shows your files that are in no folder in lost+found/");
-    setting(sub, "top", "shows this folder alone: a path in My Drive, @TEAM/PATH, or id=ID",
-            "FOLDER");
     sub->add_flag_callback(
         "--read-only", [this] { flags_["read-only"] = "true"; },
         "nothing can be changed through the mount");

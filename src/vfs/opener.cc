@@ -1,5 +1,6 @@
 #include "vfs/opener.h"
 
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -12,6 +13,7 @@ namespace {
 
 // A row that nothing needs may be forgotten before its writer is counted.
 constexpr int kAttempts = 4;
+constexpr auto kRecordedWithin = std::chrono::seconds(1);
 
 class StringSink final : public ByteSink {
  public:
@@ -151,12 +153,16 @@ Result<std::shared_ptr<Draft>> Opener::begin_writing(const Context& context,
             "\" was being written when driveway stopped: what was sent of it is looked at"),
         true};
   }
-  auto draft = add_writer(context, node.inode);
-  for (int again = 1; draft.failed_with(ErrorCode::kStale) && again < kAttempts; ++again) {
-    draft = add_writer(context, node.inode);
+  for (int attempt = 1;; ++attempt) {
+    const std::uint64_t seen = parts_.changes.journal.changes();
+    auto draft = add_writer(context, node.inode);
+    if (draft.ok()) parts_.writes.note();
+    if (!draft.failed_with(ErrorCode::kStale) || attempt == kAttempts) return draft;
+    // An upload has ended, and is about to be recorded.
+    const Context soon = context.with_deadline(parts_.changes.clock.now() + kRecordedWithin);
+    const Status recorded = parts_.changes.journal.wait_for_change(soon, seen);
+    if (recorded.failed_with(ErrorCode::kCancelled)) return recorded.error();
   }
-  if (draft.ok()) parts_.writes.note();
-  return draft;
 }
 
 Result<std::shared_ptr<OpenFile>> Opener::open_to_write(const Context& context,
