@@ -394,7 +394,7 @@ def token_command(simulator, machine, request):
     ],
 )
 def test_tokens_end_while_files_are_read_and_written(simulator, machine, request, kind):
-    """An hour goes by each tenth of a second; whoever keeps a token file fresh does that at once."""
+    """An hour goes by each half of a second; whoever keeps a token file fresh does that at once."""
     simulator.add_account(ROBOT)
     simulator.seed(shared_drives=[{"name": "Team", "id": TEAM, "members": {ROBOT: "writer"}}])
     mount = machine.mount(*kind(simulator, machine, request))
@@ -407,9 +407,9 @@ def test_tokens_end_while_files_are_read_and_written(simulator, machine, request
             fresh = write_private(machine.folder / "fresh", new_token(simulator, machine))
             fresh.rename(machine.folder / "token")
 
-    with Meanwhile(end_tokens, 0.1) as ends:
+    with Meanwhile(end_tokens, 0.5) as ends:  # some kinds ask three servers for a token
         load.run()
-    assert ends.times >= 5
+    assert ends.times >= 3
     statuses = [method["statuses"] for method in simulator.stats()["methods"].values()]
     assert any(status.get("401") for status in statuses), "no request came with an expired token"
     load.check()

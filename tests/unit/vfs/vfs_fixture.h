@@ -41,7 +41,13 @@ class VfsFixture : public ::testing::Test {
   // As kill -9 leaves it: the folder as it is now. `file`: that is open, and ends.
   void kill(std::shared_ptr<OpenFile> file = nullptr) {
     const auto left = temporary_ / "left";
-    std::filesystem::copy(folder(), left, std::filesystem::copy_options::recursive);
+    // A kill is one moment, and a copy is not: nothing may be recorded meanwhile.
+    std::uint64_t before = 0;
+    do {
+      std::filesystem::remove_all(left);
+      before = vfs_->journal()->changes();
+      std::filesystem::copy(folder(), left, std::filesystem::copy_options::recursive);
+    } while (vfs_->journal()->changes() != before);
     file.reset();
     vfs_.reset();
     std::filesystem::remove_all(folder());
