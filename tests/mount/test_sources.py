@@ -399,18 +399,16 @@ def test_tokens_end_while_files_are_read_and_written(simulator, machine, request
     simulator.seed(shared_drives=[{"name": "Team", "id": TEAM, "members": {ROBOT: "writer"}}])
     mount = machine.mount(*kind(simulator, machine, request))
     load = Load(simulator, machine, mount)
-    simulator.reset_stats()
+    ended = []
 
     def end_tokens():
-        simulator.expire_tokens()
+        ended.append(simulator.expire_tokens())
         if (machine.folder / "token").exists():
             fresh = write_private(machine.folder / "fresh", new_token(simulator, machine))
             fresh.rename(machine.folder / "token")
 
-    with Meanwhile(end_tokens, 0.5) as ends:  # some kinds ask three servers for a token
+    with Meanwhile(end_tokens, 0.5):  # some kinds ask three servers for a token
         load.run()
-    assert ends.times >= 3
-    statuses = [method["statuses"] for method in simulator.stats()["methods"].values()]
-    assert any(status.get("401") for status in statuses), "no request came with an expired token"
+    assert len([count for count in ended if count]) >= 3, "no token was in use"
     load.check()
     mount.unmount()
