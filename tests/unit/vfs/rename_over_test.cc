@@ -45,9 +45,10 @@ constexpr const char* kFrom = "MyDrive/from";
 constexpr const char* kTo = "MyDrive/to";
 
 class RenameOverTest : public VfsFixture, public ::testing::WithParamInterface<Files> {
- protected:
+ public:
   ~RenameOverTest() override { fault::disarm_all(); }
 
+ protected:
   void make(const std::string& path, Where where, bool in_drive) {
     const std::string text = path + (in_drive ? " in Drive" : " here");
     if (in_drive ? where != Where::kHere : where == Where::kHere) write_new(path, text);
@@ -172,8 +173,10 @@ TEST_P(RenameOverTest, IsShownWhereverTheSenderWasKilled) {
 // The source's own upload is being finished just then: it is sent once more, as a new revision of
 // the file that it replaces (J6).
 class RenameOverSentTest : public VfsFixture, public ::testing::WithParamInterface<const char*> {
- protected:
+ public:
   ~RenameOverSentTest() override { fault::disarm_all(); }
+
+ protected:
 };
 
 TEST_P(RenameOverSentTest, WhatIsInDriveAlreadyIsSentAsTheOther) {
