@@ -423,7 +423,8 @@ TEST_F(WriteTest, FilesAreOpenedWhileTheirUploadsEnd) {
   }
   done = true;
   sending.join();
-  ASSERT_TRUE(vfs_->flush({}, InodeId()).ok());  // its last one may have begun before the last close
+  ASSERT_TRUE(
+      vfs_->flush({}, InodeId()).ok());  // its last one may have begun before the last close
   EXPECT_EQ(store_.content(item_named(store_.root(), "a").id), model);
 }
 
