@@ -172,7 +172,6 @@ Result<tree::Node> Dispatcher::find(const Context& context, const json& request)
   if (const std::string id = text_of(request, "id"); !id.empty()) {
     return vfs_.by_id(step(context), FileId(id));
   }
-  const bool colab = identity_.layout == tree::Layout::kColab;
   std::string path = text_of(request, "path");
   if (request.contains("shown")) {
     path = text_of(request, "shown");
@@ -180,9 +179,9 @@ Result<tree::Node> Dispatcher::find(const Context& context, const json& request)
         mounts_ == nullptr ? tree::Tree::root() : mounts_->top(text_of(request, "mountpoint"));
     if (top != tree::Tree::root()) return find_below(step(context), vfs_, top, path);
   } else if (const std::string team = text_of(request, "team"); !team.empty()) {
-    path = cat(colab ? "Shareddrives/" : ".Shareddrives/", team, "/", path);
-  } else if (colab) {
-    path = cat("MyDrive/", path);
+    path = path_in_shared_drives(identity_.layout, cat(team, "/", path));
+  } else {
+    path = path_in_my_drive(identity_.layout, path);
   }
   return vfs_.resolve(step(context), path);
 }

@@ -4,12 +4,13 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "tree/resolve_path.h"
 
 namespace driveway::control {
 namespace {
 
 Result<tree::Node> look_up(const Context& context, vfs::Vfs& vfs, std::string_view top) {
-  const bool colab = vfs.tree_options().layout == tree::Layout::kColab;
+  const tree::Layout layout = vfs.tree_options().layout;
   if (top.starts_with("id=")) {
     top.remove_prefix(3);
     const auto slash = std::min(top.find('/'), top.size());
@@ -17,29 +18,27 @@ Result<tree::Node> look_up(const Context& context, vfs::Vfs& vfs, std::string_vi
     return find_below(context, vfs, folder.inode, top.substr(slash));
   }
   if (top.starts_with('@')) {
-    return vfs.resolve(context, cat(colab ? "Shareddrives/" : ".Shareddrives/", top.substr(1)));
+    return vfs.resolve(context, path_in_shared_drives(layout, top.substr(1)));
   }
-  return vfs.resolve(context, colab ? cat("MyDrive/", top) : std::string(top));
+  return vfs.resolve(context, path_in_my_drive(layout, top));
 }
 
 }  // namespace
 
+std::string path_in_my_drive(tree::Layout layout, std::string_view path) {
+  return layout == tree::Layout::kColab ? cat("MyDrive/", path) : std::string(path);
+}
+
+std::string path_in_shared_drives(tree::Layout layout, std::string_view path) {
+  return cat(layout == tree::Layout::kColab ? "Shareddrives/" : ".Shareddrives/", path);
+}
+
 Result<tree::Node> find_below(const Context& context, vfs::Vfs& vfs, InodeId top,
                               std::string_view below) {
   DRIVEWAY_TRY(tree::Node here, vfs.node(top));
-  for (const std::string_view name : split(below, '/')) {
-    if (name.empty() || name == ".") continue;
-    if (here.kind != tree::NodeKind::kDirectory) {
-      return Error{ErrorCode::kNotADirectory,
-                   cat("'", below, "': not a folder before '", name, "'")};
-    }
-    auto next = vfs.lookup(context, here.inode, name);
-    if (next.failed_with(ErrorCode::kNotFound)) {
-      return wrap(std::move(next).error(), cat("'", below, "'"));
-    }
-    DRIVEWAY_TRY(here, std::move(next));
-  }
-  return here;
+  return tree::resolve_path(std::move(here), below, [&](InodeId folder, std::string_view name) {
+    return vfs.lookup(context, folder, name);
+  });
 }
 
 Result<InodeId> find_top(const Context& context, vfs::Vfs& vfs, std::string_view top) {

@@ -10,6 +10,11 @@
 
 namespace driveway::control {
 
+// Where the layout shows a path in My Drive, and "TEAM/a" in a shared drive; as Vfs::resolve takes
+// it.
+std::string path_in_my_drive(tree::Layout layout, std::string_view path);
+std::string path_in_shared_drives(tree::Layout layout, std::string_view path);
+
 // The folder that `top` names: "a/b" (in My Drive), "@TEAM/a" (in a shared drive), "id=ID" or
 // "id=ID/a" (below the folder of that id). REQUIRES: not empty. Errors name the option: kNotFound
 // (nothing is there, or it is in the trash), kNotADirectory, those of looking it up.

@@ -14,6 +14,7 @@
 #include "tree/layout.h"
 #include "tree/merge.h"
 #include "tree/posix.h"
+#include "tree/resolve_path.h"
 #include "tree/views.h"
 #include "tree/walk.h"
 
@@ -152,20 +153,10 @@ class TreeImpl final : public Tree {
   }
 
   Result<Node> resolve(const Context& context, std::string_view path) override {
-    DRIVEWAY_TRY(Node here, node(kRootInode));
-    for (const std::string_view name : split(path, '/')) {
-      if (name.empty() || name == ".") continue;
-      if (here.kind != NodeKind::kDirectory) {
-        return Error{ErrorCode::kNotADirectory,
-                     cat("'", path, "': not a folder before '", name, "'")};
-      }
-      auto next = lookup(context, here.inode, name);
-      if (next.failed_with(ErrorCode::kNotFound)) {
-        return wrap(std::move(next).error(), cat("'", path, "'"));
-      }
-      DRIVEWAY_TRY(here, std::move(next));
-    }
-    return here;
+    DRIVEWAY_TRY(Node root, node(kRootInode));
+    return resolve_path(std::move(root), path, [&](InodeId folder, std::string_view name) {
+      return lookup(context, folder, name);
+    });
   }
 
   Result<Node> by_id(const Context& context, const FileId& id) override {

@@ -10,6 +10,7 @@
 #include "tree/layout.h"
 #include "tree/names.h"
 #include "tree/posix.h"
+#include "tree/resolve_path.h"
 #include "vfs/entry_rows.h"
 #include "vfs/overlaid_item.h"
 
@@ -410,20 +411,10 @@ std::optional<std::vector<tree::DirEntry>> View::overlaid_known_list(InodeId dir
 // --- Paths.
 
 Result<tree::Node> View::resolve(const Context& context, std::string_view path) const {
-  DRIVEWAY_TRY(tree::Node here, node(tree::Tree::root()));
-  for (const std::string_view name : split(path, '/')) {
-    if (name.empty() || name == ".") continue;
-    if (here.kind != tree::NodeKind::kDirectory) {
-      return Error{ErrorCode::kNotADirectory,
-                   cat("'", path, "': not a folder before '", name, "'")};
-    }
-    auto next = lookup(context, here.inode, name);
-    if (next.failed_with(ErrorCode::kNotFound)) {
-      return wrap(std::move(next).error(), cat("'", path, "'"));
-    }
-    DRIVEWAY_TRY(here, std::move(next));
-  }
-  return here;
+  DRIVEWAY_TRY(tree::Node root, node(tree::Tree::root()));
+  return tree::resolve_path(std::move(root), path, [&](InodeId folder, std::string_view name) {
+    return lookup(context, folder, name);
+  });
 }
 
 Result<tree::Node> View::by_id(const Context& context, const FileId& id) const {
