@@ -3,14 +3,11 @@
 They speak to Google's host names on port 443. So this test program moves into a network and a mount
 namespace of its own, in which only loopback exists and those names lie on it."""
 
-import pathlib
-import shutil
-import tempfile
-
 import pytest
 
 from support import google_hosts as google
 from support.simulator import FIRST_ACCOUNT, Simulator
+from support.temporary import temporary_folder
 
 # One request in ten. With this seed of the draws the second request of a test is answered 5xx and
 # the fourth 429: no test is too short to have a refusal, and most have both kinds.
@@ -35,11 +32,7 @@ def google_hosts(tmp_path_factory):
     google.enter_network(tmp_path_factory.mktemp("hosts"))
 
 
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="driveway-test-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+folder = pytest.fixture(temporary_folder, name="folder")
 
 
 @pytest.fixture

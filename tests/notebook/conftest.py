@@ -2,15 +2,13 @@
 are the simulator's. This test program moves into it, so nothing has to be told to driveway."""
 
 import itertools
-import pathlib
-import shutil
-import tempfile
 
 import pytest
 
 from support import google_hosts as google
 from support.notebook import Notebook
 from support.simulator import FIRST_ACCOUNT, Simulator
+from support.temporary import temporary_folder
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,11 +16,7 @@ def google_network(tmp_path_factory):
     google.enter_network(tmp_path_factory.mktemp("hosts"))
 
 
-@pytest.fixture
-def folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="driveway-test-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+folder = pytest.fixture(temporary_folder, name="folder")
 
 
 @pytest.fixture

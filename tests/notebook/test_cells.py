@@ -91,12 +91,18 @@ def test_twelve_hours_later(simulator, notebook, client, deeplearning, daemon):
     notebook.unmount()
 
 
+@pytest.fixture
+def before(simulator, make_notebook, client, deeplearning):
+    """A machine that has ended after its first session."""
+    made = make_notebook()
+    first_session(simulator, made, client, deeplearning)
+    made.end()
+    return made
+
+
 def test_a_fresh_machine_with_the_login_carried_over(
-    simulator, make_notebook, client, deeplearning
+    simulator, before, make_notebook, client, deeplearning
 ):
-    before = make_notebook()
-    first_session(simulator, before, client, deeplearning)
-    before.end()
     simulator.expire_tokens()
     fresh = make_notebook()
     fresh.carry_over(before, ".config/driveway")
@@ -104,11 +110,9 @@ def test_a_fresh_machine_with_the_login_carried_over(
     fresh.unmount()
 
 
+@pytest.mark.usefixtures("before")
 def test_a_fresh_machine_with_the_old_programs_login(simulator, make_notebook, client, deeplearning):
     """Who has kept ~/.gdfuse from then."""
-    before = make_notebook()
-    first_session(simulator, before, client, deeplearning)
-    before.end()
     fresh = make_notebook()
     kept = fresh.home / ".gdfuse/default"
     kept.mkdir(parents=True)
@@ -119,11 +123,9 @@ def test_a_fresh_machine_with_the_old_programs_login(simulator, make_notebook, c
     fresh.unmount()
 
 
+@pytest.mark.usefixtures("before")
 def test_a_fresh_machine_with_nothing(simulator, make_notebook, client, deeplearning):
     """Another login of Colab, and the same Drive: one logs in again, and the training goes on."""
-    before = make_notebook()
-    first_session(simulator, before, client, deeplearning)
-    before.end()
     fresh = make_notebook()
     outputs = outputs_of(fresh.run("opam.sh", *client, reader=person(simulator)))
     assert "output/checkpoint-4.bin" in outputs

@@ -1,22 +1,14 @@
 """What tests of the packages start from."""
 
-import pathlib
-import shutil
-import tempfile
-
 import pytest
 
 from support.chroot import Chroot, enter_mount_namespace
 from support.packages import Package, deb
+from support.temporary import temporary_folder
 
 NAMES = ("driveway", "driveway-ocamlfuse", "driveway-sim")
 
-
-@pytest.fixture(name="folder", scope="module")
-def _folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="driveway-test-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+folder = pytest.fixture(temporary_folder, name="folder", scope="module")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ class ForeignLoginTest : public testing::Test {
     environment_.data_home = folder_ / "xdg-data";
     environment_.cache_home = folder_ / "xdg-cache";
   }
-  void write(const std::string& path, const std::string& content) const {
+  void write(const std::string& path, const std::string& content = "") const {
     const auto whole = folder_ / path;
     std::filesystem::create_directories(whole.parent_path());
     EXPECT_TRUE(write_file_atomically(whole, content, 0600).ok());

@@ -3,32 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-
 #include "base/strings.h"
-#include "unit/base/temporary_folder.h"
+#include "unit/auth/foreign_login.h"
 
 namespace driveway::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 using testing::AllOf;
 using testing::HasSubstr;
 
-class GdfuseCacheTest : public testing::Test {
+class GdfuseCacheTest : public auth::ForeignLoginTest {
  protected:
-  GdfuseCacheTest() {
-    environment_.home = folder_ / "home";
-    environment_.config_home = folder_ / "xdg-config";
-    environment_.data_home = folder_ / "xdg-data";
-    environment_.cache_home = folder_ / "xdg-cache";
-  }
-  void write(const std::string& path, const std::string& text = "") const {
-    fs::create_directories((folder_ / path).parent_path());
-    std::ofstream(folder_ / path) << text;
-  }
   // Below the test's folder.
   std::string found(const auth::GdfusePlace& place) const {
     const auto folder = find_gdfuse_cache(place, environment_);
@@ -40,9 +25,6 @@ class GdfuseCacheTest : public testing::Test {
     EXPECT_FALSE(folder.ok());
     return folder.ok() ? Error{} : folder.error();
   }
-
-  TemporaryFolder folder_;
-  auth::Environment environment_;
 };
 
 TEST_F(GdfuseCacheTest, WhereTheOldProgramHasIt) {
